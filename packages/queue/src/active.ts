@@ -1,0 +1,93 @@
+// The admitted tickets that have not ended, in the order of their admission: those that take a slot. Objects, since
+// there are only as many as the limit lets in.
+
+/** A gateway's right to send a stored request. */
+export interface Claim {
+  /** The writer session that claimed. */
+  readonly session: bigint;
+  /** When it ends by itself, in ms of log time. */
+  readonly lapses_ms: number;
+  /** Whether the request may be sent again though it may have been carried out. */
+  readonly idempotent: boolean;
+}
+
+export interface Active {
+  readonly number: number;
+  /** The order of admission in the queue, from 1. */
+  readonly admission: number;
+  /** When it was admitted, in ms of log time. */
+  readonly admitted_ms: number;
+  /** It carries a stored request. */
+  readonly stored: boolean;
+  /** Claims so far. */
+  attempt: number;
+  claim: Claim | undefined;
+  /** Not to be claimed before, in ms of log time. */
+  notBefore_ms: number;
+  /** A claim was lost after sending had begun: the service may have carried it out. */
+  maybeDone: boolean;
+}
+
+export class ActiveTickets {
+  readonly #byNumber = new Map<number, Active>();
+  #stored = 0;
+  #unsent = 0;
+
+  get size(): number {
+    return this.#byNumber.size;
+  }
+
+  /** How many carry a stored request. */
+  get stored(): number {
+    return this.#stored;
+  }
+
+  /** How many carry a stored request that was never claimed. */
+  get unsent(): number {
+    return this.#unsent;
+  }
+
+  get(number: number): Active | undefined {
+    return this.#byNumber.get(number);
+  }
+
+  /** In the order of admission. */
+  values(): Iterable<Active> {
+    return this.#byNumber.values();
+  }
+
+  add(number: number, admitted: Pick<Active, "admission" | "admitted_ms" | "stored">): void {
+    if (admitted.stored) {
+      this.#stored++;
+      this.#unsent++;
+    }
+    this.#byNumber.set(number, {
+      number,
+      ...admitted,
+      attempt: 0,
+      claim: undefined,
+      notBefore_ms: 0,
+      maybeDone: false,
+    });
+  }
+
+  claim(active: Active, claim: Claim): void {
+    if (active.attempt === 0) this.#unsent--;
+    active.attempt++;
+    active.claim = claim;
+  }
+
+  release(active: Active, notBefore_ms: number): void {
+    active.claim = undefined;
+    active.notBefore_ms = notBefore_ms;
+  }
+
+  delete(number: number): void {
+    const active = this.#byNumber.get(number);
+    if (active === undefined) return;
+    this.#byNumber.delete(number);
+    if (!active.stored) return;
+    this.#stored--;
+    if (active.attempt === 0) this.#unsent--;
+  }
+}

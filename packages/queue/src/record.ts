@@ -1,0 +1,103 @@
+// What the fold reads: the facts of `usher.log.v1`, decoded. The comments there say what each one means; the code
+// here decides what each one does.
+
+import type { Settings } from "./settings.ts";
+
+/** A writer session's name: 64 random bits, never 0. */
+export type SessionId = bigint;
+
+/** One record, as every replica reads it. */
+export interface LogRecord {
+  readonly session: SessionId;
+  /** Rises within the session, from 1. */
+  readonly sequence: number;
+  /** The writer's wall clock, in milliseconds since 1970: for display, never for a decision. */
+  readonly wall_ms: number;
+  readonly event: LogEvent;
+}
+
+export type LogEvent =
+  | { readonly kind: "genesis"; readonly id: string }
+  | { readonly kind: "session_opened"; readonly former: SessionId; readonly node: string }
+  | { readonly kind: "term_opened"; readonly term: number }
+  | { readonly kind: "term_closed"; readonly term: number }
+  | { readonly kind: "tick"; readonly term: number; readonly elapsed_ms: number }
+  | QueueEvent;
+
+/** The events that concern one queue. */
+export type QueueEvent =
+  | Configured
+  | Issued
+  | Left
+  | AdmitRequested
+  | Claimed
+  | Released
+  | Answered
+  | Completed;
+
+export interface Configured {
+  readonly kind: "queue_configured";
+  readonly queue: string;
+  readonly revision: number;
+  readonly settings: Settings;
+}
+
+export interface Issued {
+  readonly kind: "ticket_issued";
+  readonly queue: string;
+  /** 16 bytes; absent without an idempotency key. */
+  readonly key?: Uint8Array;
+  /** 16 bytes; absent without a subject. */
+  readonly subject?: Uint8Array;
+  /** 8 bytes; absent without a key. */
+  readonly digest?: Uint8Array;
+  readonly stored_request: boolean;
+}
+
+export interface Left {
+  readonly kind: "ticket_left";
+  readonly queue: string;
+  readonly number: number;
+}
+
+export interface AdmitRequested {
+  readonly kind: "admit_requested";
+  readonly queue: string;
+  /** 16 bytes, in hexadecimal. */
+  readonly request_id: string;
+  readonly who: { readonly count: number } | { readonly number: number };
+}
+
+export interface Claimed {
+  readonly kind: "dispatch_claimed";
+  readonly queue: string;
+  readonly number: number;
+  readonly attempt: number;
+  readonly timeout_ms: number;
+  readonly idempotent: boolean;
+}
+
+export type ReleaseReason = "refused" | "not_connected" | "draining" | "lost" | "timed_out" | "payload_gone";
+
+export interface Released {
+  readonly kind: "claim_released";
+  readonly queue: string;
+  readonly number: number;
+  readonly attempt: number;
+  readonly not_before_ms: number;
+  readonly reason: ReleaseReason;
+}
+
+export interface Answered {
+  readonly kind: "request_answered";
+  readonly queue: string;
+  readonly number: number;
+  readonly attempt: number;
+  readonly status: number;
+}
+
+export interface Completed {
+  readonly kind: "ticket_completed";
+  readonly queue: string;
+  readonly number: number;
+}

@@ -1,0 +1,235 @@
+// A queue's tickets, by number: their columns, their keys, and who waits. Knows what a ticket is, not what may
+// happen to it: that is `queue.ts`.
+
+import { type Hashes, KeyIndex } from "./key-index.ts";
+import { Line, slotOf } from "./line.ts";
+import {
+  DIGEST_WORDS,
+  HAS_KEY,
+  HAS_REQUEST,
+  HAS_SUBJECT,
+  KEY_WORDS,
+  type Segment,
+  STAGE,
+  STAGE_MASK,
+} from "./segment.ts";
+
+export type Stage = keyof typeof STAGE;
+type PresentStage = Exclude<Stage, "absent">;
+
+const STAGES = Object.keys(STAGE) as Stage[];
+
+/** The highest number a ticket can have. */
+export const NUMBER_MAX = 2 ** 32 - 1;
+
+/** What a new ticket comes with. */
+export interface NewTicket {
+  readonly key: Uint32Array | undefined;
+  readonly subject: Uint32Array | undefined;
+  readonly digest: Uint32Array | undefined;
+  readonly stored_request: boolean;
+  /** The queue's waiting clock. */
+  readonly issued_ms: number;
+  readonly issuedWall_ms: number;
+  readonly session: bigint;
+  readonly sequence: number;
+}
+
+export class Tickets {
+  readonly #line = new Line();
+  readonly #keys: KeyIndex;
+  readonly #subjects: KeyIndex;
+  #last = 0;
+
+  constructor() {
+    this.#keys = new KeyIndex(this.#hashes((segment) => segment.key));
+    this.#subjects = new KeyIndex(this.#hashes((segment) => segment.subject!));
+  }
+
+  /** The highest number given out. */
+  get last(): number {
+    return this.#last;
+  }
+
+  get waiting(): number {
+    return this.#line.waiting;
+  }
+
+  /** The number of who is next; 0: nobody waits. */
+  front(): number {
+    return this.#line.front();
+  }
+
+  /** Waiting tickets before this one, plus one. The ticket waits. */
+  position(number: number): number {
+    return this.#line.ahead(number) + 1;
+  }
+
+  byKey(words: Uint32Array): number {
+    return this.#keys.get(words);
+  }
+
+  /** The live ticket of a subject; 0: none. */
+  bySubject(words: Uint32Array): number {
+    return this.#subjects.get(words);
+  }
+
+  /** Gives the next number to a ticket that begins to wait. */
+  add(ticket: NewTicket): number {
+    const number = ++this.#last;
+    const segment = this.#line.extend(number);
+    const slot = slotOf(number);
+    segment.issued_ms[slot] = ticket.issued_ms;
+    segment.setIssuedWall(slot, ticket.issuedWall_ms);
+    segment.setWriter(slot, ticket.session, ticket.sequence);
+    segment.used++;
+    segment.present++;
+    segment.flags[slot] =
+      STAGE.waiting |
+      (ticket.key ? HAS_KEY : 0) |
+      (ticket.subject ? HAS_SUBJECT : 0) |
+      (ticket.stored_request ? HAS_REQUEST : 0);
+    if (ticket.digest) segment.digest.set(ticket.digest, slot * DIGEST_WORDS);
+    if (ticket.key) {
+      segment.key.set(ticket.key, slot * KEY_WORDS);
+      this.#keys.add(number);
+    }
+    if (ticket.subject) {
+      segment.setSubject(slot, ticket.subject);
+      this.#subjects.add(number);
+    }
+    this.#line.enter(number);
+    return number;
+  }
+
+  stage(number: number): Stage {
+    const segment = this.#line.segment(number);
+    return segment === undefined ? "absent" : STAGES[segment.flags[slotOf(number)]! & STAGE_MASK]!;
+  }
+
+  hasRequest(number: number): boolean {
+    return (this.#flags(number) & HAS_REQUEST) !== 0;
+  }
+
+  sameRequest(number: number, digest: Uint32Array): boolean {
+    const stored = this.#held(number).digest;
+    const at = slotOf(number) * DIGEST_WORDS;
+    return stored[at] === digest[0] && stored[at + 1] === digest[1];
+  }
+
+  issued_ms(number: number): number {
+    return this.#held(number).issued_ms[slotOf(number)]!;
+  }
+
+  issuedWall_ms(number: number): number {
+    return this.#held(number).issuedWall_ms(slotOf(number));
+  }
+
+  /** The session and sequence of the record that issued it: they name its stored request. */
+  origin(number: number): { session: bigint; sequence: number } {
+    const segment = this.#held(number);
+    const slot = slotOf(number);
+    return { session: segment.writers[segment.writer[slot]!]!, sequence: segment.sequence[slot]! };
+  }
+
+  /** What came after waiting; all 0 before. */
+  later(number: number): {
+    admittedWall_ms: number;
+    endedWall_ms: number;
+    admission: number;
+    status: number;
+    attempt: number;
+    answered: boolean;
+  } {
+    const columns = this.#held(number).later;
+    const slot = slotOf(number);
+    return {
+      admittedWall_ms: columns?.admittedWall_ms[slot] ?? 0,
+      endedWall_ms: columns?.endedWall_ms[slot] ?? 0,
+      admission: columns?.admission[slot] ?? 0,
+      status: columns?.status[slot] ?? 0,
+      attempt: columns?.attempt[slot] ?? 0,
+      answered: columns?.answered[slot] === 1,
+    };
+  }
+
+  admit(number: number, admission: number, wall_ms: number): void {
+    this.#setStage(number, "admitted");
+    this.#line.leave(number);
+    const columns = this.#held(number).afterwards();
+    columns.admission[slotOf(number)] = admission;
+    columns.admittedWall_ms[slotOf(number)] = wall_ms;
+  }
+
+  attempted(number: number, attempt: number): void {
+    this.#held(number).afterwards().attempt[slotOf(number)] = attempt;
+  }
+
+  answered(number: number, status: number): void {
+    const columns = this.#held(number).afterwards();
+    columns.answered[slotOf(number)] = 1;
+    columns.status[slotOf(number)] = status;
+  }
+
+  /** Ends a ticket that waits or is admitted; its subject may take another. */
+  end(number: number, stage: PresentStage, wall_ms: number): void {
+    const segment = this.#held(number);
+    const slot = slotOf(number);
+    if (this.stage(number) === "waiting") this.#line.leave(number);
+    if ((segment.flags[slot]! & HAS_SUBJECT) !== 0) this.#subjects.delete(number);
+    this.#setStage(number, stage);
+    segment.afterwards().endedWall_ms[slot] = wall_ms;
+  }
+
+  /** *Unknown* became *answered*. */
+  settle(number: number, stage: PresentStage): void {
+    this.#setStage(number, stage);
+  }
+
+  /** Forgets an ended ticket and its key. */
+  forget(number: number): void {
+    const segment = this.#held(number);
+    if ((this.#flags(number) & HAS_KEY) !== 0) this.#keys.delete(number);
+    segment.flags[slotOf(number)] = STAGE.absent;
+    segment.present--;
+    this.#line.release(number);
+  }
+
+  #flags(number: number): number {
+    return this.#held(number).flags[slotOf(number)]!;
+  }
+
+  #setStage(number: number, stage: PresentStage): void {
+    const flags = this.#held(number).flags;
+    const slot = slotOf(number);
+    flags[slot] = (flags[slot]! & ~STAGE_MASK) | STAGE[stage];
+  }
+
+  #held(number: number): Segment {
+    return this.#line.segment(number)!;
+  }
+
+  #hashes(column: (segment: Segment) => Uint32Array): Hashes {
+    return {
+      firstWord: (number) => column(this.#held(number))[slotOf(number) * KEY_WORDS]!,
+      matches: (number, words) => {
+        const stored = column(this.#held(number));
+        const at = slotOf(number) * KEY_WORDS;
+        return (
+          stored[at] === words[0] &&
+          stored[at + 1] === words[1] &&
+          stored[at + 2] === words[2] &&
+          stored[at + 3] === words[3]
+        );
+      },
+    };
+  }
+}
+
+/** A hash's bytes as 32-bit words; shorter ones are filled with zeros. */
+export function hashWords(bytes: Uint8Array, words: number): Uint32Array {
+  const result = new Uint32Array(words);
+  for (let at = 0; at < words * 4 && at < bytes.length; at++)
+    result[at >> 2]! |= bytes[at]! << ((at & 3) * 8);
+  return result;
+}
