@@ -56,4 +56,6 @@ export interface Change {
   readonly kind: ChangeKind;
   readonly queue: string;
   readonly number: number;
+  /** With `forgotten` alone: the record that issued the ticket, for letting go of what was stored for it. */
+  readonly origin?: { readonly session: bigint; readonly sequence: number };
 }

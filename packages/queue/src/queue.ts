@@ -503,8 +503,9 @@ export class Queue {
       number !== 0;
       number = this.#remembered.next(before_ms)
     ) {
+      const origin = this.#tickets.origin(number);
       this.#tickets.forget(number);
-      this.#changed("forgotten", number);
+      this.#emit({ kind: "forgotten", queue: this.name, number, origin });
     }
   }
 
