@@ -43,7 +43,11 @@ export const limit: fc.Arbitrary<Required<Limit>> = fc
 /** Everything that is promised of one limit: takes succeed exactly when the naive model allows them and a slot is
  * free, `room` and `nextToken_ms` tell the truth, and slots are freed once. */
 export function check(make: (limit: Limit) => MeterLike, runs = 300): void {
-  const history = fc.record({ limit, steps: fc.array(step, { maxLength: 120 }), start: fc.nat(1_000_000) });
+  const history = fc.record({
+    limit,
+    steps: fc.array(step, { maxLength: 120, size: "max" }),
+    start: fc.nat(1_000_000),
+  });
   fc.assert(
     fc.property(history, ({ limit, steps, start }) => run(make(limit), limit, steps, start)),
     { numRuns: runs, seed: 20_261_122 },

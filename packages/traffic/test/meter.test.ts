@@ -218,12 +218,15 @@ describe("a clock that misbehaves", () => {
 
   test("whatever it does, a fresh start and a burst at each leap are the most it yields", () => {
     fc.assert(
-      fc.property(fc.array(fc.double({ noNaN: true, min: -1e9, max: 1e9 }), { maxLength: 50 }), (times) => {
-        const meter = new Meter(perSecond(100));
-        let taken = takeAll(meter, 0);
-        for (const now of times) taken += takeAll(meter, now);
-        expect(taken).toBeLessThanOrEqual(20 * (times.length + 1));
-      }),
+      fc.property(
+        fc.array(fc.double({ noNaN: true, min: -1e9, max: 1e9 }), { maxLength: 50, size: "max" }),
+        (times) => {
+          const meter = new Meter(perSecond(100));
+          let taken = takeAll(meter, 0);
+          for (const now of times) taken += takeAll(meter, now);
+          expect(taken).toBeLessThanOrEqual(20 * (times.length + 1));
+        },
+      ),
     );
   });
 });
