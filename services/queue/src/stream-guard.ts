@@ -1,0 +1,137 @@
+// StreamGuard: stands before grpc-js. A call that is not well-formed is answered here; one that is too slow, in its
+// request or in taking its answer, is ended.
+//
+//   opened -> (refused | grpc-js) -> whole request within request_ms -> ended within total_ms, if there is one
+
+import { constants, type Http2Server, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
+import { type Metadata, ServerInterceptingCall, type ServerInterceptor, status } from "@grpc/grpc-js";
+import { type CallPolicy, check, isRefusal, normalise, type Refusal } from "./request-check.ts";
+import type { SessionGuard } from "./session-guard.ts";
+
+interface OpenStream {
+  /** Milliseconds on the monotonic clock. */
+  readonly opened: number;
+  readonly policy: CallPolicy;
+}
+
+export class StreamGuard {
+  readonly #policies: ReadonlyMap<string, CallPolicy>;
+  readonly #sessions: SessionGuard;
+  readonly #refused: CallPolicy;
+  /** Calls that something may still have to be done about: at most `streams` a connection. */
+  readonly #open = new Map<ServerHttp2Stream, OpenStream>();
+  readonly #streamOf = new WeakMap<Metadata, ServerHttp2Stream>();
+  #opening: ServerHttp2Stream | undefined;
+  #sweeping: NodeJS.Timeout | undefined;
+
+  /** `linger_ms`: how long a refused client may go on sending; what it sends is thrown away. */
+  constructor(policies: ReadonlyMap<string, CallPolicy>, sessions: SessionGuard, linger_ms: number) {
+    this.#policies = policies;
+    this.#sessions = sessions;
+    this.#refused = { gzip: false, request_ms: linger_ms, total_ms: linger_ms, tool: false };
+  }
+
+  /** Tells which stream a call's metadata came on, which grpc-js keeps to itself. */
+  readonly interceptor: ServerInterceptor = (_method, call) => {
+    const stream = this.#opening;
+    return new ServerInterceptingCall(call, {
+      start: (next) =>
+        next({
+          onReceiveMetadata: (metadata, pass) => {
+            if (stream !== undefined) {
+              this.#streamOf.set(metadata, stream);
+            }
+            pass(metadata);
+          },
+          onReceiveMessage: (message, pass) => pass(message),
+          onReceiveHalfClose: (pass) => pass(),
+          onCancel: () => {},
+        }),
+    });
+  };
+
+  /** Takes the place of grpc-js's own listener, which is called for what passes. */
+  watch(http2: Http2Server, interval_ms: number): void {
+    const [handOver] = http2.listeners("stream");
+    if (handOver === undefined) {
+      throw new Error("grpc-js does not listen for streams");
+    }
+    http2.removeAllListeners("stream");
+    http2.on("stream", (stream, headers, ...rest) => {
+      if (this.#opened(stream, headers)) {
+        this.#opening = stream;
+        Reflect.apply(handOver, http2, [stream, headers, ...rest]);
+        this.#opening = undefined;
+      }
+    });
+    this.#sweeping = setInterval(() => this.#sweep(), interval_ms).unref();
+  }
+
+  /** Takes a call's stream away. */
+  reset(metadata: Metadata): void {
+    this.#streamOf.get(metadata)?.close(constants.NGHTTP2_CANCEL);
+  }
+
+  /** Ends the calls that would not end by themselves. */
+  endTools(): void {
+    for (const [stream, { policy }] of this.#open) {
+      if (policy.tool) {
+        end(stream, { grpc: status.UNAVAILABLE, message: "the server shuts down" });
+      }
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#sweeping);
+  }
+
+  #opened(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): boolean {
+    const answer = check(headers, this.#policies);
+    const refused = isRefusal(answer);
+    this.#open.set(stream, { opened: performance.now(), policy: refused ? this.#refused : answer });
+    stream.once("close", () => this.#open.delete(stream));
+    if (refused) {
+      stream.on("error", () => {});
+      end(stream, answer);
+      stream.resume();
+      return false;
+    }
+    this.#sessions.called(stream.session as Parameters<SessionGuard["called"]>[0]);
+    normalise(headers);
+    return true;
+  }
+
+  #sweep(): void {
+    const now = performance.now();
+    for (const [stream, { opened, policy }] of this.#open) {
+      const age = now - opened;
+      if (age >= policy.request_ms && !stream.readableEnded) {
+        end(stream, { grpc: status.DEADLINE_EXCEEDED, message: "the request did not come in time" });
+        stream.close(constants.NGHTTP2_NO_ERROR);
+      } else if (policy.total_ms !== undefined && age >= policy.total_ms) {
+        end(stream, { grpc: status.DEADLINE_EXCEEDED, message: "the call took too long" });
+        stream.close(constants.NGHTTP2_CANCEL);
+      } else if (stream.readableEnded && policy.total_ms === undefined && !policy.tool) {
+        this.#open.delete(stream);
+      }
+    }
+  }
+}
+
+/** Sends the status as trailers, or as headers where none went out yet. */
+function end(stream: ServerHttp2Stream, refusal: Refusal): void {
+  if (stream.destroyed || stream.closed || stream.writableEnded) {
+    return;
+  }
+  if ("http" in refusal) {
+    stream.respond({ ":status": refusal.http }, { endStream: true });
+    return;
+  }
+  const trailers = { "grpc-status": refusal.grpc, "grpc-message": encodeURI(refusal.message) };
+  if (stream.headersSent) {
+    stream.once("wantTrailers", () => stream.sendTrailers(trailers));
+    stream.end();
+  } else {
+    stream.respond({ ":status": 200, "content-type": "application/grpc", ...trailers }, { endStream: true });
+  }
+}
