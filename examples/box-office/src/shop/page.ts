@@ -1,0 +1,62 @@
+// The shop's page: a button, and a place in the line when there is one.
+
+/** Speaks Usher's protocol as any client may: a 202 with a Location is asked after until it redirects to the answer. */
+export const page = `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>Box office</title>
+<style>
+  :root { color-scheme: light dark; font: 18px/1.5 system-ui, sans-serif; }
+  main { max-width: 34rem; margin: 12vh auto; padding: 0 1.5rem; }
+  button { font: inherit; padding: .5rem 1.5rem; }
+  output { display: block; margin-top: 1.5rem; min-height: 3rem; }
+</style>
+<main>
+  <h1 id="show">Box office</h1>
+  <p id="left"></p>
+  <button id="buy">Buy a seat</button>
+  <output id="said"></output>
+</main>
+<script type="module">
+  const say = (text) => { document.getElementById("said").textContent = text; };
+  const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+  async function look() {
+    const show = await (await fetch("/api/show")).json();
+    document.getElementById("show").textContent = show.show;
+    document.getElementById("left").textContent =
+      show.seats.left + " of " + show.seats.total + " seats are left.";
+  }
+  async function buy() {
+    const button = document.getElementById("buy");
+    button.disabled = true;
+    try {
+      const bytes = crypto.getRandomValues(new Uint8Array(16));
+      const key = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+      let answer = await fetch("/api/purchases", {
+        method: "POST",
+        headers: { "content-type": "application/json", "idempotency-key": key },
+        body: JSON.stringify({ buyer: "somebody at the page", seats: 1 }),
+      });
+      let place = answer.status === 202 ? answer.headers.get("location") : null;
+      while (place !== null) {
+        const status = await answer.json();
+        const ticket = status.ticket ?? {};
+        say("Ticket " + ticket.number + ": place " + (ticket.position ?? 0) + " in the line.");
+        await pause(Number(answer.headers.get("retry-after")) || 1);
+        answer = await fetch(place);
+        if (answer.redirected || answer.status !== 200) place = null;
+      }
+      const said = await answer.json();
+      say(answer.ok ? "Seat " + said.seats.join(", ") + " is yours." : said.error ?? said.detail ?? said.title);
+      await look();
+    } catch (error) {
+      say("That did not work: " + error.message);
+    } finally {
+      button.disabled = false;
+    }
+  }
+  document.getElementById("buy").addEventListener("click", buy);
+  look();
+</script>
+`;

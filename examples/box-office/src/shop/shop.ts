@@ -1,0 +1,184 @@
+// The demo's shop. It sells the seats of one show, and can take so much and no more:
+//
+//   main.ts          the program: options, signals
+//   shop.ts          this: the HTTP server
+//   settings.ts      the capacity and how it is set
+//   order.ts  desk.ts  venue.ts    a purchase: what is asked, how it is made, the seats
+//   workers.ts       the bounded pool and the bounded line in front of it, where a crowd makes everything slower
+//   request-log.ts   the file that tells of every request
+//   body.ts  page.ts
+//
+// A purchase: arrived -> [waits for a worker] -> worked on -> counted down, written, answered. It answers 201, 400,
+// 409 (sold out), 413, 422 (a key used twice), 503 (too many wait) and 504 (waited too long).
+
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { EpochClock } from "../clock.ts";
+import { LineFile } from "../line-file.ts";
+import { Random } from "../random.ts";
+import { BODY_BYTES_MAX, readBody } from "./body.ts";
+import { Desk } from "./desk.ts";
+import { parseOrder } from "./order.ts";
+import { page } from "./page.ts";
+import { type Ending, type OpenRequest, RequestLog } from "./request-log.ts";
+import type { ShopSettings } from "./settings.ts";
+import { Venue } from "./venue.ts";
+import { Workers } from "./workers.ts";
+
+const SHOW = "The Long Wait, one night only";
+
+/** Connections that the shop takes at a time; what comes beyond is closed. */
+const CONNECTIONS_MAX = 15_000;
+
+/** How long `close` waits for those in flight before it hangs up on them, in milliseconds. */
+const CLOSE_MS = 2_000;
+
+/** An ending with an answer. */
+interface Answered extends Ending {
+  readonly status: number;
+}
+
+export interface ShopPlace {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /** The file that every request is written to; replaced. */
+  readonly log: string;
+}
+
+export class Shop {
+  readonly url: string;
+  readonly #server: Server;
+  readonly #log: RequestLog;
+  readonly #venue: Venue;
+  readonly #desk: Desk;
+
+  /** Opens the shop. Rejects with the system's error (EADDRINUSE), and then has not touched the log. */
+  static async open(settings: ShopSettings, { host, port, log }: ShopPlace): Promise<Shop> {
+    const server = createServer({
+      maxHeaderSize: 8 * 1024,
+      headersTimeout: 10_000,
+      requestTimeout: 30_000,
+      // Longer than a proxy keeps an idle connection, so that it is never the shop that hangs up first, just as a
+      // request is on its way.
+      keepAliveTimeout: 75_000,
+    });
+    server.maxConnections = CONNECTIONS_MAX;
+    // The whole burst may knock before the first connection is taken up.
+    server.listen({ host, port, backlog: 4096 });
+    await once(server, "listening");
+    const bound = (server.address() as AddressInfo).port;
+    return new Shop(server, `http://${host.includes(":") ? `[${host}]` : host}:${bound}`, settings, log);
+  }
+
+  private constructor(server: Server, url: string, settings: ShopSettings, log: string) {
+    this.url = url;
+    this.#server = server;
+    this.#log = new RequestLog(new LineFile(log), new EpochClock(), { ...settings });
+    this.#venue = new Venue(settings.seats);
+    const workers = new Workers(settings, new Random(settings.seed), () => this.#log.inFlight);
+    this.#desk = new Desk(this.#venue, workers, settings.idempotent);
+    server.on("request", (request, response) => void this.#serve(request, response));
+  }
+
+  /** Lets those in flight end, for two seconds, then hangs up; closes the log. */
+  async close(): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    const hangUp = setTimeout(() => this.#server.closeAllConnections(), CLOSE_MS);
+    this.#server.closeIdleConnections();
+    await closed;
+    clearTimeout(hangUp);
+    this.#log.close();
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = (request.url ?? "").split("?", 1)[0] ?? "";
+    const purchase = request.method === "POST" && path === "/api/purchases";
+    const open = this.#log.arrive(
+      {
+        method: request.method ?? "",
+        path: path.slice(0, 256),
+        key: oneHeader(request, "idempotency-key")?.slice(0, 255) ?? null,
+        ticket: ticketOf(request),
+      },
+      purchase,
+    );
+    if (purchase) await this.#purchase(request, response, open);
+    else this.#browse(request.method ?? "", path, response, open);
+  }
+
+  #browse(method: string, path: string, response: ServerResponse, open: OpenRequest): void {
+    const seen = path === "/" || path === "/api/show";
+    if (!seen && path !== "/api/purchases")
+      answer(response, open, { status: 404 }, { error: "there is no such thing here" });
+    else if (!seen || (method !== "GET" && method !== "HEAD")) {
+      response.setHeader("allow", seen ? "GET, HEAD" : "POST");
+      answer(response, open, { status: 405 }, { error: `${method} does not work here` });
+    } else if (path === "/") {
+      open.end({ status: 200 });
+      response.setHeader("content-type", "text/html; charset=utf-8").end(page);
+    } else {
+      const { total, left } = this.#venue;
+      answer(response, open, { status: 200 }, { show: SHOW, seats: { total, left } });
+    }
+  }
+
+  async #purchase(request: IncomingMessage, response: ServerResponse, open: OpenRequest): Promise<void> {
+    const body = await readBody(request);
+    if ("failure" in body && body.failure === "left") {
+      open.end({ status: 499 });
+      return;
+    }
+    if ("failure" in body) {
+      response.setHeader("connection", "close");
+      answer(
+        response,
+        open,
+        { status: 413 },
+        { error: `the body must have at most ${BODY_BYTES_MAX} bytes` },
+      );
+      return;
+    }
+    const order = parseOrder(body.text);
+    if (typeof order === "string") {
+      answer(response, open, { status: 400 }, { error: order });
+      return;
+    }
+    const caller = new AbortController();
+    response.once("close", () => caller.abort());
+    const key = oneHeader(request, "idempotency-key") ?? undefined;
+    const result = await this.#desk.order(order, key, caller.signal);
+    const { buyer } = order;
+    if (result.status === 201) {
+      const { status, purchase, seats, replay } = result;
+      answer(
+        response,
+        open,
+        { status, buyer, purchase, seats, replay },
+        { purchase, show: SHOW, buyer, seats },
+      );
+    } else {
+      answer(response, open, { status: result.status, buyer }, { error: result.error });
+    }
+  }
+}
+
+/** Counts the request down, then answers: in this order, see `OpenRequest.end`. */
+function answer(response: ServerResponse, open: OpenRequest, ending: Answered, body: object): void {
+  open.end(ending);
+  if (response.destroyed) return;
+  response.statusCode = ending.status;
+  response.setHeader("content-type", "application/json");
+  response.end(`${JSON.stringify(body)}\n`);
+}
+
+function oneHeader(request: IncomingMessage, name: string): string | null {
+  const value = request.headers[name];
+  return typeof value === "string" ? value : null;
+}
+
+function ticketOf(request: IncomingMessage): number | null {
+  const text = oneHeader(request, "usher-ticket") ?? "";
+  return /^[1-9]\d{0,9}$/.test(text) ? Number(text) : null;
+}
