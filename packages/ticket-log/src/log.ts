@@ -5,13 +5,14 @@
 /** Where an entry is in the log. Rises from entry to entry, with gaps where an adapter has them (Kafka). */
 export type Offset = number;
 
-/** What is appended. */
+/** What is appended. The log keeps the value, and may deliver it to followers, as it was handed over: it must not be
+ * changed afterwards. */
 export interface Entry {
   /** The queue's name, or "" for what concerns the whole log; Kafka's message key, for people to read. */
   readonly key: string;
   /** The encoded envelope. */
   readonly value: Uint8Array;
-  /** W3C trace context and the like; absent mostly. */
+  /** W3C trace context and the like; absent mostly. Empty ones are read back as absent. */
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -22,10 +23,14 @@ export interface StoredEntry extends Entry {
 
 /** Names a payload: the writer session and sequence of the record that issued its ticket, and the attempt that an
  * answer belongs to (0: the request itself). */
-export interface PayloadKey {
+export interface PayloadKey extends TicketKey {
+  readonly attempt: number;
+}
+
+/** Names all payloads of a ticket. */
+export interface TicketKey {
   readonly session: bigint;
   readonly sequence: number;
-  readonly attempt: number;
 }
 
 export interface Payload {
@@ -36,11 +41,13 @@ export interface Payload {
 export interface AppendOptions {
   /** Made durable before the entry, or with it. */
   readonly payload?: Payload;
-  /** Goes first in the next batch, before what waits already: for ticks, which every deadline hangs on. */
+  /** Goes first in the next batch, before what waits already: for ticks, which every deadline hangs on. So it may
+   * overtake the same writer's entries; what is folded in the order of a session's sequence wants a session of its
+   * own for these. */
   readonly urgent?: boolean;
 }
 
-/** One serial, batching writer. Its entries get into the log in the order of the calls (urgent ones first in their
+/** A serial, batching writer. Its entries get into the log in the order of the calls (urgent ones first in their
  * batch). After an append that failed with outcome "unknown" it takes nothing more: open another. */
 export interface Writer {
   /** Resolves when the entry is durable. Rejects with a `LogError` that says whether it may be in the log. */
@@ -52,7 +59,8 @@ export interface Writer {
 export interface Follower {
   /** Takes the next entries, in order, each once. Runs to its end before the next call; must not throw. */
   entries(batch: readonly StoredEntry[]): void;
-  /** The log cannot be followed any further (a gap, another log, closed by a fault). The last call. */
+  /** The log cannot be followed any further (a gap, another log, an offset past its end, closed by a fault). The last
+   * call. There is none when the log is closed by its own `close`. */
   failed(error: LogError): void;
 }
 
@@ -62,30 +70,34 @@ export interface Following {
 }
 
 export interface TicketLog {
+  /** Throws a `LogError` when the log is closed or has failed. */
   openWriter(): Writer;
-  /** Delivers every entry from `from` on, first those that are there, then those that come. */
+  /** Delivers every entry from `from` on, first those that are there, then those that come; never before this has
+   * returned. Throws a `LogError` when the log is closed, has failed, or has too many followers. */
   follow(from: Offset, follower: Follower): Following;
   /** The offset that follows the last entry: who has folded all below it has read to the end. */
   end(): Promise<Offset>;
+  /** Makes a payload durable that goes with no entry. The same key again replaces it. */
   putPayload(payload: Payload): Promise<void>;
   /** Absent: not here (any more). */
   getPayload(key: PayloadKey): Promise<Uint8Array | undefined>;
-  /** Forgets payloads of a session and sequence; no error where there are none. */
-  dropPayloads(keys: readonly Omit<PayloadKey, "attempt">[]): Promise<void>;
+  /** Forgets payloads of tickets, of all attempts; no error where there are none. At most 10,000 tickets a call. */
+  dropPayloads(keys: readonly TicketKey[]): Promise<void>;
   /** Forgets payloads stored longer ago than this, by the wall clock, in milliseconds: what no ticket came for. */
   dropPayloadsOlderThan(age_ms: number): Promise<void>;
-  /** Waits for what was begun, then lets go of the store. Later calls reject with code "closed". */
+  /** Waits for what was begun, then lets go of the store. Followers get no more from this call on, later calls reject
+   * with code "closed", another `close` waits with the first. */
   close(): Promise<void>;
 }
 
 /**
  * - `closed`: the log, or this writer, was closed.
  * - `overloaded`: more waits to be written than the adapter's bound. Try again later.
- * - `too_large`: one entry or payload is larger than the adapter takes.
+ * - `too_large`: one entry, payload or list is larger than the adapter takes.
  * - `in_use`: another process has the store open.
  * - `disk_full`: no room on the disk.
  * - `unavailable`: the store cannot be reached, or failed. Try again later.
- * - `corrupt`: the store is damaged, or is not an Usher log. Halt.
+ * - `corrupt`: the store is damaged, is not an Usher log, or a newer Usher's. Halt.
  */
 export type LogErrorCode =
   | "closed"
@@ -110,6 +122,13 @@ export class LogError extends Error {
     super(message, { cause: options?.cause });
     this.code = code;
     this.outcome = options?.outcome ?? "refused";
+  }
+
+  /** Any error as a `LogError`; one that is none is "unavailable", of unknown outcome. */
+  static from(error: unknown): LogError {
+    if (error instanceof LogError) return error;
+    const message = error instanceof Error ? error.message : String(error);
+    return new LogError("unavailable", message, { outcome: "unknown", cause: error });
   }
 
   /** Whether the same call may succeed later, on this store. */
