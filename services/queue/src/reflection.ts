@@ -1,11 +1,12 @@
 // Reflection: grpc.reflection v1 and v1alpha by @grpc/reflection, so that grpcurl and the like need no proto files.
 
-import type { DescFile } from "@bufbuild/protobuf";
-import { toBinary } from "@bufbuild/protobuf";
-import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
+import { type DescFile, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import type { Server, ServerDuplexStream, UntypedServiceImplementation } from "@grpc/grpc-js";
 import { ReflectionService } from "@grpc/reflection";
+import { descriptors } from "@usher/protocol/descriptors";
 
+/** The paths of its methods: streams of questions and answers. */
 export const REFLECTION_STREAMS = [
   "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
   "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
@@ -13,9 +14,16 @@ export const REFLECTION_STREAMS = [
 
 type Package = ConstructorParameters<typeof ReflectionService>[0];
 
+/** Shows the services of these files, and whatever the files import. */
 export function addReflection(server: Server, files: readonly DescFile[]): void {
-  const fileDescriptorProtos = withImports(files).map((file) =>
-    Buffer.from(toBinary(FileDescriptorProtoSchema, file.proto)),
+  const commented = new Map(
+    fromBinary(FileDescriptorSetSchema, Buffer.from(descriptors, "base64")).file.map((file) => [
+      file.name,
+      file,
+    ]),
+  );
+  const fileDescriptorProtos = withImports(files).map(({ proto }) =>
+    Buffer.from(toBinary(FileDescriptorProtoSchema, commented.get(proto.name) ?? proto)),
   );
   // The form of an entry that has descriptors and nothing else, which is all that is looked at.
   const usher: Package[string] = {
@@ -49,8 +57,8 @@ function paced({
   return {
     ...others,
     ServerReflectionInfo: (stream: ServerDuplexStream<object, object>) => {
-      stream.on("drain", () => stream.resume());
       Reflect.apply(answer!, undefined, [stream]);
+      stream.on("drain", () => stream.resume());
       stream.on("data", () => {
         if (stream.writableNeedDrain) {
           stream.pause();
