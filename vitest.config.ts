@@ -1,10 +1,38 @@
+// Two kinds of tests. Those of a piece run first, side by side; those that start whole programs, kill them, or load
+// the machine come after, at most two files at once, so that they do not starve each other into time-outs.
+
 import { defineConfig } from "vitest/config";
 
+/** What crosses boundaries, and the crash and burst tests beside the pieces. */
+const PROGRAMS = ["test/!(structure)/**/*.test.ts", "**/*{crash,burst}*.test.ts"];
+const NEVER = ["**/node_modules/**"];
+
+// From 1 on: with the default order, 0, vitest puts a project with one worker after all others.
 export default defineConfig({
   test: {
-    include: ["**/*.test.ts"],
-    exclude: ["**/node_modules/**"],
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    allowOnly: false,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "pieces",
+          include: ["**/*.test.ts"],
+          exclude: [...NEVER, ...PROGRAMS],
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "programs",
+          include: PROGRAMS,
+          exclude: NEVER,
+          maxWorkers: 2,
+          sequence: { groupOrder: 2 },
+        },
+      },
+    ],
   },
 });
