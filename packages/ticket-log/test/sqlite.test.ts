@@ -1,0 +1,4 @@
+import { describeTicketLog } from "./contract.ts";
+import { sqliteHarness } from "./sqlite-harness.ts";
+
+describeTicketLog("SQLite", sqliteHarness);
