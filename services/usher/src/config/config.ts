@@ -1,0 +1,69 @@
+// What a node is told, once it is checked: plain data in the units that the rest of the program works with. Where it
+// comes from (a file, flags) is no longer visible here.
+
+import type { Settings } from "@usher/queue";
+
+export interface Config {
+  /** The origin under which clients reach the gateway; absent: what each request says of itself. */
+  readonly public_url: string | undefined;
+  /** The proxies, as CIDR blocks, whose forwarding headers are believed. None by default. */
+  readonly trusted_proxies: readonly string[];
+  readonly log: LogPlace;
+  /** The file of keys, absolute; by default `usher.keys.json` beside the data. */
+  readonly keys: string;
+  /** Among how many nodes a limit is divided. The embedded log has 1. */
+  readonly nodes: number;
+  readonly listen: Listen;
+  readonly services: readonly Service[];
+  readonly queues: readonly QueueConfig[];
+  /** In the order of the file: the first that fits a request counts. */
+  readonly routes: readonly Route[];
+}
+
+/** Where the log is: the embedded one, in a directory (absolute). */
+export interface LogPlace {
+  readonly kind: "sqlite";
+  readonly directory: string;
+}
+
+export interface Listen {
+  /** A name or an address; localhost. */
+  readonly host: string;
+  /** The gateway's port; 8080. 0: any free one. */
+  readonly port: number;
+  /** The native gRPC listener's port; 50051. 0: any free one. */
+  readonly grpc_port: number;
+}
+
+/** Something that requests are sent on to. */
+export interface Service {
+  readonly name: string;
+  /** An origin: scheme, host, port. */
+  readonly url: string;
+}
+
+export interface QueueConfig {
+  readonly name: string;
+  readonly settings: Settings;
+}
+
+export interface Route {
+  /** Absent: every method. */
+  readonly method: string | undefined;
+  /** A path, in which `*` at the end stands for anything. */
+  readonly path: string;
+  /** The name of a service. */
+  readonly service: string;
+  /** The name of a queue; absent: straight through, always. */
+  readonly queue: string | undefined;
+  /** How long a request that has to wait is held open before it is answered 202; 2 s. */
+  readonly hold_ms: number;
+  /** How long the service may take for a whole answer; 30 s. */
+  readonly timeout_ms: number;
+  /** Whether a request may be sent again though it may have been carried out; false. Safe methods always may. */
+  readonly idempotent: boolean;
+  /** The largest body that is stored, in bytes; 1 MiB. */
+  readonly body_bytes: number;
+  /** The largest response that is stored, in bytes; 1 MiB. */
+  readonly response_bytes: number;
+}

@@ -1,0 +1,107 @@
+// From a file, or a text, to a `Config`: all of it right, or a `ConfigError` with every mistake.
+
+import { dirname, resolve } from "node:path";
+import { type Settings, settingsProblems } from "@usher/queue";
+import type { Config, Listen, Route } from "./config.ts";
+import { problemsOf } from "./fields.ts";
+import { ConfigError, type Problem } from "./mistake.ts";
+import { referenceProblems } from "./references.ts";
+import { type File, type FileQueue, type FileRoute, schema } from "./schema.ts";
+import { parseSource, readSource } from "./source.ts";
+
+/** What flags say in place of the file. Paths count from the working directory. */
+export interface Overrides {
+  /** Where the embedded log is. */
+  readonly data?: string;
+  readonly keys?: string;
+  readonly host?: string;
+  readonly port?: number;
+  readonly grpc_port?: number;
+}
+
+/** Reads a file. Paths in it count from its own directory, so that it means the same wherever Usher is started.
+ * Throws a `ConfigError`. */
+export async function loadConfig(path: string, overrides: Overrides = {}): Promise<Config> {
+  const text = await readSource(path);
+  return parseConfig(text, { name: path, directory: dirname(resolve(path)), overrides });
+}
+
+/** Reads a text that is called `name` in messages, with paths that count from `directory`. Throws a `ConfigError`. */
+export function parseConfig(
+  text: string,
+  { name, directory, overrides = {} }: { name: string; directory: string; overrides?: Overrides },
+): Config {
+  const source = parseSource(name, text);
+  const shape = schema.safeParse(source.value);
+  const problems: Problem[] = shape.success ? [] : problemsOf(shape.error);
+  problems.push(...referenceProblems(source.value));
+  if (shape.success && problems.length === 0) return configOf(shape.data, directory, overrides);
+  const placed = problems.map((problem) =>
+    problem.path.length === 0 ? problem : { ...problem, line: source.lineOf(problem.path) },
+  );
+  throw new ConfigError(
+    name,
+    placed.sort((a, b) => (a.line ?? 0) - (b.line ?? 0)),
+  );
+}
+
+function configOf(file: File, directory: string, overrides: Overrides): Config {
+  const data = overrides.data === undefined ? resolve(directory, file.log) : resolve(overrides.data);
+  return {
+    public_url: file.public_url,
+    trusted_proxies: file.trusted_proxies,
+    log: { kind: "sqlite", directory: data },
+    keys: keysPath(file.keys, directory, data, overrides),
+    nodes: file.nodes,
+    listen: listenOf(file.listen, overrides),
+    services: Object.entries(file.services).map(([name, { url }]) => ({ name, url })),
+    queues: Object.entries(file.queues).map(([name, queue]) => ({ name, settings: settingsOf(name, queue) })),
+    routes: file.routes.map(routeOf),
+  };
+}
+
+function keysPath(keys: string | undefined, directory: string, data: string, overrides: Overrides): string {
+  if (overrides.keys !== undefined) return resolve(overrides.keys);
+  return keys === undefined ? resolve(data, "usher.keys.json") : resolve(directory, keys);
+}
+
+function listenOf(listen: Listen, { host, port, grpc_port }: Overrides): Listen {
+  return {
+    host: host ?? listen.host,
+    port: port ?? listen.port,
+    grpc_port: grpc_port ?? listen.grpc_port,
+  };
+}
+
+function settingsOf(name: string, queue: FileQueue): Settings {
+  const settings: Settings = {
+    kind: queue.kind,
+    mode: queue.mode,
+    rate_thousandths: queue.limit.rate_per_second,
+    max_active: queue.limit.max_active,
+    max_wait_ms: queue.max_wait,
+    max_waiting: queue.max_waiting,
+    session_ms: queue.session,
+    key_retention_ms: queue.key_retention,
+    attempts: queue.attempts,
+    notice: queue.notice,
+  };
+  // The schema has the same bounds; a difference between the two is this program's mistake, not the user's.
+  const problems = settingsProblems(settings);
+  if (problems.length > 0) throw new Error(`queue ${name}: ${problems.join("; ")}`);
+  return settings;
+}
+
+function routeOf(route: FileRoute): Route {
+  return {
+    method: route.match.method,
+    path: route.match.path,
+    service: route.service,
+    queue: route.queue,
+    hold_ms: route.hold,
+    timeout_ms: route.timeout,
+    idempotent: route.idempotent,
+    body_bytes: route.body_bytes,
+    response_bytes: route.response_bytes,
+  };
+}

@@ -1,0 +1,63 @@
+// Readers of addresses: origins, hosts, blocks of addresses, and where the log is.
+
+import { isIP } from "node:net";
+import { Mistake, shown } from "./mistake.ts";
+import { string } from "./readers.ts";
+
+/** `http://host:port`, and nothing after it: paths are sent on as they come. */
+export function origin(value: unknown): string {
+  const wanted = "an address such as http://localhost:3000";
+  const text = string(value, wanted);
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^https?:\/\/[^/]/i.test(text))
+    throw new Mistake(`${shown(text)} is not an http or https address; give ${wanted}`);
+  if (url.username !== "" || url.password !== "")
+    throw new Mistake(`has a user name or password in it; give ${wanted}`);
+  if (url.pathname !== "/" || url.search !== "" || url.hash !== "" || /[?#]$/.test(text))
+    throw new Mistake(`${shown(text)} has more than scheme, host and port; give ${wanted}`);
+  return url.origin;
+}
+
+/** A block of addresses, `10.0.0.0/8`, or a single address. */
+export function cidr(value: unknown): string {
+  const wanted = "a block of addresses such as 10.0.0.0/8 or fd00::/8, or one address";
+  const text = string(value, wanted);
+  const parts = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text);
+  const family = isIP(parts?.[1] ?? "");
+  const bits = family === 4 ? 32 : 128;
+  if (family === 0 || Number(parts?.[2] ?? 0) > bits || text.includes("%"))
+    throw new Mistake(`${shown(text)} is no such block; give ${wanted}`);
+  return parts?.[2] === undefined ? `${text}/${bits}` : text;
+}
+
+/** What to listen on: a host's name or address. */
+export function host(value: unknown): string {
+  const wanted = "a name or an address, such as localhost, 127.0.0.1 or 0.0.0.0";
+  const text = string(value, wanted);
+  const name = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\.?$/i;
+  // All digits and dots, and yet no address: a slip, not a name.
+  if (isIP(text) !== 0 || (name.test(text) && !/^[\d.]+$/.test(text))) return text;
+  throw new Mistake(`${shown(text)} is neither; give ${wanted}`);
+}
+
+/** Whether only this machine can reach a listener there. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
+}
+
+/** The directory of `sqlite:<directory>`, as written. */
+export function logDirectory(value: unknown): string {
+  const wanted = "sqlite: and a directory, such as sqlite:./data";
+  const text = string(value, wanted);
+  if (/^kafka:/i.test(text))
+    throw new Mistake(`${shown(text)}: this build has the embedded log only, no Kafka yet; give ${wanted}`);
+  const directory = /^sqlite:(.+)$/s.exec(text)?.[1];
+  if (directory === undefined || directory.includes("\0"))
+    throw new Mistake(`${shown(text)} is not a log; give ${wanted}`);
+  // As a URL, the first part would be a host.
+  if (/^\/\/[^/]/.test(directory))
+    throw new Mistake(
+      `${shown(text)} names a host; give ${wanted}, or sqlite:/var/lib/usher for an absolute one`,
+    );
+  return directory;
+}

@@ -1,0 +1,105 @@
+// What one part of the file says about another. Works on what stands there, right or wrong, so that a mistake in one
+// part does not hide those in the others.
+
+import { QUEUES_MAX } from "@usher/queue";
+import { Mistake, type Path, type Problem, shown } from "./mistake.ts";
+import { name } from "./readers.ts";
+import { routeMatch } from "./route-match.ts";
+import { suggestion } from "./suggestion.ts";
+
+/** Services that one file may hold. */
+const SERVICES_MAX = 1_000;
+
+export function referenceProblems(file: unknown): Problem[] {
+  if (!isMap(file)) return [];
+  const problems = [
+    ...namesProblems("services", file.services, SERVICES_MAX),
+    ...namesProblems("queues", file.queues, QUEUES_MAX),
+    ...limitProblems(file.queues),
+    ...routeProblems(file),
+  ];
+  if (isEmpty(file.queues) && isEmpty(file.routes))
+    problems.push({ path: [], text: "has neither queues nor routes; it needs at least one of either" });
+  return problems;
+}
+
+function namesProblems(what: string, map: unknown, most: number): Problem[] {
+  if (!isMap(map)) return [];
+  const problems: Problem[] = [];
+  const names = Object.keys(map);
+  if (names.length > most) problems.push({ path: [what], text: `holds more than ${most} ${what}` });
+  for (const key of names) {
+    const path: Path = [what, key];
+    try {
+      name(key);
+    } catch (error) {
+      if (!(error instanceof Mistake)) throw error;
+      problems.push({ path, text: error.message });
+    }
+    // zod passes over this one without a word.
+    if (key === "__proto__") problems.push({ path, text: "cannot be a name; give another" });
+  }
+  return problems;
+}
+
+function limitProblems(queues: unknown): Problem[] {
+  if (!isMap(queues)) return [];
+  return Object.entries(queues).flatMap(([name, queue]) => {
+    if (!isMap(queue) || !isMap(queue.limit) || Object.keys(queue.limit).length > 0) return [];
+    return [{ path: ["queues", name, "limit"], text: "is empty; give rate_per_second, max_active or both" }];
+  });
+}
+
+function routeProblems(file: Record<string, unknown>): Problem[] {
+  if (!Array.isArray(file.routes)) return [];
+  const problems: Problem[] = [];
+  const seen = new Map<string, number>();
+  for (const [at, route] of file.routes.entries()) {
+    if (!isMap(route)) continue;
+    problems.push(...referenceTo(file, at, route, "service"), ...referenceTo(file, at, route, "queue"));
+    const match = matchText(route.match);
+    if (match === undefined) continue;
+    const first = seen.get(match);
+    if (first === undefined) seen.set(match, at);
+    else
+      problems.push({
+        path: ["routes", at, "match"],
+        text: `${shown(match)} is matched by routes[${first}] already, which comes first; keep one`,
+      });
+  }
+  return problems;
+}
+
+function referenceTo(
+  file: Record<string, unknown>,
+  at: number,
+  route: Record<string, unknown>,
+  what: "service" | "queue",
+): Problem[] {
+  const target = route[what];
+  const known = file[`${what}s`];
+  const names = isMap(known) ? Object.keys(known) : [];
+  if (typeof target !== "string" || target === "" || names.includes(target)) return [];
+  const among = names.length === 0 ? `there are no ${what}s` : `there are ${names.join(", ")}`;
+  const text = `there is no ${what} ${shown(target)}${suggestion(target, names)}; ${among}`;
+  return [{ path: ["routes", at, what], text }];
+}
+
+/** A match in its plain form; absent where it is none (which the schema tells). */
+function matchText(match: unknown): string | undefined {
+  try {
+    const { method, path } = routeMatch(match);
+    return method === undefined ? path : `${method} ${path}`;
+  } catch {
+    return undefined;
+  }
+}
+
+function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isEmpty(value: unknown): boolean {
+  if (value === undefined || value === null) return true;
+  return typeof value === "object" && Object.keys(value).length === 0;
+}

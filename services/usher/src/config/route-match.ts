@@ -1,0 +1,39 @@
+// The `match` of a route: `POST /orders`, or a path alone for every method.
+
+import { Mistake, shown } from "./mistake.ts";
+import { string } from "./readers.ts";
+
+export interface RouteMatch {
+  readonly method: string | undefined;
+  readonly path: string;
+}
+
+const WANTED = "a path such as /orders or /checkout/*, with a method before it if only one is meant";
+
+/** A longer one is no path that anybody routes by. */
+const PATH_LENGTH_MAX = 1_024;
+
+/** What the gateway keeps for itself. */
+const OWN_PREFIX = "/_usher/";
+
+export function routeMatch(value: unknown): RouteMatch {
+  const text = string(value, WANTED).trim();
+  const parts = /^(?:([^\s/]+) +)?(\S+)$/.exec(text);
+  const refuse = (why: string): never => {
+    throw new Mistake(`${shown(text)} ${why}; give ${WANTED}`);
+  };
+  if (parts === null) return refuse("is not a match");
+  const [, method, path = ""] = parts;
+  if (method !== undefined && !/^[A-Z]{1,20}$/.test(method)) refuse("has no method in capital letters first");
+  if (!path.startsWith("/")) refuse("has no path that begins with /");
+  if (path.length > PATH_LENGTH_MAX) refuse(`has a path longer than ${PATH_LENGTH_MAX} characters`);
+  if (!/^[\x21-\x7e]+$/.test(path)) refuse("has other than printable ASCII characters in its path");
+  if (/[?#]/.test(path)) refuse("has a ? or # in its path, and routes go by the path alone");
+  // Such paths reach the routes in their plain form, so a route of this form would never be taken.
+  if (/\/\/|\\|%|(^|\/)\.\.?(\/|$)/.test(path)) refuse("has //, \\, %, . or .. in its path");
+  const star = path.indexOf("*");
+  if (star !== -1 && (star !== path.length - 1 || path[star - 1] !== "/"))
+    refuse("has a * elsewhere than as the last part of its path");
+  if (path.startsWith(OWN_PREFIX)) refuse(`is under ${OWN_PREFIX}, which Usher keeps for itself`);
+  return { method, path };
+}

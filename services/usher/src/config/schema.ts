@@ -1,0 +1,93 @@
+// The shape of `usher.yaml`, with every field's bounds and default. What one part says about another (a route about
+// its queue) is checked in `references.ts`.
+
+import { SETTINGS_BOUNDS, SETTINGS_DEFAULTS } from "@usher/queue";
+import type * as z from "zod";
+import { field, fields, list, named } from "./fields.ts";
+import { cidr, host, logDirectory, origin } from "./network.ts";
+import { boolean, duration, filePath, integer, name, nodes, notice, oneOf, thousandths } from "./readers.ts";
+import { routeMatch } from "./route-match.ts";
+
+const SECOND_MS = 1_000;
+const MINUTE_MS = 60 * SECOND_MS;
+const MiB = 1024 * 1024;
+
+/** Routes, and proxies, that one file may hold. */
+const LIST_MAX = 1_000;
+
+/** Least and most of what routes and listeners are set to. */
+export const BOUNDS = {
+  port: [0, 65_535],
+  hold_ms: [0, 10 * MINUTE_MS],
+  timeout_ms: [100, 60 * MINUTE_MS],
+  /** A mebibyte less than the log takes as one payload: the headers, and the encryption, need room as well. */
+  stored_bytes: [0, 15 * MiB],
+} as const;
+
+export const LISTEN_DEFAULTS = { host: "localhost", port: 8080, grpc_port: 50051 } as const;
+export const ROUTE_DEFAULTS = {
+  hold_ms: 2 * SECOND_MS,
+  timeout_ms: 30 * SECOND_MS,
+  idempotent: false,
+  body_bytes: MiB,
+  response_bytes: MiB,
+} as const;
+const LOG_DEFAULT = "./data";
+
+const port = field(integer(...BOUNDS.port));
+const stored = field(integer(...BOUNDS.stored_bytes));
+
+const listen = fields({
+  host: field(host).default(LISTEN_DEFAULTS.host),
+  port: port.default(LISTEN_DEFAULTS.port),
+  grpc_port: port.default(LISTEN_DEFAULTS.grpc_port),
+});
+
+const limit = fields({
+  rate_per_second: field(thousandths(...SETTINGS_BOUNDS.rate_thousandths)).default(
+    SETTINGS_DEFAULTS.rate_thousandths,
+  ),
+  max_active: field(integer(...SETTINGS_BOUNDS.max_active)).default(SETTINGS_DEFAULTS.max_active),
+});
+
+const queue = fields({
+  kind: field(oneOf("defer", "pass")),
+  mode: field(oneOf("auto", "queue_all", "paused", "open", "closed")).default(SETTINGS_DEFAULTS.mode),
+  limit,
+  max_wait: field(duration(...SETTINGS_BOUNDS.max_wait_ms)),
+  max_waiting: field(integer(...SETTINGS_BOUNDS.max_waiting)).default(SETTINGS_DEFAULTS.max_waiting),
+  session: field(duration(...SETTINGS_BOUNDS.session_ms)).default(SETTINGS_DEFAULTS.session_ms),
+  key_retention: field(duration(...SETTINGS_BOUNDS.key_retention_ms)).default(
+    SETTINGS_DEFAULTS.key_retention_ms,
+  ),
+  attempts: field(integer(...SETTINGS_BOUNDS.attempts)).default(SETTINGS_DEFAULTS.attempts),
+  notice: field(notice).default(SETTINGS_DEFAULTS.notice),
+});
+
+const route = fields({
+  match: field(routeMatch),
+  service: field(name),
+  queue: field(name).optional(),
+  hold: field(duration(...BOUNDS.hold_ms)).default(ROUTE_DEFAULTS.hold_ms),
+  timeout: field(duration(...BOUNDS.timeout_ms)).default(ROUTE_DEFAULTS.timeout_ms),
+  idempotent: field(boolean).default(ROUTE_DEFAULTS.idempotent),
+  body_bytes: stored.default(ROUTE_DEFAULTS.body_bytes),
+  response_bytes: stored.default(ROUTE_DEFAULTS.response_bytes),
+});
+
+export const schema = fields({
+  public_url: field(origin).optional(),
+  trusted_proxies: list("blocks of addresses", LIST_MAX, field(cidr)),
+  log: field(logDirectory).default(LOG_DEFAULT),
+  keys: field(filePath).optional(),
+  nodes: field(nodes).default(1),
+  listen: listen.prefault({}),
+  services: named("services", fields({ url: field(origin) })),
+  queues: named("queues", queue),
+  routes: list("routes", LIST_MAX, route),
+});
+
+/** What a file says, once its shape is right. */
+export type File = z.output<typeof schema>;
+export type FileQueue = File["queues"][string];
+export type FileRoute = File["routes"][number];

@@ -1,0 +1,431 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { SETTINGS_DEFAULTS } from "@usher/queue";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Config } from "../src/config/config.ts";
+import { loadConfig, type Overrides, parseConfig } from "../src/config/load.ts";
+import { ConfigError } from "../src/config/mistake.ts";
+import { FILE_BYTES_MAX } from "../src/config/source.ts";
+
+let directory: string;
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "usher-config-"));
+});
+afterAll(() => rm(directory, { recursive: true }));
+
+function parse(text: string, overrides?: Overrides): Config {
+  return parseConfig(text, { name: "usher.yaml", directory: "/etc/usher", overrides });
+}
+
+/** What the file is told to be wrong with, line by line. */
+function mistakes(text: string): string[] {
+  try {
+    parse(text);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const [head, ...lines] = error.message.split("\n");
+    expect(head).toMatch(/^usher\.yaml: (one mistake|\d+ mistakes)$/);
+    expect(lines.length).toBe(error.problems.length);
+    return lines.map((line) => line.trim());
+  }
+  throw new Error("nothing was found wrong");
+}
+
+const WHOLE = `
+public_url: https://tickets.example.com
+trusted_proxies: [10.0.0.0/8, 192.168.1.7, fd00::/8]
+log: sqlite:./tickets
+keys: ./secret/keys.json
+nodes: 1
+listen: { host: 127.0.0.1, port: 80, grpc_port: 81 }
+services: { shop: { url: http://localhost:3000/ }, till: { url: "https://till.example.com:8443" } }
+queues:
+  orders:
+    kind: defer
+    mode: queue_all
+    limit: { rate_per_second: 0.5, max_active: 50 }
+    max_wait: 1h30m
+    max_waiting: 1000
+    session: 90s
+    key_retention: 1d
+    attempts: 3
+    notice: Nearly there
+  calls: { kind: pass, limit: { max_active: 7 }, max_wait: 500s }
+routes:
+  - { match: POST /orders, service: shop, queue: orders, hold: 500ms, timeout: 1m, idempotent: true, body_bytes: 10, response_bytes: 20 }
+  - { match: /checkout/*, service: till }
+`;
+
+test("a whole file is read into plain data, in the units of the log", () => {
+  expect(parse(WHOLE)).toEqual({
+    public_url: "https://tickets.example.com",
+    trusted_proxies: ["10.0.0.0/8", "192.168.1.7/32", "fd00::/8"],
+    log: { kind: "sqlite", directory: "/etc/usher/tickets" },
+    keys: "/etc/usher/secret/keys.json",
+    nodes: 1,
+    listen: { host: "127.0.0.1", port: 80, grpc_port: 81 },
+    services: [
+      { name: "shop", url: "http://localhost:3000" },
+      { name: "till", url: "https://till.example.com:8443" },
+    ],
+    queues: [
+      {
+        name: "orders",
+        settings: {
+          kind: "defer",
+          mode: "queue_all",
+          rate_thousandths: 500,
+          max_active: 50,
+          max_wait_ms: 5_400_000,
+          max_waiting: 1000,
+          session_ms: 90_000,
+          key_retention_ms: 86_400_000,
+          attempts: 3,
+          notice: "Nearly there",
+        },
+      },
+      {
+        name: "calls",
+        settings: { ...SETTINGS_DEFAULTS, kind: "pass", max_active: 7, max_wait_ms: 500_000 },
+      },
+    ],
+    routes: [
+      {
+        method: "POST",
+        path: "/orders",
+        service: "shop",
+        queue: "orders",
+        hold_ms: 500,
+        timeout_ms: 60_000,
+        idempotent: true,
+        body_bytes: 10,
+        response_bytes: 20,
+      },
+      {
+        method: undefined,
+        path: "/checkout/*",
+        service: "till",
+        queue: undefined,
+        hold_ms: 2_000,
+        timeout_ms: 30_000,
+        idempotent: false,
+        body_bytes: 1_048_576,
+        response_bytes: 1_048_576,
+      },
+    ],
+  });
+});
+
+test("what a file leaves out has its default", () => {
+  const config = parse("queues: { q: { kind: defer, limit: { max_active: 1 }, max_wait: 1m } }");
+  expect(config).toMatchObject({
+    public_url: undefined,
+    trusted_proxies: [],
+    log: { kind: "sqlite", directory: "/etc/usher/data" },
+    keys: "/etc/usher/data/usher.keys.json",
+    nodes: 1,
+    listen: { host: "localhost", port: 8080, grpc_port: 50051 },
+    services: [],
+    routes: [],
+  });
+});
+
+test("flags take the place of what the file says", () => {
+  const config = parse(WHOLE, { data: "/d", keys: "/k.json", host: "::1", port: 0, grpc_port: 9 });
+  expect(config.log.directory).toBe("/d");
+  expect(config.keys).toBe("/k.json");
+  expect(config.listen).toEqual({ host: "::1", port: 0, grpc_port: 9 });
+});
+
+test("keys that the file does not name are beside the data that a flag names", () => {
+  expect(
+    parse("routes: []\nqueues: { q: { kind: defer, limit: { max_active: 1 }, max_wait: 1m } }", {
+      data: "/d",
+    }).keys,
+  ).toBe("/d/usher.keys.json");
+});
+
+test("ten mistakes in one file are all ten told, each with its path, its line and what would do", () => {
+  const text = `public_url: tickets.example.com
+trusted_proxies: [10.0.0.0/40]
+log: kafka://broker1:9092
+services:
+  shop: { url: localhost:3000 }
+queues:
+  orders:
+    kind: defr
+    limit: { rate_per_second: -3, max_activ: 50 }
+    attempts: 2.5
+routes:
+  - match: post /orders
+    service: shpo
+    queue: orders
+    hold: 2
+`;
+  expect(mistakes(text)).toEqual([
+    'public_url (line 1): "tickets.example.com" is not an http or https address; give an address such as http://localhost:3000',
+    'trusted_proxies[0] (line 2): "10.0.0.0/40" is no such block; give a block of addresses such as 10.0.0.0/8 or fd00::/8, or one address',
+    'log (line 3): "kafka://broker1:9092": this build has the embedded log only, no Kafka yet; give sqlite: and a directory, such as sqlite:./data',
+    'services.shop.url (line 5): "localhost:3000" is not an http or https address; give an address such as http://localhost:3000',
+    "queues.orders.max_wait (line 7): is missing; give a duration from 1s to 30d, such as 30m, 2s or 500ms",
+    'queues.orders.kind (line 8): "defr" is not known (did you mean "defer"?); give one of defer, pass',
+    "queues.orders.limit.rate_per_second (line 9): -3 is too small; give a number from 0.001 to 1000000",
+    'queues.orders.limit.max_activ (line 9): is not a field here (did you mean "max_active"?); known are rate_per_second, max_active',
+    "queues.orders.attempts (line 10): 2.5 is not whole; give a whole number from 1 to 100",
+    'routes[0].match (line 12): "post /orders" has no method in capital letters first; give a path such as /orders or /checkout/*, with a method before it if only one is meant',
+    'routes[0].service (line 13): there is no service "shpo" (did you mean "shop"?); there are shop',
+    "routes[0].hold (line 15): 2 has no unit; give a duration from 0s to 10m, such as 30m, 2s or 500ms",
+  ]);
+});
+
+const QUEUE = "kind: defer, limit: { max_active: 1 }, max_wait: 1m";
+
+test.each([
+  [
+    "an unknown field at the top",
+    `servces: {}\nqueues: { q: { ${QUEUE} } }`,
+    /servces \(line 1\): is not a field here \(did you mean "services"\?\)/,
+  ],
+  [
+    "a queue without any limit",
+    "queues: { q: { kind: defer, limit: {}, max_wait: 1m } }",
+    /queues\.q\.limit \(line 1\): is empty; give rate_per_second/,
+  ],
+  [
+    "a queue without the word limit",
+    "queues: { q: { kind: defer, max_wait: 1m } }",
+    /queues\.q\.limit \(line 1\): is missing; give a map of rate_per_second, max_active/,
+  ],
+  [
+    "a limit that is a number",
+    "queues: { q: { kind: defer, limit: 3, max_wait: 1m } }",
+    /limit \(line 1\): 3 is a number; give a map/,
+  ],
+  [
+    "a rate of zero",
+    "queues: { q: { kind: defer, limit: { rate_per_second: 0 }, max_wait: 1m } }",
+    /0 is too small; give a number from 0\.001/,
+  ],
+  [
+    "a rate without end",
+    "queues: { q: { kind: defer, limit: { rate_per_second: .inf }, max_wait: 1m } }",
+    /Infinity is too large/,
+  ],
+  [
+    "a rate that is no number",
+    "queues: { q: { kind: defer, limit: { rate_per_second: .nan }, max_wait: 1m } }",
+    /is not a number/,
+  ],
+  [
+    "a rate finer than the log keeps",
+    "queues: { q: { kind: defer, limit: { rate_per_second: 1.0005 }, max_wait: 1m } }",
+    /finer than a thousandth/,
+  ],
+  [
+    "a rate in quotes",
+    'queues: { q: { kind: defer, limit: { rate_per_second: "5" }, max_wait: 1m } }',
+    /"5" is a string; give a number/,
+  ],
+  [
+    "a wait that is too long",
+    "queues: { q: { kind: defer, limit: { max_active: 1 }, max_wait: 31d } }",
+    /"31d" is too long; give a duration from 1s to 30d/,
+  ],
+  [
+    "a wait that is no duration",
+    "queues: { q: { kind: defer, limit: { max_active: 1 }, max_wait: soon } }",
+    /"soon" is not a duration/,
+  ],
+  [
+    "a name with capitals",
+    `queues: { Orders: { ${QUEUE} } }`,
+    /queues\.Orders \(line 1\): "Orders" is not a name; give 1 to 64 of a-z 0-9 - _ \./,
+  ],
+  ["a name that is too long", `queues: { ${"q".repeat(65)}: { ${QUEUE} } }`, /is not a name/],
+  [
+    "the one name that JavaScript keeps",
+    `queues: { __proto__: { ${QUEUE} } }`,
+    /queues\.__proto__ \(line 1\): cannot be a name/,
+  ],
+  [
+    "a badly named queue's settings as well",
+    "queues: { Q: { kind: x } }",
+    /queues\.Q\.kind \(line 1\): "x" is not known/,
+  ],
+  [
+    "a dot in a name, in quotes in the path",
+    "queues: { a.b: { kind: defer, limit: { max_active: 1 } } }",
+    /queues\["a\.b"\]\.max_wait/,
+  ],
+  [
+    "more than one node",
+    `nodes: 3\nqueues: { q: { ${QUEUE} } }`,
+    /nodes \(line 1\): 3 is not 1; give 1: the embedded log/,
+  ],
+  [
+    "a route to no queue",
+    "services: { s: { url: http://h } }\nroutes: [{ match: /, service: s, queue: q }]",
+    /routes\[0\]\.queue \(line 2\): there is no queue "q"; there are no queues/,
+  ],
+  [
+    "two routes of one match",
+    "services: { s: { url: http://h } }\nroutes:\n- { match: GET /a, service: s }\n- { match: GET  /a, service: s }",
+    /routes\[1\]\.match \(line 4\): "GET \/a" is matched by routes\[0\] already/,
+  ],
+  [
+    "a route under Usher's own paths",
+    "services: { s: { url: http://h } }\nroutes: [{ match: /_usher/x, service: s }]",
+    /Usher keeps for itself/,
+  ],
+  [
+    "a route with a query",
+    "services: { s: { url: http://h } }\nroutes: [{ match: /a?b, service: s }]",
+    /has a \? or #/,
+  ],
+  [
+    "a route that climbs",
+    "services: { s: { url: http://h } }\nroutes: [{ match: /a/../b, service: s }]",
+    /has \/\/, \\, %, \. or \.\./,
+  ],
+  [
+    "a star in the middle",
+    "services: { s: { url: http://h } }\nroutes: [{ match: /a*/b, service: s }]",
+    /\* elsewhere than as the last part/,
+  ],
+  [
+    "an address with a path",
+    "services: { s: { url: http://h/api } }\nroutes: [{ match: /, service: s }]",
+    /more than scheme, host and port/,
+  ],
+  [
+    "an address with a password",
+    "services: { s: { url: http://u:p@h } }\nroutes: [{ match: /, service: s }]",
+    /user name or password in it/,
+  ],
+  [
+    "a log that is no log",
+    `log: ./data\nqueues: { q: { ${QUEUE} } }`,
+    /log \(line 1\): "\.\/data" is not a log; give sqlite: and a directory/,
+  ],
+  [
+    "a log whose directory looks like a host",
+    `log: sqlite://data\nqueues: { q: { ${QUEUE} } }`,
+    /"sqlite:\/\/data" names a host/,
+  ],
+  [
+    "a port beyond the last",
+    `listen: { port: 65536 }\nqueues: { q: { ${QUEUE} } }`,
+    /listen\.port \(line 1\): 65536 is too large/,
+  ],
+  [
+    "a host that is an address cut short",
+    `listen: { host: 127.0.0 }\nqueues: { q: { ${QUEUE} } }`,
+    /listen\.host \(line 1\): "127\.0\.0" is neither/,
+  ],
+  ["an empty field", "queues:", /queues \(line 1\): is empty; give a map from names to queues/],
+  [
+    "a list where a map belongs",
+    "queues: [a]",
+    /queues \(line 1\): is a list; give a map from names to queues/,
+  ],
+  ["a list at the top", "- a", /^is a list; give a map of public_url/],
+  ["nothing to serve", "nodes: 1", /^has neither queues nor routes/],
+])("told, with its place: %s", (_, text, expected) => {
+  expect(mistakes(text).filter((line) => expected.test(line))).toHaveLength(1);
+});
+
+test("a value that is long is repeated in part only", () => {
+  const [line] = mistakes(
+    `queues: { q: { kind: ${"x".repeat(5_000)}, limit: { max_active: 1 }, max_wait: 1m } }`,
+  );
+  expect(line!.length).toBeLessThan(200);
+});
+
+test("of hundreds of mistakes the first fifty are shown and the rest counted", () => {
+  const text = `queues: { q: { ${QUEUE} } }\n${Array.from({ length: 300 }, (_, at) => `x${at}: 1`).join("\n")}`;
+  expect(() => parse(text)).toThrow(/300 mistakes(\n.*){50}\n {2}and 250 more$/);
+});
+
+test.each([
+  ["an empty file", "", /one mistake\n {2}is empty/],
+  ["a file of comments", "# only words\n", /one mistake\n {2}is empty/],
+  ["broken brackets", "a: [1\nb: }", /\n {2}\(line 2\): /],
+  ["a name that stands twice", "a: 1\na: 2", /\n {2}\(line 2\): the same name stands twice/],
+  ["two documents", "a: 1\n---\nb: 2", /a second document begins here/],
+  ["a tag that makes code", "a: !!js/function x", /\(line 1\): Unresolved tag/],
+  ["an alias of nothing", "a: 1\nb: *nobody", /\(line 2\): \*nobody: there is no anchor of that name/],
+  ["brackets a hundred thousand deep", "[".repeat(100_000), /\(line 1\): /],
+])("refused, by its line where it has one: %s", (_, text, expected) => {
+  let error: unknown;
+  try {
+    parse(text);
+  } catch (caught) {
+    error = caught;
+  }
+  expect(error).toBeInstanceOf(ConfigError);
+  expect((error as Error).message).toMatch(expected);
+});
+
+test("anchors that multiply without end are refused", () => {
+  const names = "abcdefghij".split("");
+  const lines = names.map((name, at) =>
+    at === 0
+      ? "a: &a [x]"
+      : `${name}: &${name} [${Array(9)
+          .fill(`*${names[at - 1]}`)
+          .join(", ")}]`,
+  );
+  expect(() => parse(lines.join("\n"))).toThrow(/repeats its anchors more than 100 times/);
+});
+
+test("an anchor may be merged, and a mistake in it is told where it stands", () => {
+  const text = (wait: string) => `queues:
+  a: &base
+    kind: defer
+    limit: { max_active: 1 }
+    max_wait: ${wait}
+  b:
+    <<: *base
+    attempts: 2
+`;
+  expect(parse(text("1m")).queues.map(({ settings }) => [settings.max_wait_ms, settings.attempts])).toEqual([
+    [60_000, 5],
+    [60_000, 2],
+  ]);
+  expect(mistakes(text("x"))).toHaveLength(2);
+});
+
+test("paths in a file count from the file's directory", async () => {
+  const file = join(directory, "usher.yaml");
+  await writeFile(file, `log: sqlite:tickets\nqueues: { q: { ${QUEUE} } }`);
+  expect((await loadConfig(file)).log.directory).toBe(join(directory, "tickets"));
+});
+
+test.each([
+  ["that is not there", async () => join(directory, "none.yaml"), /there is no such file/],
+  ["that is a directory", async () => directory, /is a directory/],
+  [
+    "larger than any configuration",
+    async () => fileOf("large.yaml", "#".repeat(FILE_BYTES_MAX + 1)),
+    /is larger than/,
+  ],
+  [
+    "that is not text",
+    async () => fileOf("binary.yaml", Buffer.of(0xff, 0xfe, 0x00, 0x80)),
+    /is not UTF-8 text/,
+  ],
+])("a file %s is refused in one line that names it", async (_, path, expected) => {
+  const file = await path();
+  const error = await loadConfig(file).catch((caught: unknown) => caught);
+  expect(error).toBeInstanceOf(ConfigError);
+  const lines = (error as Error).message.split("\n");
+  expect(lines[0]).toBe(`${file}: one mistake`);
+  expect(lines[1]).toMatch(expected);
+});
+
+async function fileOf(name: string, content: string | Buffer): Promise<string> {
+  const file = join(directory, name);
+  await writeFile(file, content);
+  return file;
+}
