@@ -1,12 +1,12 @@
 // The request ids of Admit that are remembered, with whom each admitted: so that a retry admits nobody twice.
 
-import type { AdmitRequested } from "./record.ts";
+import type { AdmitWho } from "./record.ts";
 
 /** How many are remembered at most; beyond it, Admit is refused until some are forgotten. */
 export const ADMIT_REQUESTS_MAX = 10_000;
 
 export interface AdmitRequest {
-  readonly who: AdmitRequested["who"];
+  readonly who: AdmitWho;
   /** In the order of admission. Together no more than the tickets that were admitted. */
   readonly numbers: readonly number[];
   /** When it came, in ms of log time. */
@@ -36,7 +36,7 @@ export class AdmitRequests {
     }
   }
 
-  static same(one: AdmitRequest["who"], other: AdmitRequest["who"]): boolean {
+  static same(one: AdmitWho, other: AdmitWho): boolean {
     if ("count" in one) return "count" in other && one.count === other.count;
     return "number" in other && one.number === other.number;
   }

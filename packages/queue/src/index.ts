@@ -20,7 +20,7 @@ export {
   type TicketState,
   type TicketView,
 } from "./queue.ts";
-export type { LogEvent, LogRecord, QueueEvent, ReleaseReason, SessionId } from "./record.ts";
+export type { AdmitWho, LogEvent, LogRecord, QueueEvent, ReleaseReason, SessionId } from "./record.ts";
 export { SESSION_SILENCE_MS, SESSIONS_MAX } from "./sessions.ts";
 export {
   NOTICE_LENGTH_MAX,

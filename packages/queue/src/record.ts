@@ -40,6 +40,8 @@ export interface Configured {
   readonly queue: string;
   readonly revision: number;
   readonly settings: Settings;
+  /** Why, in the operator's words: for those who read the log. */
+  readonly reason: string;
 }
 
 export interface Issued {
@@ -65,7 +67,7 @@ export interface AdmitRequested {
   readonly queue: string;
   /** 16 bytes, in hexadecimal. */
   readonly request_id: string;
-  readonly who: { readonly count: number } | { readonly number: number };
+  readonly who: AdmitWho;
 }
 
 export interface Claimed {
@@ -76,6 +78,9 @@ export interface Claimed {
   readonly timeout_ms: number;
   readonly idempotent: boolean;
 }
+
+/** Whom an Admit means: that many from the front, or the one of a number. */
+export type AdmitWho = { readonly count: number } | { readonly number: number };
 
 export type ReleaseReason = "refused" | "not_connected" | "draining" | "lost" | "timed_out" | "payload_gone";
 

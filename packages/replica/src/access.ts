@@ -1,0 +1,74 @@
+// Who calls, and what they may. A caller is an API key; else whoever the credentials of their service make them; else
+// nobody, known by nothing but the keys and tokens that they bring.
+
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { Hashes } from "./keys/hashes.ts";
+import type { Keys } from "./keys/keys.ts";
+import { UsherError } from "./rpc/errors.ts";
+
+/** The header that carries an API key. */
+export const API_KEY_HEADER = "usher-api-key";
+
+/** A longer one is not looked at. */
+const API_KEY_LENGTH_MAX = 512;
+
+/** Without credentials, an idempotency key alone says who calls: it must not be guessed. 22 characters of base64url
+ * are 128 bits. */
+export const KEY_LENGTH_MIN = 22;
+
+/** Which calls need an API key: those of backends and operators, all, or (for trying out) none. */
+export type Requirement = "backends" | "all" | "none";
+
+export interface Caller {
+  /** Goes into the hash of an idempotency key; "" for nobody. */
+  readonly id: string;
+  /** May do what backends and operators do. */
+  readonly trusted: boolean;
+}
+
+export class Access {
+  readonly #keys: readonly { readonly id: string; readonly hash: Buffer }[];
+  readonly #hashes: Hashes;
+  readonly #requirement: Requirement;
+
+  constructor(options: { keys: Keys; hashes: Hashes; require: Requirement }) {
+    this.#keys = options.keys.api_keys.map(({ id, key }) => ({ id, hash: sha256(key) }));
+    this.#hashes = options.hashes;
+    this.#requirement = options.require;
+  }
+
+  /** Who calls. A wrong API key is refused, not taken for none. */
+  caller(headers: Headers): Caller {
+    const key = headers.get(API_KEY_HEADER);
+    if (key !== null) return this.#owner(key);
+    const credentials = headers.get("authorization");
+    const id = credentials === null ? "" : `credentials:${this.#hashes.credentials(credentials)}`;
+    return { id, trusted: this.#requirement === "none" };
+  }
+
+  /** Who calls a method that anybody may call, unless all need a key here. */
+  visitor(headers: Headers): Caller {
+    return this.#requirement === "all" ? this.backend(headers) : this.caller(headers);
+  }
+
+  /** Who calls a method that needs an API key. */
+  backend(headers: Headers): Caller {
+    const caller = this.caller(headers);
+    if (caller.trusted) return caller;
+    throw new UsherError("API_KEY_REQUIRED", `This call needs an API key, in the header ${API_KEY_HEADER}.`);
+  }
+
+  #owner(key: string): Caller {
+    const hash = sha256(key.slice(0, API_KEY_LENGTH_MAX));
+    let id: string | undefined;
+    // All are compared, so that the time taken tells nothing.
+    for (const known of this.#keys) if (timingSafeEqual(known.hash, hash)) id = known.id;
+    if (id === undefined)
+      throw new UsherError("API_KEY_REQUIRED", "The API key is not one of this deployment.");
+    return { id: `key:${id}`, trusted: true };
+  }
+}
+
+function sha256(text: string): Buffer {
+  return createHash("sha256").update(text).digest();
+}

@@ -1,0 +1,218 @@
+// Where tickets are given out and shown: the steps that RPC and HTTP share.
+
+import type { StoredRequest } from "@usher/protocol/payload";
+import type { Status } from "@usher/protocol/queue";
+import type { Queue, TicketView } from "@usher/queue";
+import type { Caller } from "./access.ts";
+import type { AppendOptions } from "./log/appender.ts";
+import type { Details } from "./payloads.ts";
+import type { Replica } from "./replica.ts";
+import { parseTicketId, statusMessage } from "./rpc/codec.ts";
+import { refusal, UsherError } from "./rpc/errors.ts";
+
+/** What a ticket is asked for. */
+export interface IssueWish {
+  readonly queue: string;
+  readonly caller: Caller;
+  /** The idempotency key; absent: a retry takes another ticket. */
+  readonly key?: string;
+  /** In a pass queue, one subject has one live ticket. */
+  readonly subject?: string;
+  /** What tells this request from another under the same key. */
+  readonly digest?: Uint8Array;
+  /** Stored with the ticket: the request to send at its turn, or what to hand over with the admission. */
+  readonly store?: { readonly request: StoredRequest } | { readonly details: Details };
+}
+
+/** A ticket, in its queue. */
+export interface Place {
+  readonly queue: Queue;
+  readonly view: TicketView;
+}
+
+export interface IssuedPlace extends Place {
+  readonly token: string;
+  readonly existing: boolean;
+}
+
+export class Desk {
+  readonly #replica: Replica;
+  /** This node's issues that are written but not folded yet, by queue. */
+  readonly #unfolded = new Map<string, number>();
+
+  constructor(replica: Replica) {
+    this.#replica = replica;
+  }
+
+  /** How many issues of this node are on their way into the log. */
+  unfolded(queue: string): number {
+    return this.#unfolded.get(queue) ?? 0;
+  }
+
+  /** The queue of that name. Throws QUEUE_NOT_FOUND. */
+  queue(name: string): Queue {
+    const queue = this.#replica.fold.queue(name);
+    if (queue === undefined) throw refusal("no_queue", name);
+    return queue;
+  }
+
+  /** Takes a ticket; resolves when it is durable and has its number. */
+  async issue(wish: IssueWish): Promise<IssuedPlace> {
+    this.#mustBeReady();
+    const queue = this.queue(wish.queue);
+    const { hashes } = this.#replica;
+    const key =
+      wish.key === undefined ? undefined : hashes.idempotencyKey(queue.name, wish.caller.id, wish.key);
+    const subject = wish.subject === undefined ? undefined : hashes.subject(queue.name, wish.subject);
+    this.#countUnfolded(queue.name, 1);
+    try {
+      const stored_request = wish.store !== undefined && "request" in wish.store;
+      const { outcome, name } = await this.#replica.append(
+        {
+          kind: "ticket_issued",
+          queue: queue.name,
+          key,
+          subject,
+          digest: key && wish.digest,
+          stored_request,
+        },
+        { payload: this.#payload(wish.store) },
+      );
+      if (outcome.kind === "issued") {
+        if (outcome.existing && wish.store) this.#replica.discard(name);
+        return this.#issued(queue, outcome.number, outcome.existing);
+      }
+      if (wish.store) this.#replica.discard(name);
+      throw outcome.kind === "refused" ? refusal(outcome.reason, queue.name) : unexpected(outcome.kind);
+    } finally {
+      this.#countUnfolded(queue.name, -1);
+    }
+  }
+
+  /** The ticket that a key has already, looked up without writing. Throws KEY_REUSED when it was another request's. */
+  find(wish: Required<Pick<IssueWish, "queue" | "caller" | "key" | "digest">>): IssuedPlace | undefined {
+    const queue = this.queue(wish.queue);
+    const hash = this.#replica.hashes.idempotencyKey(queue.name, wish.caller.id, wish.key);
+    const found = queue.byKey(hash, wish.digest);
+    if (found === undefined) return undefined;
+    if (!found.same) throw refusal("key_reused", queue.name);
+    return this.#issued(queue, found.number, true);
+  }
+
+  /** The ticket that a token proves. Waits until this node has read as far as the token, or the caller, has seen. */
+  async held(token: string, asOf = 0): Promise<Place> {
+    const claims = this.#replica.tokens.verify(token);
+    if (claims === undefined) throw new UsherError("TOKEN_INVALID", "This is not a ticket's token.");
+    if (claims.epoch !== this.#replica.epoch()) {
+      throw new UsherError("QUEUE_RESET", "The queue was made anew since; take another ticket.");
+    }
+    await this.mustHaveRead(Math.max(asOf, claims.as_of));
+    return this.#place(claims.queue, claims.number);
+  }
+
+  /** The ticket of an id, for backends. */
+  named(id: string): Place {
+    const parsed = parseTicketId(id);
+    if (parsed === undefined) {
+      throw new UsherError("INVALID_FIELD", "ticket_id: not a ticket's id", { field: "ticket_id" });
+    }
+    if (parsed.epoch !== this.#replica.epoch()) throw refusal("unknown_ticket", parsed.queue);
+    return this.#place(parsed.queue, parsed.number);
+  }
+
+  /** Gives a ticket up, and shows it as it stands then. */
+  async leave({ queue, view }: Place): Promise<Place> {
+    const { outcome } = await this.#replica.append({
+      kind: "ticket_left",
+      queue: queue.name,
+      number: view.number,
+    });
+    if (outcome.kind === "refused") throw refusal(outcome.reason, queue.name);
+    return this.#place(queue.name, view.number);
+  }
+
+  /** Ends an admitted ticket, and shows it as it stands then. */
+  async complete({ queue, view }: Place): Promise<Place> {
+    const { outcome } = await this.#replica.append({
+      kind: "ticket_completed",
+      queue: queue.name,
+      number: view.number,
+    });
+    if (outcome.kind === "refused") throw refusal(outcome.reason, queue.name);
+    return this.#place(queue.name, view.number);
+  }
+
+  /** What the ticket's holder sees now. */
+  status({ queue, view }: Place): Status {
+    return statusMessage({
+      queue,
+      epoch: this.#replica.epoch(),
+      view,
+      stale: this.#replica.stale,
+      asOf: this.#replica.asOf,
+    });
+  }
+
+  /** The ticket now, and anew whenever its place is worth telling; ends after its end, when the signal aborts, or when
+   * this node shuts down. */
+  async *watch(place: Place, signal: AbortSignal): AsyncGenerator<Place> {
+    const { places, draining } = this.#replica;
+    if (places.full) throw new UsherError("OVERLOADED", "This node holds as many streams as it may.");
+    const either = AbortSignal.any([signal, draining]);
+    for await (const _ of places.watch(place.queue.name, place.view.number, either)) {
+      const view = place.queue.ticket(place.view.number);
+      if (view === undefined) return;
+      yield { queue: place.queue, view };
+      if (view.endedWall_ms !== undefined && view.request !== "unknown") return;
+    }
+  }
+
+  /** Rejects with BEHIND when this node does not come as far within a second. */
+  async mustHaveRead(asOf: number): Promise<void> {
+    if (await this.#replica.caughtUp(asOf)) return;
+    throw new UsherError(
+      "BEHIND",
+      "This node has not read as far as you have seen; try again, here or elsewhere.",
+    );
+  }
+
+  #mustBeReady(): void {
+    if (this.#replica.ready) return;
+    throw new UsherError("NOT_READY", "This node gives out no tickets now; try again, here or elsewhere.");
+  }
+
+  #place(name: string, number: number): Place {
+    const queue = this.queue(name);
+    const view = queue.ticket(number);
+    if (view === undefined) throw refusal("unknown_ticket", name);
+    return { queue, view };
+  }
+
+  #issued(queue: Queue, number: number, existing: boolean): IssuedPlace {
+    const { view } = this.#place(queue.name, number);
+    const token = this.#replica.tokens.mint({
+      queue: queue.name,
+      epoch: this.#replica.epoch(),
+      number,
+      as_of: this.#replica.asOf,
+    });
+    return { queue, view, token, existing };
+  }
+
+  #payload(store: IssueWish["store"]): NonNullable<AppendOptions>["payload"] {
+    if (store === undefined) return undefined;
+    const { payloads } = this.#replica;
+    return (origin) =>
+      "request" in store ? payloads.request(origin, store.request) : payloads.details(origin, store.details);
+  }
+
+  #countUnfolded(queue: string, by: number): void {
+    const count = this.unfolded(queue) + by;
+    if (count === 0) this.#unfolded.delete(queue);
+    else this.#unfolded.set(queue, count);
+  }
+}
+
+function unexpected(outcome: string): UsherError {
+  return new UsherError("INTERNAL", `The log took the record, and it was ${outcome}.`);
+}

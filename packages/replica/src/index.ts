@@ -1,0 +1,12 @@
+// What listeners, gateways and the program need of a replica.
+
+export { Access, API_KEY_HEADER, type Caller, KEY_LENGTH_MIN, type Requirement } from "./access.ts";
+export { type Clock, systemClock } from "./clock.ts";
+export type { Desk, IssuedPlace, IssueWish, Place } from "./desk.ts";
+export { type ApiKey, type Keys, KeysError, openKeys } from "./keys/keys.ts";
+export { SILENCE_MS } from "./places.ts";
+export { type BatchListener, Replica, type ReplicaOptions } from "./replica.ts";
+export { createAdminService } from "./rpc/admin-service.ts";
+export { retryAfter_ms } from "./rpc/codec.ts";
+export { type Reason, UsherError } from "./rpc/errors.ts";
+export { createQueueService } from "./rpc/queue-service.ts";

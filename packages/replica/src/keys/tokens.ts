@@ -1,0 +1,66 @@
+// Ticket tokens: what proves that a holder holds a ticket. Tagged, so that they are checked without any state.
+//
+//   version (1) · epoch (8) · number (4) · as_of (8) · queue's name · tag (16), all in base64url
+
+import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+
+const VERSION = 1;
+const TAG_BYTES = 16;
+const HEAD_BYTES = 21;
+const QUEUE_LENGTH_MAX = 64;
+/** A longer text is no token, and is not looked at. */
+const TOKEN_LENGTH_MAX = Math.ceil(((HEAD_BYTES + QUEUE_LENGTH_MAX + TAG_BYTES) * 4) / 3);
+
+export interface TokenClaims {
+  readonly queue: string;
+  /** Which life of the queue: `epochOf` its log. */
+  readonly epoch: string;
+  readonly number: number;
+  /** How far into the log the ticket is surely there. */
+  readonly as_of: number;
+}
+
+export class Tokens {
+  readonly #key: Buffer;
+
+  constructor(key: Buffer) {
+    this.#key = key;
+  }
+
+  mint(claims: TokenClaims): string {
+    const queue = Buffer.from(claims.queue);
+    const body = Buffer.alloc(HEAD_BYTES + queue.length);
+    body.writeUInt8(VERSION, 0);
+    body.write(claims.epoch, 1, "hex");
+    body.writeUInt32BE(claims.number, 9);
+    body.writeBigUInt64BE(BigInt(claims.as_of), 13);
+    queue.copy(body, HEAD_BYTES);
+    return Buffer.concat([body, this.#tag(body)]).toString("base64url");
+  }
+
+  /** Absent: not a token of this deployment, whatever is wrong with it. */
+  verify(token: string): TokenClaims | undefined {
+    if (token.length > TOKEN_LENGTH_MAX) return undefined;
+    const bytes = Buffer.from(token, "base64url");
+    // One spelling only: Buffer skips what is not base64url, and bits may be left over at the end.
+    if (bytes.length <= HEAD_BYTES + TAG_BYTES || bytes.toString("base64url") !== token) return undefined;
+    const body = bytes.subarray(0, -TAG_BYTES);
+    if (!timingSafeEqual(this.#tag(body), bytes.subarray(-TAG_BYTES)) || body[0] !== VERSION)
+      return undefined;
+    return {
+      epoch: body.toString("hex", 1, 9),
+      number: body.readUInt32BE(9),
+      as_of: Number(body.readBigUInt64BE(13)),
+      queue: body.toString("utf8", HEAD_BYTES),
+    };
+  }
+
+  #tag(body: Buffer): Buffer {
+    return createHmac("sha256", this.#key).update(body).digest().subarray(0, TAG_BYTES);
+  }
+}
+
+/** A queue's epoch, as tickets' ids and tokens carry it: 64 bits in hexadecimal. Another log, another epoch. */
+export function epochOf(genesis: string, incarnation: number): string {
+  return createHash("sha256").update(`${genesis}:${incarnation}`).digest("hex").slice(0, 16);
+}

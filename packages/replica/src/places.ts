@@ -1,0 +1,144 @@
+// Who watches which ticket. A watcher is woken at once when its ticket is admitted or ends; that others moved up is
+// looked at in rounds, because it changes for everybody with every admission.
+
+import type { Change, Fold } from "@usher/queue";
+
+/** Between two looks at everybody's place, in ms: often enough to look live. */
+const ROUND_MS = 200;
+
+/** A place near the front is told whenever it changes; one further back when it has moved by a hundredth. */
+const NEAR = 100;
+const FAR_PART = 0.01;
+
+/** The longest that a stream is silent, in ms; proxies cut what is silent for longer. */
+export const SILENCE_MS = 14_000;
+
+/** Watchers of a node at most; one more is refused. */
+export const WATCHERS_MAX = 20_000;
+
+interface Watcher {
+  readonly queue: string;
+  readonly number: number;
+  /** The position that was told last; -1: none. */
+  told: number;
+  wake: () => void;
+}
+
+export class Places {
+  readonly #fold: Fold;
+  readonly #watchers = new Map<string, Map<number, Set<Watcher>>>();
+  #count = 0;
+  #round: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(fold: Fold) {
+    this.#fold = fold;
+  }
+
+  get watchers(): number {
+    return this.#count;
+  }
+
+  get full(): boolean {
+    return this.#count >= WATCHERS_MAX;
+  }
+
+  /** Yields now, and then whenever the ticket's place is worth telling anew, at the latest after `SILENCE_MS`. Ends
+   * when the signal aborts. What is slow to ask for the next misses what lay between, and nothing piles up. */
+  async *watch(queue: string, number: number, signal: AbortSignal): AsyncGenerator<void> {
+    const watcher: Watcher = { queue, number, told: -1, wake: () => {} };
+    this.#add(watcher);
+    const onAbort = () => watcher.wake();
+    signal.addEventListener("abort", onAbort);
+    try {
+      let due = true;
+      while (!signal.aborted && !this.#closed) {
+        if (!due) await this.#sleep(watcher);
+        if (signal.aborted) return;
+        due = false;
+        watcher.told = this.#position(watcher);
+        const woken = this.#wakes(watcher);
+        yield;
+        due = woken();
+      }
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+      this.#remove(watcher);
+    }
+  }
+
+  /** After every batch of records. */
+  batch(changes: readonly Change[]): void {
+    for (const { queue, number, kind } of changes) {
+      if (kind === "forgotten") continue;
+      const watchers = this.#watchers.get(queue)?.get(number);
+      if (watchers !== undefined) for (const watcher of watchers) watcher.wake();
+    }
+    if (this.#count > 0) this.#round ??= setTimeout(() => this.#look(), ROUND_MS);
+  }
+
+  /** Wakes everybody, for the last time. */
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#round);
+    for (const watcher of this.#all()) watcher.wake();
+  }
+
+  #look(): void {
+    this.#round = undefined;
+    for (const watcher of this.#all()) {
+      const position = this.#position(watcher);
+      if (worthTelling(watcher.told, position)) watcher.wake();
+    }
+  }
+
+  #position(watcher: Watcher): number {
+    return this.#fold.queue(watcher.queue)?.position(watcher.number) ?? -1;
+  }
+
+  /** Notes whether the watcher is woken while it does not sleep. */
+  #wakes(watcher: Watcher): () => boolean {
+    let woken = false;
+    watcher.wake = () => {
+      woken = true;
+    };
+    return () => woken;
+  }
+
+  #sleep(watcher: Watcher): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, SILENCE_MS);
+      watcher.wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  *#all(): Iterable<Watcher> {
+    for (const byNumber of this.#watchers.values()) {
+      for (const watchers of byNumber.values()) yield* watchers;
+    }
+  }
+
+  #add(watcher: Watcher): void {
+    const byNumber = this.#watchers.get(watcher.queue) ?? new Map<number, Set<Watcher>>();
+    const watchers = byNumber.get(watcher.number) ?? new Set();
+    this.#watchers.set(watcher.queue, byNumber.set(watcher.number, watchers.add(watcher)));
+    this.#count++;
+  }
+
+  #remove(watcher: Watcher): void {
+    const byNumber = this.#watchers.get(watcher.queue);
+    const watchers = byNumber?.get(watcher.number);
+    if (!watchers?.delete(watcher)) return;
+    this.#count--;
+    if (watchers.size === 0) byNumber?.delete(watcher.number);
+    if (byNumber?.size === 0) this.#watchers.delete(watcher.queue);
+  }
+}
+
+function worthTelling(told: number, now: number): boolean {
+  if (told === now) return false;
+  return now <= NEAR || told < 0 || Math.abs(told - now) >= told * FAR_PART;
+}

@@ -1,0 +1,124 @@
+// Follows the log and folds it. Alone it is enough to know the queues; a replica adds the writing.
+
+import { type Change, Fold, type LogRecord, type Outcome, type SessionId } from "@usher/queue";
+import { type Following, LogError, type Offset, type StoredEntry, type TicketLog } from "@usher/ticket-log";
+import { decodeRecord, FORMAT_LEVEL } from "./log/codec.ts";
+
+export interface ReaderListener {
+  /** After each record that was folded. */
+  folded(record: LogRecord, outcome: Outcome): void;
+  /** After each batch. */
+  batch(changes: readonly Change[]): void;
+  /** The log cannot be followed any further: this node knows nothing newer from here on. The last call. */
+  halted(error: Error): void;
+}
+
+export class Reader {
+  readonly fold = new Fold();
+  readonly #log: TicketLog;
+  readonly #listeners = new Set<ReaderListener>();
+  readonly #following: Following;
+  #next: Offset = 0;
+  #skipped = 0;
+  #halted: Error | undefined;
+  /** Sessions by the node that opened them last. */
+  readonly #lastSessions = new Map<string, SessionId>();
+
+  constructor(log: TicketLog) {
+    this.#log = log;
+    this.#following = log.follow(0, {
+      entries: (batch) => this.#take(batch),
+      failed: (error) => this.#halt(error),
+    });
+  }
+
+  /** The offset that follows what has been folded: how far into the log the fold is true. */
+  get next(): Offset {
+    return this.#next;
+  }
+
+  /** Entries that were no records, and were passed over. */
+  get skipped(): number {
+    return this.#skipped;
+  }
+
+  /** Why nothing more is read; absent while all is well. */
+  get halted(): Error | undefined {
+    return this.#halted;
+  }
+
+  /** The session that a node of this name opened last; 0: none. */
+  lastSessionOf(node: string): SessionId {
+    return this.#lastSessions.get(node) ?? 0n;
+  }
+
+  listen(listener: ReaderListener): void {
+    this.#listeners.add(listener);
+  }
+
+  /** Resolves when all that was in the log at the time of the call has been folded. */
+  async readToEnd(): Promise<void> {
+    const end = await this.#log.end();
+    while (this.#next < end) await this.nextBatch();
+    if (this.#halted !== undefined) throw this.#halted;
+  }
+
+  /** Resolves with the next batch; rejects when there will be none. */
+  nextBatch(): Promise<void> {
+    if (this.#halted !== undefined) return Promise.reject(this.#halted);
+    return new Promise((resolve, reject) => {
+      const done = (settle: () => void): void => {
+        this.#listeners.delete(listener);
+        settle();
+      };
+      const listener: ReaderListener = {
+        folded: () => {},
+        batch: () => done(resolve),
+        halted: (error) => done(() => reject(error)),
+      };
+      this.#listeners.add(listener);
+    });
+  }
+
+  close(): void {
+    this.#following.close();
+    this.#halt(new LogError("closed", "this node is closed"));
+  }
+
+  #take(batch: readonly StoredEntry[]): void {
+    try {
+      for (const entry of batch) this.#fold(entry);
+    } catch (error) {
+      this.#following.close();
+      this.#halt(error instanceof Error ? error : new Error(String(error)));
+      return;
+    }
+    const changes = this.fold.takeChanges();
+    for (const listener of [...this.#listeners]) listener.batch(changes);
+  }
+
+  #fold(entry: StoredEntry): void {
+    const decoded = decodeRecord(entry.value);
+    if (decoded.kind === "record") {
+      const { record } = decoded;
+      const outcome = this.fold.apply(record);
+      if (record.event.kind === "session_opened") this.#lastSessions.set(record.event.node, record.session);
+      for (const listener of this.#listeners) listener.folded(record, outcome);
+    } else if (decoded.kind === "newer" && this.fold.sessions.open(decoded.session)) {
+      throw new LogError(
+        "corrupt",
+        `the log's record ${entry.offset} is of format level ${decoded.format_level}, and this build reads up to ` +
+          `${FORMAT_LEVEL}: run a newer Usher on this log`,
+      );
+    } else {
+      this.#skipped++;
+    }
+    this.#next = entry.offset + 1;
+  }
+
+  #halt(error: Error): void {
+    if (this.#halted !== undefined) return;
+    this.#halted = error;
+    for (const listener of [...this.#listeners]) listener.halted(error);
+  }
+}

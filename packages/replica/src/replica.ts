@@ -1,0 +1,237 @@
+// A running copy of the log: folds what it follows, appends for its callers and answers them when their record has
+// been folded, and keeps time. Everything that a node knows of its queues, it knows from `fold`.
+//
+//   reader.ts     follows and folds                    timekeeper.ts   ticks
+//   log/          records as bytes, writer sessions    payloads.ts     what is stored beside the log
+//   keys/         secrets, hashes, tokens              places.ts       who watches a ticket
+//   desk.ts       gives out and shows tickets          rpc/            the protobuf services
+
+import { randomBytes } from "node:crypto";
+import type { Change, Fold, LogEvent, Settings } from "@usher/queue";
+import type { TicketLog } from "@usher/ticket-log";
+import { type Clock, systemClock } from "./clock.ts";
+import { Desk } from "./desk.ts";
+import { Cipher } from "./keys/cipher.ts";
+import { Hashes } from "./keys/hashes.ts";
+import type { Keys } from "./keys/keys.ts";
+import { epochOf, Tokens } from "./keys/tokens.ts";
+import { type Appended, Appender, type AppendOptions } from "./log/appender.ts";
+import type { RecordName } from "./log/session.ts";
+import { Payloads } from "./payloads.ts";
+import { Places } from "./places.ts";
+import { Reader } from "./reader.ts";
+import { Timekeeper } from "./timekeeper.ts";
+
+/** How often callers are looked through for those who have waited too long, in ms. */
+const EXPIRE_EVERY_MS = 1_000;
+
+/** How often payloads that no ticket came for are looked for, in ms, and how old they must be by the wall clock:
+ * longer than any ticket may wait, be served and be remembered. */
+const ORPHANS_EVERY_MS = 60 * 60_000;
+const ORPHAN_AGE_MS = 33 * 24 * 60 * 60_000;
+
+/** How long a reader waits for this node to have read as far as it has seen elsewhere, in ms. */
+export const BEHIND_WAIT_MS = 1_000;
+
+/** A queue that is deleted and made anew would count this up; queues are not deleted yet. */
+const INCARNATION = 1;
+
+export interface ReplicaOptions {
+  readonly log: TicketLog;
+  readonly keys: Keys;
+  /** This node's name, which its sessions in the log carry; one running process a name. */
+  readonly node: string;
+  readonly clock?: Clock;
+  /** Told of what goes wrong beside any call: a log that cannot be followed, a tick that was not written. */
+  readonly onFault: (error: Error) => void;
+}
+
+/** Takes what a batch of records changed. Must not throw. */
+export type BatchListener = (changes: readonly Change[]) => void;
+
+export class Replica {
+  readonly node: string;
+  readonly keys: Keys;
+  readonly hashes: Hashes;
+  readonly tokens: Tokens;
+  readonly payloads: Payloads;
+  readonly places: Places;
+  readonly desk: Desk;
+  readonly clock: Clock;
+  readonly onFault: (error: Error) => void;
+  readonly #reader: Reader;
+  readonly #appender: Appender;
+  readonly #timeAppender: Appender;
+  readonly #timekeeper: Timekeeper;
+  readonly #batchListeners = new Set<BatchListener>();
+  readonly #timers: NodeJS.Timeout[];
+  readonly #draining = new AbortController();
+
+  /** Reads the log to its end, begins it where it is empty, and stands as timekeeper. Rejects with a `LogError` or a
+   * `NoGenesisError` when the log cannot be read or is none of Usher's. */
+  static async open(options: ReplicaOptions): Promise<Replica> {
+    const reader = new Reader(options.log);
+    await reader.readToEnd();
+    const replica = new Replica(options, reader);
+    if (reader.fold.genesis === undefined) await replica.#appender.begin(randomBytes(16).toString("hex"));
+    replica.#timekeeper.start();
+    return replica;
+  }
+
+  private constructor(options: ReplicaOptions, reader: Reader) {
+    const { log, keys, node } = options;
+    const clock = options.clock ?? systemClock;
+    const appender = (label: string) =>
+      new Appender({ log, clock, node: label, former: reader.lastSessionOf(label) });
+    this.node = node;
+    this.keys = keys;
+    this.clock = clock;
+    this.hashes = new Hashes(keys.hash);
+    this.tokens = new Tokens(keys.tag);
+    this.payloads = new Payloads(log, new Cipher(keys.encryption));
+    this.places = new Places(reader.fold);
+    this.desk = new Desk(this);
+    this.#reader = reader;
+    this.onFault = options.onFault;
+    this.#appender = appender(node);
+    // Ticks go before what waits to be written, so they cannot share a session, whose sequence must rise.
+    this.#timeAppender = appender(`${node}/time`);
+    this.#timekeeper = new Timekeeper({
+      fold: reader.fold,
+      appender: this.#timeAppender,
+      clock,
+      onFault: options.onFault,
+    });
+    reader.listen({
+      folded: (record, outcome) => {
+        this.#appender.folded(record, outcome);
+        this.#timeAppender.folded(record, outcome);
+      },
+      batch: (changes) => this.#batch(changes),
+      halted: (error) => this.#halted(error),
+    });
+    this.#timers = [
+      setInterval(() => this.#expire(), EXPIRE_EVERY_MS),
+      setInterval(() => this.#settle(this.payloads.dropOlderThan(ORPHAN_AGE_MS)), ORPHANS_EVERY_MS),
+    ];
+  }
+
+  /** The folded log. For reading; only records change it. */
+  get fold(): Fold {
+    return this.#reader.fold;
+  }
+
+  /** How far into the log the fold is true. */
+  get asOf(): number {
+    return this.#reader.next;
+  }
+
+  /** Why this node can answer nothing new; absent while all is well. */
+  get halted(): Error | undefined {
+    return this.#reader.halted;
+  }
+
+  /** Whether the log cannot be reached, so that what is told may be old. */
+  get stale(): boolean {
+    return this.halted !== undefined;
+  }
+
+  /** Aborts when this node begins to shut down: streams end, and clients are told to come back. */
+  get draining(): AbortSignal {
+    return this.#draining.signal;
+  }
+
+  /** Whether tickets are issued here. */
+  get ready(): boolean {
+    return this.halted === undefined && !this.draining.aborted;
+  }
+
+  /** A queue's present life, as ids and tokens carry it. */
+  epoch(): string {
+    return epochOf(this.fold.genesis ?? "", INCARNATION);
+  }
+
+  /** Appends a record and tells what the fold made of it. Rejects with a `LogError`, whose `outcome` says whether the
+   * record may be in the log. */
+  append(event: LogEvent, options?: AppendOptions): Promise<Appended> {
+    return this.#appender.append(event, options);
+  }
+
+  /** Makes a queue, or changes one. The record's outcome tells whether the revision was the next. */
+  async configure(
+    queue: string,
+    settings: Settings,
+    change: { revision: number; reason: string },
+  ): Promise<Appended["outcome"]> {
+    const { outcome } = await this.append({ kind: "queue_configured", queue, settings, ...change });
+    return outcome;
+  }
+
+  /** Lets go of what was stored with a record that issued nothing. */
+  discard(origin: RecordName): void {
+    this.#settle(this.payloads.drop([origin]));
+  }
+
+  /** Hears of every batch of records, until the returned function is called. */
+  onBatch(listener: BatchListener): () => void {
+    this.#batchListeners.add(listener);
+    return () => this.#batchListeners.delete(listener);
+  }
+
+  /** Resolves with true once this node has read as far as that; with false when it has not within a second. */
+  async caughtUp(asOf: number): Promise<boolean> {
+    const deadline_ms = this.clock.monotonic_ms() + BEHIND_WAIT_MS;
+    while (this.asOf < asOf) {
+      const left_ms = deadline_ms - this.clock.monotonic_ms();
+      if (left_ms <= 0 || this.halted !== undefined) return false;
+      let timer: NodeJS.Timeout | undefined;
+      const timeout = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, left_ms);
+      });
+      await Promise.race([this.#reader.nextBatch().catch(() => {}), timeout]);
+      clearTimeout(timer);
+    }
+    return true;
+  }
+
+  /** Tells streams and new callers to go elsewhere. Appends still work, for what is under way. */
+  drain(): void {
+    this.#draining.abort();
+  }
+
+  /** Drains, gives the term back, and lets go of the log, which stays open. */
+  async close(): Promise<void> {
+    this.drain();
+    for (const timer of this.#timers) clearInterval(timer);
+    await this.#timekeeper.stop();
+    await this.#timeAppender.close();
+    await this.#appender.close();
+    this.places.close();
+    this.#reader.close();
+  }
+
+  #batch(changes: readonly Change[]): void {
+    const forgotten = changes.flatMap((change) => (change.origin === undefined ? [] : [change.origin]));
+    this.#settle(this.payloads.drop(forgotten));
+    this.#timekeeper.notice();
+    this.places.batch(changes);
+    for (const listener of this.#batchListeners) listener(changes);
+  }
+
+  #halted(error: Error): void {
+    this.places.close();
+    if (!this.draining.aborted) this.onFault(error);
+  }
+
+  #expire(): void {
+    this.#appender.expire();
+    this.#timeAppender.expire();
+  }
+
+  /** For what nobody waits for. */
+  #settle(work: Promise<void>): void {
+    work.catch((error: unknown) => {
+      if (!this.draining.aborted) this.onFault(error instanceof Error ? error : new Error(String(error)));
+    });
+  }
+}

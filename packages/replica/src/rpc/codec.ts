@@ -1,0 +1,201 @@
+// Between what the fold tells and the messages of `usher.queue.v1` and `usher.admin.v1`.
+
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { durationFromMs, durationMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
+import type { QueueDetailsSchema, QueueSettings, QueueSettingsSchema } from "@usher/protocol/admin";
+import {
+  QueueKind as KindCode,
+  QueueMode as ModeCode,
+  type QueueSchema,
+  RequestState as RequestCode,
+  TicketState as StateCode,
+  type Status,
+  StatusSchema,
+  type TicketSchema,
+} from "@usher/protocol/queue";
+import {
+  type Queue,
+  type QueueKind,
+  type QueueMode,
+  type RequestState,
+  type Settings,
+  type TicketState,
+  type TicketView,
+  waitAt,
+} from "@usher/queue";
+
+const STATES: Readonly<Record<TicketState, StateCode>> = {
+  waiting: StateCode.WAITING,
+  admitted: StateCode.ADMITTED,
+  completed: StateCode.COMPLETED,
+  left: StateCode.LEFT,
+  expired: StateCode.EXPIRED,
+};
+const REQUESTS: Readonly<Record<RequestState, RequestCode>> = {
+  stored: RequestCode.STORED,
+  sending: RequestCode.SENDING,
+  answered: RequestCode.ANSWERED,
+  failed: RequestCode.FAILED,
+  unknown: RequestCode.UNKNOWN,
+};
+const KINDS: Readonly<Record<QueueKind, KindCode>> = { defer: KindCode.DEFER, pass: KindCode.PASS };
+const MODES: Readonly<Record<QueueMode, ModeCode>> = {
+  auto: ModeCode.AUTO,
+  queue_all: ModeCode.QUEUE_ALL,
+  paused: ModeCode.PAUSED,
+  open: ModeCode.OPEN,
+  closed: ModeCode.CLOSED,
+};
+
+export interface TicketId {
+  readonly queue: string;
+  readonly epoch: string;
+  readonly number: number;
+}
+
+export function formatTicketId({ queue, epoch, number }: TicketId): string {
+  return `${queue}:${epoch}:${number}`;
+}
+
+/** Absent: no ticket's id. */
+export function parseTicketId(text: string): TicketId | undefined {
+  const [, queue, epoch, number] = /^([a-z0-9._-]{1,64}):([0-9a-f]{16}):([1-9][0-9]{0,9})$/.exec(text) ?? [];
+  if (queue === undefined || epoch === undefined || number === undefined) return undefined;
+  return { queue, epoch, number: Number(number) };
+}
+
+export function ticketMessage(
+  queue: Queue,
+  epoch: string,
+  view: TicketView,
+): MessageInitShape<typeof TicketSchema> {
+  const wait = estimate(queue, view);
+  return {
+    id: formatTicketId({ queue: queue.name, epoch, number: view.number }),
+    queue: queue.name,
+    number: view.number,
+    state: STATES[view.state],
+    requestState: view.request && REQUESTS[view.request],
+    position: view.position,
+    waitP50: wait && durationFromMs(Math.round(wait.p50_ms)),
+    waitP90: wait && durationFromMs(Math.round(wait.p90_ms)),
+    issuedAt: timestampFromMs(view.issuedWall_ms),
+    admittedAt: view.admittedWall_ms === undefined ? undefined : timestampFromMs(view.admittedWall_ms),
+    endedAt: view.endedWall_ms === undefined ? undefined : timestampFromMs(view.endedWall_ms),
+  };
+}
+
+export interface StatusFacts {
+  readonly queue: Queue;
+  readonly epoch: string;
+  readonly view: TicketView;
+  readonly stale: boolean;
+  readonly asOf: number;
+}
+
+export function statusMessage({ queue, epoch, view, stale, asOf }: StatusFacts): Status {
+  const retry_ms = retryAfter_ms(queue, view);
+  return create(StatusSchema, {
+    ticket: ticketMessage(queue, epoch, view),
+    stale,
+    notice: queue.settings.notice,
+    retryAfter: retry_ms === undefined ? undefined : durationFromMs(retry_ms),
+    asOf: BigInt(asOf),
+  });
+}
+
+/** Bounds of the time between two polls, in ms. */
+const RETRY_MIN_MS = 1_000;
+const RETRY_MAX_MS = 30_000;
+
+/** When to ask again: a tenth of the wait that is left, so that those near the front ask soon and those far from it
+ * seldom; absent once there is nothing to wait for. */
+export function retryAfter_ms(queue: Queue, view: TicketView): number | undefined {
+  if (view.endedWall_ms !== undefined) return undefined;
+  const wait_ms = estimate(queue, view)?.p50_ms;
+  if (wait_ms === undefined) return view.position === 0 ? RETRY_MIN_MS : RETRY_MIN_MS * 2;
+  return Math.ceil(Math.min(RETRY_MAX_MS, Math.max(RETRY_MIN_MS, wait_ms / 10)) / 1000) * 1000;
+}
+
+function estimate(queue: Queue, view: TicketView): { p50_ms: number; p90_ms: number } | undefined {
+  const { pace } = queue;
+  return view.state === "waiting" && view.position && pace ? waitAt(view.position, pace) : undefined;
+}
+
+export function queueMessage(queue: Queue): MessageInitShape<typeof QueueSchema> {
+  return {
+    name: queue.name,
+    kind: KINDS[queue.settings.kind],
+    mode: MODES[queue.settings.mode],
+    waiting: queue.waiting,
+    nowServing: queue.nowServing,
+    lastNumber: queue.lastNumber,
+    pacePerSecond: queue.pace,
+    notice: queue.settings.notice,
+  };
+}
+
+export function detailsMessage(queue: Queue, etag: string): MessageInitShape<typeof QueueDetailsSchema> {
+  return {
+    name: queue.name,
+    settings: settingsMessage(queue.settings),
+    revision: queue.revision,
+    etag,
+    queue: queueMessage(queue),
+    active: queue.active,
+    remembered: queue.remembered,
+  };
+}
+
+export function settingsMessage(settings: Settings): MessageInitShape<typeof QueueSettingsSchema> {
+  return {
+    kind: KINDS[settings.kind],
+    mode: MODES[settings.mode],
+    limit: { ratePerSecond: settings.rate_thousandths / 1000, maxActive: settings.max_active },
+    maxWait: durationFromMs(settings.max_wait_ms),
+    maxWaiting: settings.max_waiting,
+    session: durationFromMs(settings.session_ms),
+    keyRetention: durationFromMs(settings.key_retention_ms),
+    attempts: settings.attempts,
+    notice: settings.notice,
+  };
+}
+
+type SettingReader = (message: QueueSettings) => Partial<Settings>;
+
+const setLimitRate: SettingReader = ({ limit }) => ({
+  rate_thousandths: Math.round((limit?.ratePerSecond ?? 0) * 1000),
+});
+const setLimitRoom: SettingReader = ({ limit }) => ({ max_active: limit?.maxActive ?? 0 });
+
+/** What each path of an update mask changes. */
+const SETTING_READERS: Readonly<Record<string, SettingReader>> = {
+  mode: ({ mode }) => {
+    const name = (Object.keys(MODES) as QueueMode[]).find((candidate) => MODES[candidate] === mode);
+    return name === undefined ? {} : { mode: name };
+  },
+  limit: (message) => ({ ...setLimitRate(message), ...setLimitRoom(message) }),
+  "limit.rate_per_second": setLimitRate,
+  "limit.max_active": setLimitRoom,
+  max_wait: ({ maxWait }) => ({ max_wait_ms: maxWait ? durationMs(maxWait) : 0 }),
+  max_waiting: ({ maxWaiting }) => ({ max_waiting: maxWaiting }),
+  session: ({ session }) => ({ session_ms: session ? durationMs(session) : 0 }),
+  key_retention: ({ keyRetention }) => ({ key_retention_ms: keyRetention ? durationMs(keyRetention) : 0 }),
+  attempts: ({ attempts }) => ({ attempts }),
+  notice: ({ notice }) => ({ notice }),
+};
+
+/** The settings after an update, or the path that cannot be updated. */
+export function updatedSettings(
+  current: Settings,
+  message: QueueSettings,
+  paths: readonly string[],
+): { settings: Settings } | { unknownPath: string } {
+  let settings = current;
+  for (const path of paths) {
+    const read = Object.hasOwn(SETTING_READERS, path) ? SETTING_READERS[path] : undefined;
+    if (read === undefined) return { unknownPath: path };
+    settings = { ...settings, ...read(message) };
+  }
+  return { settings };
+}

@@ -1,0 +1,130 @@
+// `usher.queue.v1.QueueService` on a replica: the same implementation behind every listener.
+
+import { type Duration, durationFromMs } from "@bufbuild/protobuf/wkt";
+import type { ServiceImpl } from "@connectrpc/connect";
+import type { AdmitRequest, QueueService } from "@usher/protocol/queue";
+import { ADMIT_MAX, type AdmitWho } from "@usher/queue";
+import type { Access } from "../access.ts";
+import { Admissions } from "../admissions.ts";
+import type { Replica } from "../replica.ts";
+import { queueMessage, ticketMessage } from "./codec.ts";
+import { refusal } from "./errors.ts";
+import { guarded } from "./guard.ts";
+import { checkIssue, checkQueueName, checkRequestId, invalid } from "./validation.ts";
+
+/** Within this time, in ms, the clients of a node that shuts down come back, each at a random moment. */
+const RECONNECT_WITHIN_MS = 2_000;
+
+export function createQueueService(replica: Replica, access: Access): ServiceImpl<typeof QueueService> {
+  const { desk } = replica;
+  const admissions = new Admissions(replica);
+
+  const methods: ServiceImpl<typeof QueueService> = {
+    async issue(request, context) {
+      const caller = access.visitor(context.requestHeader);
+      checkIssue(request, caller);
+      const { queue, subject, attributes } = request;
+      const hasDetails = subject !== "" || Object.keys(attributes).length > 0;
+      const issued = await desk.issue({
+        queue,
+        caller,
+        key: request.idempotencyKey || undefined,
+        subject: subject || undefined,
+        digest: replica.hashes.request([subject, ...Object.entries(attributes).sort().flat()]),
+        store: hasDetails ? { details: { subject, attributes } } : undefined,
+      });
+      return { status: desk.status(issued), token: issued.token, existing: issued.existing };
+    },
+
+    async getTicket(request, context) {
+      access.visitor(context.requestHeader);
+      const place = await desk.held(request.token, Number(request.asOf));
+      context.responseHeader.set("Cache-Control", "no-store");
+      return { status: desk.status(place) };
+    },
+
+    async *watchPosition(request, context) {
+      access.visitor(context.requestHeader);
+      const place = await desk.held(request.token, Number(request.asOf));
+      let last = place;
+      for await (const current of desk.watch(place, context.signal)) {
+        last = current;
+        yield { status: desk.status(current) };
+      }
+      const over = last.view.endedWall_ms !== undefined || context.signal.aborted;
+      if (!over && replica.draining.aborted)
+        yield { status: desk.status(last), reconnectAfter: reconnectAfter() };
+    },
+
+    async leave(request, context) {
+      access.visitor(context.requestHeader);
+      const place = await desk.held(request.token);
+      return { status: desk.status(await desk.leave(place)) };
+    },
+
+    async getQueue(request, context) {
+      access.visitor(context.requestHeader);
+      checkQueueName(request.queue);
+      await desk.mustHaveRead(Number(request.asOf));
+      context.responseHeader.set("Cache-Control", "public, max-age=1");
+      return { queue: queueMessage(desk.queue(request.queue)), asOf: BigInt(replica.asOf) };
+    },
+
+    async admit(request, context) {
+      const caller = access.backend(context.requestHeader);
+      checkQueueName(request.queue);
+      checkRequestId(request.requestId);
+      const queue = desk.queue(request.queue);
+      const { outcome } = await replica.append({
+        kind: "admit_requested",
+        queue: queue.name,
+        request_id: replica.hashes.requestId(queue.name, caller.id, request.requestId),
+        who: whom(request, replica),
+      });
+      if (outcome.kind === "refused") throw refusal(outcome.reason, queue.name);
+      const numbers = outcome.kind === "admitted" ? [...outcome.numbers] : [];
+      return { admitted: numbers.length, numbers, waiting: queue.waiting };
+    },
+
+    async *watchAdmissions(request, context) {
+      access.backend(context.requestHeader);
+      checkQueueName(request.queue);
+      const queue = desk.queue(request.queue);
+      let cursor = request.cursor;
+      for await (const view of admissions.watch(queue, Number(cursor), context.signal)) {
+        if (view === undefined) {
+          yield { cursor };
+          continue;
+        }
+        cursor = BigInt(view.admission ?? 0);
+        const details = await replica.payloads.readDetails(view.origin);
+        yield { cursor, ticket: ticketMessage(queue, replica.epoch(), view), ...details };
+      }
+      if (replica.draining.aborted && !context.signal.aborted)
+        yield { cursor, reconnectAfter: reconnectAfter() };
+    },
+
+    async complete(request, context) {
+      access.backend(context.requestHeader);
+      const place = await desk.complete(desk.named(request.ticketId));
+      return { ticket: ticketMessage(place.queue, replica.epoch(), place.view) };
+    },
+  };
+  return guarded<typeof QueueService>(methods, replica.onFault);
+}
+
+/** Whom an Admit means. */
+function whom({ queue, who }: AdmitRequest, replica: Replica): AdmitWho {
+  if (who.case === "count") {
+    if (who.value >= 1 && who.value <= ADMIT_MAX) return { count: who.value };
+    throw invalid("count", `${who.value} is not from 1 to ${ADMIT_MAX}`);
+  }
+  if (who.case === undefined) throw invalid("who", "say a count or a ticket_id");
+  const place = replica.desk.named(who.value);
+  if (place.queue.name !== queue) throw invalid("ticket_id", "the ticket is of another queue");
+  return { number: place.view.number };
+}
+
+function reconnectAfter(): Duration {
+  return durationFromMs(Math.floor(Math.random() * RECONNECT_WITHIN_MS));
+}
