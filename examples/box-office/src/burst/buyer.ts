@@ -139,7 +139,7 @@ export class Buyer {
   /** Turns to another address; false where it is not on the origin that the buyer came to. */
   #go(to: Purpose, location: string): boolean {
     const base = new URL(this.#path, this.#settings.origin);
-    const url = URL.parse(location, base);
+    const url = URL.parse(location, base.href);
     if (url === null || url.origin !== base.origin) return false;
     this.#to = to;
     this.#path = url.pathname + url.search;

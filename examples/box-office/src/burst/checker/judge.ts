@@ -1,0 +1,64 @@
+// Holds what was counted against what Usher promises.
+
+import type { Limit, Report } from "../checker.ts";
+
+/** A promise that was not kept. */
+export interface Breach {
+  readonly promise: string;
+  readonly promised: string;
+  readonly found: string;
+}
+
+export interface Terms {
+  readonly limit: Limit;
+  /** Usher was killed on the way. */
+  readonly killed: boolean;
+  /** The route is declared idempotent, and the shop honours the key. */
+  readonly idempotent: boolean;
+}
+
+/** What a burst must leave true, however it went. */
+export function judge(report: Report, { limit, killed, idempotent }: Terms): Breach[] {
+  const breaches: Breach[] = [];
+  const none = (promise: string, found: number): void => {
+    if (found !== 0) breaches.push({ promise, promised: "0", found: String(found) });
+  };
+  const atMost = (promise: string, most: number, found: number): void => {
+    if (found > most) breaches.push({ promise, promised: `at most ${most}`, found: String(found) });
+  };
+  const all = (promise: string, found: number): void => {
+    if (found !== report.buyers)
+      breaches.push({ promise, promised: String(report.buyers), found: String(found) });
+  };
+  none("the files prove what they say", report.findings.count);
+  if (killed && !idempotent) {
+    all("everybody is answered, or told that it is unknown", report.answered + report.unknown);
+    atMost("unknown: no more than were being sent at the kill", limit.max_active, report.unknown);
+    none("an unknown purchase reaches the shop once", report.unknownRepeated);
+  } else {
+    all("everybody is answered", report.answered);
+    none("nothing is left unknown", report.unknown);
+  }
+  none("nothing fails", report.failed);
+  none("nobody is lost", report.lost);
+  none("nobody is answered twice", report.answeredTwice);
+  none("no seat is sold twice", report.seatsSoldTwice);
+  // A request that was lost at the kill is sent again when its claim has lapsed, long after its turn.
+  if (!killed) none("nobody comes out of turn", report.inversions);
+  atMost("in flight at the shop: no more than max_active", limit.max_active, report.mostInFlight);
+  atMost("in any 5 s: 5 × rate and two bursts", mostIn5s(limit), report.worstFiveSeconds);
+  none("ticket numbers have no gaps", report.numbersMissing);
+  none("a ticket number is one buyer's", report.numbersShared);
+  none("a buyer's number stays the same", report.renumbered);
+  return breaches;
+}
+
+/** How many may reach the shop in any five seconds. */
+export function mostIn5s(limit: Limit): number {
+  return 5 * limit.rate_per_second + 2 * burst(limit);
+}
+
+/** What may go at once: 200 ms of the rate, at least 1. */
+export function burst({ rate_per_second }: Limit): number {
+  return Math.max(1, rate_per_second * 0.2);
+}
