@@ -45,6 +45,8 @@ export interface Service {
 export interface QueueConfig {
   readonly name: string;
   readonly settings: Settings;
+  /** What the file does not speak of and operators change by the hour: where the queue exists, it keeps them. */
+  readonly unsaid: readonly ("mode" | "notice")[];
 }
 
 export interface Route {

@@ -1,7 +1,7 @@
 // From a file, or a text, to a `Config`: all of it right, or a `ConfigError` with every mistake.
 
 import { dirname, resolve } from "node:path";
-import { type Settings, settingsProblems } from "@usher/queue";
+import { SETTINGS_DEFAULTS, type Settings, settingsProblems } from "@usher/queue";
 import type { Config, Listen, Route } from "./config.ts";
 import { problemsOf } from "./fields.ts";
 import { ConfigError, type Problem } from "./mistake.ts";
@@ -55,7 +55,11 @@ function configOf(file: File, directory: string, overrides: Overrides): Config {
     nodes: file.nodes,
     listen: listenOf(file.listen, overrides),
     services: Object.entries(file.services).map(([name, { url }]) => ({ name, url })),
-    queues: Object.entries(file.queues).map(([name, queue]) => ({ name, settings: settingsOf(name, queue) })),
+    queues: Object.entries(file.queues).map(([name, queue]) => ({
+      name,
+      settings: settingsOf(name, queue),
+      unsaid: (["mode", "notice"] as const).filter((field) => queue[field] === undefined),
+    })),
     routes: file.routes.map(routeOf),
   };
 }
@@ -76,7 +80,7 @@ function listenOf(listen: Listen, { host, port, grpc_port }: Overrides): Listen 
 function settingsOf(name: string, queue: FileQueue): Settings {
   const settings: Settings = {
     kind: queue.kind,
-    mode: queue.mode,
+    mode: queue.mode ?? SETTINGS_DEFAULTS.mode,
     rate_thousandths: queue.limit.rate_per_second,
     max_active: queue.limit.max_active,
     max_wait_ms: queue.max_wait,
@@ -84,7 +88,7 @@ function settingsOf(name: string, queue: FileQueue): Settings {
     session_ms: queue.session,
     key_retention_ms: queue.key_retention,
     attempts: queue.attempts,
-    notice: queue.notice,
+    notice: queue.notice ?? SETTINGS_DEFAULTS.notice,
   };
   // The schema has the same bounds; a difference between the two is this program's mistake, not the user's.
   const problems = settingsProblems(settings);

@@ -27,10 +27,11 @@ export function routeMatch(value: unknown): RouteMatch {
   if (method !== undefined && !/^[A-Z]{1,20}$/.test(method)) refuse("has no method in capital letters first");
   if (!path.startsWith("/")) refuse("has no path that begins with /");
   if (path.length > PATH_LENGTH_MAX) refuse(`has a path longer than ${PATH_LENGTH_MAX} characters`);
-  if (!/^[\x21-\x7e]+$/.test(path)) refuse("has other than printable ASCII characters in its path");
+  if (/\p{Cc}/u.test(path)) refuse("has control characters in its path");
   if (/[?#]/.test(path)) refuse("has a ? or # in its path, and routes go by the path alone");
-  // Such paths reach the routes in their plain form, so a route of this form would never be taken.
-  if (/\/\/|\\|%|(^|\/)\.\.?(\/|$)/.test(path)) refuse("has //, \\, %, . or .. in its path");
+  // Routes are matched against decoded paths without dot segments, so such a route would never be taken.
+  if (/%/.test(path)) refuse("has a % in its path; write the characters themselves, not their codes");
+  if (/\/\/|\\|(^|\/)\.\.?(\/|$)/.test(path)) refuse("has //, \\, . or .. in its path");
   const star = path.indexOf("*");
   if (star !== -1 && (star !== path.length - 1 || path[star - 1] !== "/"))
     refuse("has a * elsewhere than as the last part of its path");

@@ -52,7 +52,7 @@ const limit = fields({
 
 const queue = fields({
   kind: field(oneOf("defer", "pass")),
-  mode: field(oneOf("auto", "queue_all", "paused", "open", "closed")).default(SETTINGS_DEFAULTS.mode),
+  mode: field(oneOf("auto", "queue_all", "paused", "open", "closed")).optional(),
   limit,
   max_wait: field(duration(...SETTINGS_BOUNDS.max_wait_ms)),
   max_waiting: field(integer(...SETTINGS_BOUNDS.max_waiting)).default(SETTINGS_DEFAULTS.max_waiting),
@@ -61,7 +61,7 @@ const queue = fields({
     SETTINGS_DEFAULTS.key_retention_ms,
   ),
   attempts: field(integer(...SETTINGS_BOUNDS.attempts)).default(SETTINGS_DEFAULTS.attempts),
-  notice: field(notice).default(SETTINGS_DEFAULTS.notice),
+  notice: field(notice).optional(),
 });
 
 const route = fields({

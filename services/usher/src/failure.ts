@@ -1,0 +1,33 @@
+// What ends the program, in words for the person who started it: what, where, and what to do.
+
+import { ListenError } from "@usher/queue-service";
+import { KeysError } from "@usher/replica";
+import { LogError } from "@usher/ticket-log";
+import { ConfigError } from "./config/mistake.ts";
+
+/** The program cannot go on; the message says all. */
+export class Failure extends Error {
+  override readonly name: string = "Failure";
+}
+
+/** The program was called in a way that it does not understand. */
+export class UsageError extends Failure {
+  override readonly name = "UsageError";
+}
+
+export const EXIT = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+
+export function exitCode(error: unknown): number {
+  return error instanceof UsageError ? EXIT.usage : EXIT.failed;
+}
+
+/** An error as the program's last words: one line for what a user can mend, a trace only for what is our own fault. */
+export function lastWords(error: unknown): string {
+  if (isForPeople(error)) return error.message;
+  const trace = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return `a fault inside Usher, which should not happen:\n${trace}`;
+}
+
+function isForPeople(error: unknown): error is Error {
+  return [Failure, ConfigError, KeysError, ListenError, LogError].some((kind) => error instanceof kind);
+}

@@ -1,0 +1,89 @@
+// The queues of the configuration against those of the log: what is missing is made; what differs is told, and changed
+// only on command. The log is what counts: operators change queues while they run, and a restart must not undo that.
+
+import type { Outcome, Settings } from "@usher/queue";
+import type { QueueConfig } from "./config/config.ts";
+import { Failure } from "./failure.ts";
+import { SETTING_NAMES, type SettingName, settingLabel, settingText } from "./settings-text.ts";
+
+/** The part of a replica that is needed here. */
+export interface Queues {
+  readonly fold: {
+    queue(name: string): { readonly settings: Settings; readonly revision: number } | undefined;
+    queues(): Iterable<{ readonly name: string }>;
+  };
+  configure(name: string, settings: Settings, change: { revision: number; reason: string }): Promise<Outcome>;
+}
+
+/** What the operator's command covers, for queues that exist: `all` of the file (`--apply`), or the settings that
+ * flags name. */
+export type Command = "all" | readonly SettingName[];
+
+export interface Reconciling {
+  readonly queues: readonly QueueConfig[];
+  readonly command: Command;
+  /** Where the configuration comes from, for the log and for people. */
+  readonly source: string;
+}
+
+/** Returns what is to be told, a line each. Throws a `Failure` where the command cannot be carried out. */
+export async function reconcile(log: Queues, { queues, command, source }: Reconciling): Promise<string[]> {
+  const lines: string[] = [];
+  for (const queue of queues) lines.push(...(await reconcileQueue(log, queue, command, source)));
+  const named = new Set(queues.map(({ name }) => name));
+  for (const { name } of log.fold.queues())
+    if (!named.has(name))
+      lines.push(`queue ${name} is in the log, not in ${source}; it stays, without routes`);
+  return lines;
+}
+
+async function reconcileQueue(
+  log: Queues,
+  queue: QueueConfig,
+  command: Command,
+  source: string,
+): Promise<string[]> {
+  const { name } = queue;
+  const live = log.fold.queue(name);
+  if (live === undefined) {
+    await configure(log, name, queue.settings, { revision: 1, reason: `made by ${source}` });
+    return [];
+  }
+  const differing = SETTING_NAMES.filter(
+    (setting) => live.settings[setting] !== queue.settings[setting] && !isUnsaid(queue, setting),
+  );
+  if (differing.includes("kind"))
+    throw new Failure(
+      `queue ${name}: its kind is ${live.settings.kind} in the log and ${queue.settings.kind} in ${source}, and a ` +
+        "queue keeps its kind; give the new one another name",
+    );
+  const commanded = differing.filter((setting) => command === "all" || command.includes(setting));
+  if (commanded.length > 0) {
+    const changes = Object.fromEntries(commanded.map((setting) => [setting, queue.settings[setting]]));
+    const settings: Settings = { ...live.settings, ...changes };
+    await configure(log, name, settings, { revision: live.revision + 1, reason: `applied from ${source}` });
+  }
+  return differing.map((setting) => {
+    const label = settingLabel(setting);
+    const before = settingText(setting, live.settings);
+    const wanted = settingText(setting, queue.settings);
+    return commanded.includes(setting)
+      ? `queue ${name}: ${label} changed from ${before} to ${wanted}`
+      : `queue ${name}: ${label} is ${before} in the log and ${wanted} in ${source}; the log counts (--apply changes it)`;
+  });
+}
+
+function isUnsaid(queue: QueueConfig, setting: SettingName): boolean {
+  return queue.unsaid.some((field) => field === setting);
+}
+
+async function configure(
+  log: Queues,
+  name: string,
+  settings: Settings,
+  change: { revision: number; reason: string },
+): Promise<void> {
+  const outcome = await log.configure(name, settings, change);
+  if (outcome.kind === "applied") return;
+  throw new Failure(`queue ${name} was changed by somebody else in the same moment; start again`);
+}
