@@ -41,7 +41,7 @@ export async function startNativeListener(options: NativeListenerOptions): Promi
   const health = new Health(options.services.map(({ service }) => service.typeName));
   const services = [...options.services, nativeService(HealthService, health.service)];
   const sessions = new SessionGuard(limits);
-  const streams = new StreamGuard(policiesOf(services, limits), sessions, limits.request_ms);
+  const streams = new StreamGuard(policiesOf(services, limits), sessions, limits);
   const { server, injector, http2 } = createGrpcServer(limits, streams.interceptor);
   for (const service of services) {
     const handlers = service.handlers({
@@ -54,7 +54,7 @@ export async function startNativeListener(options: NativeListenerOptions): Promi
   }
   addReflection(
     server,
-    services.map(({ service }) => service.file),
+    services.map(({ service }) => service),
   );
   sessions.watch(http2);
   streams.watch(http2, sweepInterval(limits));

@@ -1,6 +1,6 @@
 // Reflection: grpc.reflection v1 and v1alpha by @grpc/reflection, so that grpcurl and the like need no proto files.
 
-import { type DescFile, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { type DescService, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import type { Server, ServerDuplexStream, UntypedServiceImplementation } from "@grpc/grpc-js";
 import { ReflectionService } from "@grpc/reflection";
@@ -14,38 +14,20 @@ export const REFLECTION_STREAMS = [
 
 type Package = ConstructorParameters<typeof ReflectionService>[0];
 
-/** Shows the services of these files, and whatever the files import. */
-export function addReflection(server: Server, files: readonly DescFile[]): void {
-  const commented = new Map(
-    fromBinary(FileDescriptorSetSchema, Buffer.from(descriptors, "base64")).file.map((file) => [
-      file.name,
-      file,
-    ]),
-  );
-  const fileDescriptorProtos = withImports(files).map(({ proto }) =>
-    Buffer.from(toBinary(FileDescriptorProtoSchema, commented.get(proto.name) ?? proto)),
-  );
+/** Shows these services, the messages that they use, and the details that errors carry. */
+export function addReflection(server: Server, services: readonly DescService[]): void {
+  const { file: files } = fromBinary(FileDescriptorSetSchema, Buffer.from(descriptors, "base64"));
+  const names = services.map(({ typeName }) => typeName);
   // The form of an entry that has descriptors and nothing else, which is all that is looked at.
   const usher: Package[string] = {
     format: "Protocol Buffer 3 EnumDescriptorProto",
     type: {},
-    fileDescriptorProtos,
+    fileDescriptorProtos: files.map((file) => Buffer.from(toBinary(FileDescriptorProtoSchema, file))),
   };
-  const reflection = new ReflectionService({ usher });
+  const reflection = new ReflectionService({ usher }, { services: names });
   reflection.addToServer({
     addService: (definition, implementation) => server.addService(definition, paced(implementation)),
   });
-}
-
-/** Every file once, those that it imports before it. */
-function withImports(files: readonly DescFile[]): DescFile[] {
-  const found = new Set<DescFile>();
-  const visit = (file: DescFile): void => {
-    file.dependencies.forEach(visit);
-    found.add(file);
-  };
-  files.forEach(visit);
-  return [...found];
 }
 
 /** @grpc/reflection answers as fast as it is asked, whether the answers are read or not: a client that asks and does

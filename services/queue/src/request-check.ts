@@ -23,6 +23,9 @@ export type Refusal = { readonly http: number } | { readonly grpc: status; reado
 /** The longest time-out that Node's timers take, in milliseconds: 24.8 days. */
 const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 
+/** What HTTP/2 counts for a header beside its name and value, in bytes. */
+const HEADER_OVERHEAD = 32;
+
 const CONTENT_TYPE = /^application\/grpc(\+proto)?(;|$)/;
 
 /** `grpc-timeout`, as gRPC defines it. */
@@ -42,6 +45,7 @@ const UNIT_MS = new Map([
 export function check(
   headers: IncomingHttpHeaders,
   policies: ReadonlyMap<string, CallPolicy>,
+  metadata_bytes: number,
 ): CallPolicy | Refusal {
   if (!CONTENT_TYPE.test(headers["content-type"] ?? "")) {
     return { http: constants.HTTP_STATUS_UNSUPPORTED_MEDIA_TYPE };
@@ -69,12 +73,18 @@ export function check(
       message: "grpc-timeout is not 1 to 8 digits and one of H M S m u n",
     };
   }
+  let bytes = 0;
   for (const name in headers) {
-    const value = headers[name];
+    const value = String(headers[name]);
+    bytes += name.length + value.length + HEADER_OVERHEAD;
     // grpc-js would write it, name and value, secrets and all, to the console.
-    if (typeof value === "string" && !PRINTABLE.test(value) && !name.startsWith(":")) {
+    if (!PRINTABLE.test(value) && !name.startsWith(":")) {
       return { grpc: status.INVALID_ARGUMENT, message: "metadata must be printable ASCII, or end in -bin" };
     }
+  }
+  // HTTP/2 holds a client to its limit only when the client has acknowledged it.
+  if (bytes > metadata_bytes) {
+    return { grpc: status.RESOURCE_EXHAUSTED, message: `the metadata has more than ${metadata_bytes} bytes` };
   }
   return policy;
 }

@@ -5,6 +5,7 @@
 
 import { constants, type Http2Server, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import { type Metadata, ServerInterceptingCall, type ServerInterceptor, status } from "@grpc/grpc-js";
+import type { Limits } from "./limits.ts";
 import { type CallPolicy, check, isRefusal, normalise, type Refusal } from "./request-check.ts";
 import type { SessionGuard } from "./session-guard.ts";
 
@@ -17,6 +18,8 @@ interface OpenStream {
 export class StreamGuard {
   readonly #policies: ReadonlyMap<string, CallPolicy>;
   readonly #sessions: SessionGuard;
+  readonly #metadata_bytes: number;
+  /** A refused client may go on sending for a while; what it sends is thrown away. */
   readonly #refused: CallPolicy;
   /** Calls that something may still have to be done about: at most `streams` a connection. */
   readonly #open = new Map<ServerHttp2Stream, OpenStream>();
@@ -24,11 +27,12 @@ export class StreamGuard {
   #opening: ServerHttp2Stream | undefined;
   #sweeping: NodeJS.Timeout | undefined;
 
-  /** `linger_ms`: how long a refused client may go on sending; what it sends is thrown away. */
-  constructor(policies: ReadonlyMap<string, CallPolicy>, sessions: SessionGuard, linger_ms: number) {
+  constructor(policies: ReadonlyMap<string, CallPolicy>, sessions: SessionGuard, limits: Limits) {
     this.#policies = policies;
     this.#sessions = sessions;
-    this.#refused = { gzip: false, request_ms: linger_ms, total_ms: linger_ms, tool: false };
+    this.#metadata_bytes = limits.metadata_bytes;
+    const { request_ms } = limits;
+    this.#refused = { gzip: false, request_ms, total_ms: request_ms, tool: false };
   }
 
   /** Tells which stream a call's metadata came on, which grpc-js keeps to itself. */
@@ -86,7 +90,7 @@ export class StreamGuard {
   }
 
   #opened(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): boolean {
-    const answer = check(headers, this.#policies);
+    const answer = check(headers, this.#policies, this.#metadata_bytes);
     const refused = isRefusal(answer);
     this.#open.set(stream, { opened: performance.now(), policy: refused ? this.#refused : answer });
     stream.once("close", () => this.#open.delete(stream));
