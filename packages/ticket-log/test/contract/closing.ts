@@ -52,7 +52,11 @@ export const closingChecks: readonly LogCheck[] = [
       const log = await store.open();
       const [writer, other] = [log.openWriter(), log.openWriter()];
       let ended = 0;
-      for (const name of numbered(600)) void writer.append(entry(name)).then(() => ended++);
+      for (const name of numbered(600))
+        writer.append(entry(name)).then(
+          () => ended++,
+          () => {},
+        );
       const closing = writer.close();
       await assert.rejects(writer.append(entry("late")), refusedAs("closed"));
       await closing;

@@ -3,6 +3,8 @@
 import type { Follower, Following, LogError, Offset, StoredEntry, TicketLog } from "../../src/log.ts";
 import type { HarnessStore } from "./harness.ts";
 
+type Patience = Pick<HarnessStore, "patience_ms">;
+
 const PATIENCE_MS = 20_000;
 
 export class Reader implements Follower {
@@ -12,7 +14,7 @@ export class Reader implements Follower {
   readonly #patience_ms: number;
   #changed: () => void = () => {};
 
-  constructor(store: HarnessStore, log: TicketLog, from: Offset = 0) {
+  constructor(store: Patience, log: TicketLog, from: Offset = 0) {
     this.#patience_ms = store.patience_ms ?? PATIENCE_MS;
     this.following = log.follow(from, this);
   }
@@ -56,7 +58,7 @@ export class Reader implements Follower {
 }
 
 /** Everything that is in the log now. */
-export async function readAll(store: HarnessStore, log: TicketLog): Promise<readonly StoredEntry[]> {
+export async function readAll(store: Patience, log: TicketLog): Promise<readonly StoredEntry[]> {
   const reader = new Reader(store, log);
   await reader.reaches(await log.end());
   reader.following.close();
