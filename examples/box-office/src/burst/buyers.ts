@@ -109,7 +109,8 @@ await runProgram("buyers", async () => {
     return 0;
   }
   // Whoever started the crowd has gone: nobody is left to judge it.
-  if (process.send !== undefined) process.on("disconnect", () => process.exit(1));
+  const alone = (): never => process.exit(1);
+  process.on("disconnect", alone);
   const progress = await crowd({
     origin: new URL(values.url).origin,
     buyers: numberOption("buyers", values.buyers, 1, BUYERS_MAX),
@@ -120,6 +121,7 @@ await runProgram("buyers", async () => {
     seed: numberOption("seed", values.seed, 0, 2 ** 32 - 1),
   });
   process.send?.({ ...progress });
+  process.off("disconnect", alone);
   if (process.connected) process.disconnect();
   process.stdout.write(`${JSON.stringify(progress)}\n`);
   return 0;
