@@ -89,6 +89,13 @@ export class Desk {
     }
   }
 
+  /** Whether a key has a ticket already. */
+  knows(wish: Required<Pick<IssueWish, "queue" | "caller" | "key">>): boolean {
+    const queue = this.queue(wish.queue);
+    const hash = this.#replica.hashes.idempotencyKey(queue.name, wish.caller.id, wish.key);
+    return queue.byKey(hash, undefined) !== undefined;
+  }
+
   /** The ticket that a key has already, looked up without writing. Throws KEY_REUSED when it was another request's. */
   find(wish: Required<Pick<IssueWish, "queue" | "caller" | "key" | "digest">>): IssuedPlace | undefined {
     const queue = this.queue(wish.queue);
