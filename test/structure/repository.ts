@@ -29,8 +29,8 @@ export interface Repository {
   readonly files: readonly SourceFile[];
 }
 
-/** What .gitignore names, and git itself. */
-const NOT_OURS = new Set(["node_modules", ".git", ".usher", "coverage", "data"]);
+/** What the .gitignore files name, and git itself. */
+const NOT_OURS = new Set(["node_modules", ".git", ".usher", "coverage", "data", "out"]);
 const BINARY = /\.(binpb|png|ico|woff2)$/;
 
 export async function readRepository(): Promise<Repository> {
