@@ -154,6 +154,12 @@ describe("a planted fault is found:", () => {
       'import { RecordSchema } from "@usher/protocol/log";',
     ],
     [
+      "error details made outside of the errors",
+      translatesInNamedFiles,
+      "packages/replica/src/desk.ts",
+      'import { ErrorInfoSchema } from "@usher/protocol/error-details";',
+    ],
+    [
       "records read in a codec of another workspace",
       translatesInNamedFiles,
       "services/usher/src/codec.ts",

@@ -32,10 +32,11 @@ const IMPURE_GLOBALS = new Set([
   ...["process", "globalThis", "console", "fetch"],
 ]);
 
-/** Where records become domain events, and errors become details on the wire: the only files that know both. */
+/** Where the replica translates: records into the model's events, its refusals into errors on the wire. Nobody else
+ * reads records; error details are for every client to read. */
 const TRANSLATED_IN: Readonly<Record<string, RegExp>> = {
   "@usher/protocol/log": /^packages\/replica\/src\/(.+\/)?codec\.ts$/,
-  "@usher/protocol/error-details": /\/src\/(.+\/)?errors\.ts$/,
+  "@usher/protocol/error-details": /^(?!packages\/replica\/)|\/errors\.ts$/,
 };
 
 export const followsTheTable: Rule = (files, repository) =>
