@@ -1,10 +1,5 @@
 // What ends the program, in words for the person who started it: what, where, and what to do.
 
-import { ListenError } from "@usher/queue-service";
-import { KeysError } from "@usher/replica";
-import { LogError } from "@usher/ticket-log";
-import { ConfigError } from "./config/mistake.ts";
-
 /** The program cannot go on; the message says all. */
 export class Failure extends Error {
   override readonly name: string = "Failure";
@@ -23,11 +18,7 @@ export function exitCode(error: unknown): number {
 
 /** An error as the program's last words: one line for what a user can mend, a trace only for what is our own fault. */
 export function lastWords(error: unknown): string {
-  if (isForPeople(error)) return error.message;
+  if (error instanceof Failure) return error.message;
   const trace = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return `a fault inside Usher, which should not happen:\n${trace}`;
-}
-
-function isForPeople(error: unknown): error is Error {
-  return [Failure, ConfigError, KeysError, ListenError, LogError].some((kind) => error instanceof kind);
 }

@@ -24,8 +24,9 @@ function mistakes(text: string): string[] {
     parse(text);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
+    if (error.problems.length === 1) return [error.message.replace(/^usher\.yaml: /, "")];
     const [head, ...lines] = error.message.split("\n");
-    expect(head).toMatch(/^usher\.yaml: (one mistake|\d+ mistakes)$/);
+    expect(head).toBe(`usher.yaml: ${lines.length} mistakes`);
     expect(lines.length).toBe(error.problems.length);
     return lines.map((line) => line.trim());
   }
@@ -293,7 +294,7 @@ test.each([
   [
     "a star in the middle",
     "services: { s: { url: http://h } }\nroutes: [{ match: /a*/b, service: s }]",
-    /\* elsewhere than as the last part/,
+    /\* elsewhere than at the end/,
   ],
   [
     "an address with a path",
@@ -350,10 +351,10 @@ test("of hundreds of mistakes the first fifty are shown and the rest counted", (
 });
 
 test.each([
-  ["an empty file", "", /one mistake\n {2}is empty/],
-  ["a file of comments", "# only words\n", /one mistake\n {2}is empty/],
+  ["an empty file", "", /^usher.yaml: is empty/],
+  ["a file of comments", "# only words\n", /^usher.yaml: is empty/],
   ["broken brackets", "a: [1\nb: }", /\n {2}\(line 2\): /],
-  ["a name that stands twice", "a: 1\na: 2", /\n {2}\(line 2\): the same name stands twice/],
+  ["a name that stands twice", "a: 1\na: 2", /^usher.yaml: \(line 2\): the same name stands twice/],
   ["two documents", "a: 1\n---\nb: 2", /a second document begins here/],
   ["a tag that makes code", "a: !!js/function x", /\(line 1\): Unresolved tag/],
   ["an alias of nothing", "a: 1\nb: *nobody", /\(line 2\): \*nobody: there is no anchor of that name/],
@@ -421,9 +422,10 @@ test.each([
   const file = await path();
   const error = await loadConfig(file).catch((caught: unknown) => caught);
   expect(error).toBeInstanceOf(ConfigError);
-  const lines = (error as Error).message.split("\n");
-  expect(lines[0]).toBe(`${file}: one mistake`);
-  expect(lines[1]).toMatch(expected);
+  const { message } = error as Error;
+  expect(message).not.toContain("\n");
+  expect(message.startsWith(`${file}: `)).toBe(true);
+  expect(message).toMatch(expected);
 });
 
 async function fileOf(name: string, content: string | Buffer): Promise<string> {

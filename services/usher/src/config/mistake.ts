@@ -1,5 +1,7 @@
 // What is wrong with a configuration, in words for the person who wrote it.
 
+import { Failure } from "../failure.ts";
+
 /** Where in the file something is: `["queues", "orders", "limit"]`. */
 export type Path = readonly (string | number)[];
 
@@ -19,8 +21,8 @@ export interface Problem {
 /** More than this many problems are counted, not shown: whoever sees fifty mends those first. */
 const SHOWN_MAX = 50;
 
-/** All that is wrong with a configuration; its message names every problem on a line of its own. */
-export class ConfigError extends Error {
+/** All that is wrong with a configuration; its message names every problem, several on a line each. */
+export class ConfigError extends Failure {
   override readonly name = "ConfigError";
   readonly problems: readonly Problem[];
 
@@ -31,10 +33,10 @@ export class ConfigError extends Error {
 }
 
 function describeAll(source: string, problems: readonly Problem[]): string {
-  const one = problems.length === 1;
-  const lines = problems.slice(0, SHOWN_MAX).map((problem) => `  ${describe(problem)}`);
-  if (problems.length > SHOWN_MAX) lines.push(`  and ${problems.length - SHOWN_MAX} more`);
-  return [`${source}: ${one ? "one mistake" : `${problems.length} mistakes`}`, ...lines].join("\n");
+  const lines = problems.slice(0, SHOWN_MAX).map(describe);
+  if (problems.length === 1) return `${source}: ${lines[0]}`;
+  if (problems.length > SHOWN_MAX) lines.push(`and ${problems.length - SHOWN_MAX} more`);
+  return [`${source}: ${problems.length} mistakes`, ...lines.map((line) => `  ${line}`)].join("\n");
 }
 
 /** `queues.orders.max_wait (line 12): is missing; …` */

@@ -24,7 +24,8 @@ export function routeMatch(value: unknown): RouteMatch {
   };
   if (parts === null) return refuse("is not a match");
   const [, method, path = ""] = parts;
-  if (method !== undefined && !/^[A-Z]{1,20}$/.test(method)) refuse("has no method in capital letters first");
+  if (method !== undefined && !/^[A-Z][A-Z-]{0,31}$/.test(method))
+    refuse("has no method in capital letters first");
   if (!path.startsWith("/")) refuse("has no path that begins with /");
   if (path.length > PATH_LENGTH_MAX) refuse(`has a path longer than ${PATH_LENGTH_MAX} characters`);
   if (/\p{Cc}/u.test(path)) refuse("has control characters in its path");
@@ -33,8 +34,7 @@ export function routeMatch(value: unknown): RouteMatch {
   if (/%/.test(path)) refuse("has a % in its path; write the characters themselves, not their codes");
   if (/\/\/|\\|(^|\/)\.\.?(\/|$)/.test(path)) refuse("has //, \\, . or .. in its path");
   const star = path.indexOf("*");
-  if (star !== -1 && (star !== path.length - 1 || path[star - 1] !== "/"))
-    refuse("has a * elsewhere than as the last part of its path");
+  if (star !== -1 && star !== path.length - 1) refuse("has a * elsewhere than at the end of its path");
   if (path.startsWith(OWN_PREFIX)) refuse(`is under ${OWN_PREFIX}, which Usher keeps for itself`);
   return { method, path };
 }

@@ -34,7 +34,7 @@ export async function readSource(path: string): Promise<string> {
   try {
     await using file = await open(path, "r");
     const stat = await file.stat();
-    if (stat.isDirectory()) throw refuse("is a directory; name the file in it (--config FILE)");
+    if (stat.isDirectory()) throw refuse("is a directory; name the file in it");
     const bytes = Buffer.alloc(FILE_BYTES_MAX + 1);
     let length = 0;
     for (let read = -1; read !== 0 && length < bytes.length; length += read)
@@ -50,7 +50,8 @@ export async function readSource(path: string): Promise<string> {
 
 function whyUnreadable(error: unknown): string {
   const code = (error as NodeJS.ErrnoException).code ?? "";
-  if (code === "ENOENT") return "there is no such file; name one with --config FILE";
+  if (code === "ENOENT")
+    return "there is no such file; name one with --config, or protect an app without (--to)";
   if (code === "EACCES" || code === "EPERM") return "may not be read; look at its permissions and its owner";
   if (code === "ERR_ENCODING_INVALID_ENCODED_DATA") return "is not UTF-8 text";
   return `cannot be read (${code || String(error)})`;

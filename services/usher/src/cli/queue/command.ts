@@ -1,0 +1,94 @@
+// `usher queue`: what operators do with queues while they run.
+
+import type { QueueDetails } from "@usher/protocol/admin";
+import { SETTINGS_BOUNDS } from "@usher/queue";
+import type { Command } from "commander";
+import { duration, integer, name, notice, oneOf, type Reader, thousandths } from "../../config/readers.ts";
+import { UsageError } from "../../failure.ts";
+import { type AdminFlags, adminClient, callFailure, withAdminFlags } from "../client.ts";
+import { flag, numberFlag } from "../flags.ts";
+import { print } from "../say.ts";
+import { changeOf, type SettingFlags } from "./change.ts";
+import { queueTable, queueText } from "./table.ts";
+
+export function addQueue(program: Command): void {
+  const queue = program.command("queue").description("Look at queues, and change them while they run.");
+  withAdminFlags(queue.command("list").description("All queues, and how they stand.")).action(list);
+  withAdminFlags(
+    queue
+      .command("show")
+      .description("All of one queue.")
+      .argument("<queue>", "the queue's name", flag(name)),
+  ).action(show);
+  addSet(queue);
+}
+
+function addSet(queue: Command): void {
+  const bounds = SETTINGS_BOUNDS;
+  const command = queue
+    .command("set")
+    .description("Change settings of one queue. In effect at once; recorded in the log, with the reason.")
+    .argument("<queue>", "the queue's name", flag(name))
+    .requiredOption("--reason <text>", "why, for the record")
+    .option(
+      "--mode <mode>",
+      "auto, queue_all, paused, open or closed",
+      flag(oneOf("auto", "queue_all", "paused", "open", "closed")),
+    )
+    .option("--rate <n>", "admitted a second, or none", orNone(thousandths(...bounds.rate_thousandths)))
+    .option("--max-active <n>", "active at once, or none", orNone(integer(...bounds.max_active)))
+    .option("--max-wait <duration>", "how long a ticket may wait", flag(duration(...bounds.max_wait_ms)))
+    .option("--max-waiting <n>", "how many may wait", numberFlag(integer(...bounds.max_waiting)))
+    .option("--session <duration>", "how long a pass lasts", flag(duration(...bounds.session_ms)))
+    .option(
+      "--key-retention <duration>",
+      "how long what ended is remembered",
+      flag(duration(...bounds.key_retention_ms)),
+    )
+    .option("--attempts <n>", "how often a request is tried", numberFlag(integer(...bounds.attempts)))
+    .option("--notice <text>", "words to those who wait", flag(notice));
+  withAdminFlags(command).action(set);
+}
+
+/** A limit, or the word `none`, which lifts it. */
+function orNone(read: Reader<number>): (text: string) => number {
+  const number = numberFlag(read);
+  return (text) => (text === "none" ? 0 : number(text));
+}
+
+async function list(flags: AdminFlags): Promise<void> {
+  const { queues } = await call(flags, async (client) => client.listQueues({}));
+  print(queueTable(queues));
+}
+
+async function show(queue: string, flags: AdminFlags): Promise<void> {
+  const response = await call(flags, async (client) => client.getQueue({ queue }));
+  print(detailsOf(response.queue));
+}
+
+async function set(queue: string, flags: AdminFlags & SettingFlags & { reason: string }): Promise<void> {
+  const change = changeOf(flags);
+  if (change === undefined)
+    throw new UsageError("nothing to change: give at least one setting, such as --mode paused");
+  const response = await call(flags, async (client) => {
+    const { queue: before } = await client.getQueue({ queue });
+    return client.updateQueue({ ...change, queue, etag: before?.etag, reason: flags.reason });
+  });
+  print(detailsOf(response.queue));
+}
+
+function detailsOf(details: QueueDetails | undefined): string {
+  return details === undefined ? "The server showed no queue." : queueText(details);
+}
+
+async function call<T>(
+  flags: AdminFlags,
+  use: (client: Awaited<ReturnType<typeof adminClient>>) => Promise<T>,
+): Promise<T> {
+  const client = await adminClient(flags);
+  try {
+    return await use(client);
+  } catch (error) {
+    throw callFailure(error, flags.url);
+  }
+}
