@@ -14,6 +14,7 @@ export const TICK_MAX_MS = 1_000;
 export const QUEUES_MAX = 1_000;
 
 const MINUTE_MS = 60_000;
+const NO_CHANGES: readonly Change[] = [];
 
 /** The log does not begin as an Usher log does, so nothing after it can be believed. */
 export class NoGenesisError extends Error {
@@ -72,8 +73,9 @@ export class Fold {
 
   /** What changed since it was last asked, in order. Ask after every record, or after a batch. */
   takeChanges(): readonly Change[] {
+    if (this.#changes.length === 0) return NO_CHANGES;
     const changes = this.#changes;
-    if (changes.length > 0) this.#changes = [];
+    this.#changes = [];
     return changes;
   }
 

@@ -1,0 +1,141 @@
+// The log's own rules: who may write, what time it is, and what cannot be.
+
+import { describe, expect, test } from "vitest";
+import { Fold, NoGenesisError, QUEUES_MAX, SESSION_SILENCE_MS, SESSIONS_MAX } from "../src/index.ts";
+import { Log, QUEUE, SETTINGS } from "./log.ts";
+
+describe("what the fold tells", () => {
+  test("changes once taken do not grow with later records", () => {
+    const log = new Log();
+    log.sleep(50);
+    const none = log.changes;
+    log.issue();
+    expect(log.changes).toHaveLength(1);
+    expect(none).toEqual([]);
+  });
+});
+
+describe("writer sessions", () => {
+  test("a record of a session that nobody opened has no effect", () => {
+    const log = new Log();
+    expect(log.say({ kind: "ticket_issued", stored_request: true }, 2n)).toEqual({
+      kind: "ignored",
+      reason: "unknown_session",
+    });
+    expect(log.queue.lastNumber).toBe(0);
+  });
+
+  test("a record that comes twice counts once", () => {
+    const log = new Log();
+    const record = {
+      session: 1n,
+      sequence: 100,
+      wall_ms: 0,
+      event: { kind: "ticket_issued", queue: QUEUE, stored_request: true },
+    } as const;
+    expect(log.fold.apply(record).kind).toBe("issued");
+    expect(log.fold.apply(record)).toEqual({ kind: "ignored", reason: "not_rising" });
+    expect(log.queue.lastNumber).toBe(1);
+  });
+
+  test("nothing of a session counts after its successor's opening", () => {
+    const log = new Log();
+    log.open(2n, 1n);
+    expect(log.say({ kind: "ticket_issued", stored_request: true }, 1n).kind).toBe("ignored");
+    expect(log.say({ kind: "ticket_issued", stored_request: true }, 2n).kind).toBe("issued");
+  });
+
+  test("one that was silent for an hour of log time is forgotten", () => {
+    const log = new Log();
+    log.open(2n);
+    log.sleep(SESSION_SILENCE_MS);
+    expect(log.say({ kind: "ticket_issued", stored_request: true }, 2n)).toEqual({
+      kind: "ignored",
+      reason: "unknown_session",
+    });
+    expect(log.fold.sessions.size).toBe(1);
+  });
+
+  test("for one more than are kept, the one that was silent the longest goes", () => {
+    const log = new Log();
+    log.open(2n);
+    log.sleep(2_000);
+    for (let session = 3n; log.fold.sessions.size < SESSIONS_MAX; session++) log.open(session);
+    expect(log.fold.sessions.open(2n)).toBe(true);
+    log.open(100_000n);
+    expect(log.fold.sessions.open(2n)).toBe(false);
+    expect(log.fold.sessions.open(1n)).toBe(true);
+  });
+});
+
+describe("log time", () => {
+  test("a tick that says an hour counts as one second", () => {
+    const log = new Log();
+    log.write({ kind: "tick", term: 1, elapsed_ms: 3_600_000 });
+    expect(log.fold.now_ms).toBe(1_000);
+  });
+
+  test("the first tick of a term counts nothing", () => {
+    const log = new Log();
+    log.sleep(500);
+    log.write({ kind: "term_opened", term: 2 });
+    log.write({ kind: "tick", term: 2, elapsed_ms: 900 });
+    expect(log.fold.now_ms).toBe(500);
+    log.write({ kind: "tick", term: 2, elapsed_ms: 900 });
+    expect(log.fold.now_ms).toBe(1_400);
+  });
+
+  test("of two nodes that stand for the same term the first in the log keeps time", () => {
+    const log = new Log();
+    log.open(2n);
+    expect(log.write({ kind: "term_opened", term: 2 }, 2n)).toEqual({ kind: "applied" });
+    expect(log.write({ kind: "term_opened", term: 2 }, 1n)).toEqual({ kind: "ignored", reason: "old_term" });
+    expect(log.write({ kind: "tick", term: 2, elapsed_ms: 50 }, 1n).kind).toBe("ignored");
+    expect(log.fold.timekeeper).toBe(2n);
+  });
+
+  test("nobody keeps time any more once its keeper gave the term back, or opened another session", () => {
+    const log = new Log();
+    log.open(2n, 1n);
+    expect(log.fold.timekeeper).toBeUndefined();
+    log.write({ kind: "term_opened", term: 2 }, 2n);
+    expect(log.write({ kind: "term_closed", term: 2 }, 2n)).toEqual({ kind: "applied" });
+    expect(log.fold.timekeeper).toBeUndefined();
+    expect(log.write({ kind: "tick", term: 2, elapsed_ms: 50 }, 2n).kind).toBe("ignored");
+  });
+});
+
+describe("what cannot be has no effect", () => {
+  test("a log that does not begin with its genesis is no log", () => {
+    const record = {
+      session: 1n,
+      sequence: 1,
+      wall_ms: 0,
+      event: { kind: "tick", term: 0, elapsed_ms: 0 },
+    } as const;
+    expect(() => new Fold().apply(record)).toThrow(NoGenesisError);
+  });
+
+  test("a second genesis", () => {
+    const log = new Log();
+    const before = log.fold.genesis;
+    expect(log.write({ kind: "genesis", id: "61".repeat(16) })).toEqual({
+      kind: "ignored",
+      reason: "second_genesis",
+    });
+    expect(log.fold.genesis).toBe(before);
+  });
+
+  test("a queue of settings that make no sense, or beyond the most that a log holds", () => {
+    const log = new Log();
+    const configured = { kind: "queue_configured", revision: 1, settings: SETTINGS, reason: "" } as const;
+    const settings = { ...SETTINGS, max_wait_ms: 0 };
+    expect(log.write({ ...configured, queue: "no wait", settings }).kind).toBe("ignored");
+    for (let made = 1; made < QUEUES_MAX; made++) log.write({ ...configured, queue: `queue ${made}` });
+    expect(log.write({ ...configured, queue: "one more" })).toEqual({
+      kind: "ignored",
+      reason: "impossible",
+    });
+    expect([...log.fold.queues()]).toHaveLength(QUEUES_MAX);
+  });
+});
