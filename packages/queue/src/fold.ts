@@ -97,7 +97,8 @@ export class Fold {
   }
 
   #openSession(record: LogRecord, former: SessionId, node: string): Outcome {
-    if (this.#sessions.knows(record.session) || record.session === 0n) return ignored("session_known");
+    if (record.session === 0n || record.session === former) return ignored("impossible");
+    if (this.#sessions.knows(record.session)) return ignored("session_known");
     this.#sessions.begin(record.session, record.sequence, former, node, this.#now_ms);
     // The timekeeper's process goes on under another name: nobody has to wait for its silence.
     if (this.#timekeeper === former) this.#timekeeper = undefined;

@@ -41,8 +41,9 @@ export class Sessions {
   begin(id: SessionId, sequence: number, former: SessionId, node: string, now_ms: number): void {
     const predecessor = this.#byId.get(former);
     if (predecessor !== undefined) predecessor.closed = true;
-    if (this.#byId.size >= SESSIONS_MAX) this.#dropMostSilent();
-    this.#byId.set(id, { node, sequence, heard_ms: now_ms, closed: false });
+    // Its opening may be on its way still; it comes too late.
+    else if (former !== 0n) this.#keep(former, { node, sequence: 0, heard_ms: now_ms, closed: true });
+    this.#keep(id, { node, sequence, heard_ms: now_ms, closed: false });
   }
 
   /** Whether a record of an open session is the next to count; if so, it counts from here on. */
@@ -68,6 +69,11 @@ export class Sessions {
       heard_ms,
       closed,
     }));
+  }
+
+  #keep(id: SessionId, session: Session): void {
+    if (this.#byId.size >= SESSIONS_MAX) this.#dropMostSilent();
+    this.#byId.set(id, session);
   }
 
   #dropMostSilent(): void {

@@ -45,6 +45,19 @@ describe("writer sessions", () => {
     expect(log.say({ kind: "ticket_issued", stored_request: true }, 2n).kind).toBe("issued");
   });
 
+  test("an opening that comes after its successor's opens nothing", () => {
+    const log = new Log();
+    log.open(3n, 2n);
+    expect(log.open(2n, 1n)).toEqual({ kind: "ignored", reason: "session_known" });
+    expect(log.say({ kind: "ticket_issued", stored_request: true }, 2n).kind).toBe("ignored");
+  });
+
+  test("no session follows itself, and none is 0", () => {
+    const log = new Log();
+    expect(log.open(2n, 2n)).toEqual({ kind: "ignored", reason: "impossible" });
+    expect(log.open(0n)).toEqual({ kind: "ignored", reason: "impossible" });
+  });
+
   test("one that was silent for an hour of log time is forgotten", () => {
     const log = new Log();
     log.open(2n);
@@ -65,6 +78,9 @@ describe("writer sessions", () => {
     log.open(100_000n);
     expect(log.fold.sessions.open(2n)).toBe(false);
     expect(log.fold.sessions.open(1n)).toBe(true);
+    // An opening may bring two: itself, and a former one that nobody knew.
+    log.open(100_002n, 100_001n);
+    expect(log.fold.sessions.size).toBe(SESSIONS_MAX);
   });
 });
 
