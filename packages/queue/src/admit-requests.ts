@@ -5,6 +5,9 @@ import type { AdmitWho } from "./record.ts";
 /** How many are remembered at most; beyond it, Admit is refused until some are forgotten. */
 export const ADMIT_REQUESTS_MAX = 10_000;
 
+/** An id: 16 bytes in hexadecimal. */
+export const REQUEST_ID_LENGTH = 32;
+
 export interface AdmitRequest {
   readonly who: AdmitWho;
   /** In the order of admission. Together no more than the tickets that were admitted. */

@@ -11,7 +11,7 @@
 // that does neither lapses. Nobody admits: after every record the queue looks whether the next may go (`#admit`).
 
 import { type Active, ActiveTickets } from "./active.ts";
-import { AdmitRequests } from "./admit-requests.ts";
+import { AdmitRequests, REQUEST_ID_LENGTH } from "./admit-requests.ts";
 import { Budget } from "./budget.ts";
 import { Deadlines } from "./deadlines.ts";
 import {
@@ -40,7 +40,7 @@ import { Remembered } from "./remembered.ts";
 import { DIGEST_WORDS, KEY_WORDS } from "./segment.ts";
 import { type Settings, settingsProblems } from "./settings.ts";
 import { type RequestState, type TicketState, type TicketView, viewOf } from "./ticket.ts";
-import { hashWords, NUMBER_MAX, type Stage, Tickets } from "./tickets.ts";
+import { hashWords, isHash, NUMBER_MAX, type Stage, Tickets } from "./tickets.ts";
 
 export type { RequestState, TicketState, TicketView };
 
@@ -52,6 +52,10 @@ export const PASS_GRACE_MS = 30_000;
 
 /** The most that one Admit may ask for. */
 export const ADMIT_MAX = 10_000;
+
+/** What HTTP can say as a status. */
+const STATUS_MIN = 100;
+const STATUS_MAX = 999;
 
 /** The part of a record that a queue's rules may look at. */
 export type Stamp = Pick<LogRecord, "session" | "sequence" | "wall_ms">;
@@ -159,6 +163,11 @@ export class Queue {
     return number === 0 ? undefined : { number, same: this.#sameRequest(number, digest) };
   }
 
+  /** Absent: not admitted, or ended. */
+  activeTicket(number: number): Active | undefined {
+    return this.#active.get(number);
+  }
+
   /** Active tickets in the order of their admission. */
   activeTickets(): Iterable<Active> {
     return this.#active.values();
@@ -223,6 +232,13 @@ export class Queue {
   }
 
   #issue(event: Issued, stamp: Stamp): Outcome {
+    if (
+      !isHash(event.key, KEY_WORDS) ||
+      !isHash(event.subject, KEY_WORDS) ||
+      !isHash(event.digest, DIGEST_WORDS)
+    ) {
+      return ignored("impossible");
+    }
     const key = event.key && hashWords(event.key, KEY_WORDS);
     const subject =
       event.subject && this.#settings.kind === "pass" ? hashWords(event.subject, KEY_WORDS) : undefined;
@@ -301,6 +317,7 @@ export class Queue {
   }
 
   #admitRequested(event: AdmitRequested, stamp: Stamp): Outcome {
+    if (event.request_id.length !== REQUEST_ID_LENGTH) return ignored("impossible");
     const known = this.#admitRequests.get(event.request_id);
     if (known !== undefined) {
       if (!AdmitRequests.same(known.who, event.who)) return refused("key_reused");
@@ -380,6 +397,7 @@ export class Queue {
   }
 
   #answer(event: Answered, stamp: Stamp): Outcome {
+    if (event.status < STATUS_MIN || event.status > STATUS_MAX) return ignored("impossible");
     const active = this.#active.get(event.number);
     if (active?.claim !== undefined && active.attempt === event.attempt) {
       this.#tickets.answered(event.number, event.status);

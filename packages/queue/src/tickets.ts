@@ -226,6 +226,11 @@ export class Tickets {
   }
 }
 
+/** Whether the bytes are a hash of so many words, where there are any. */
+export function isHash(bytes: Uint8Array | undefined, words: number): boolean {
+  return bytes === undefined || bytes.length === words * 4;
+}
+
 /** A hash's bytes as 32-bit words; shorter ones are filled with zeros. */
 export function hashWords(bytes: Uint8Array, words: number): Uint32Array {
   const result = new Uint32Array(words);

@@ -142,6 +142,37 @@ describe("what cannot be has no effect", () => {
     expect(log.fold.genesis).toBe(before);
   });
 
+  test("a key, a subject or a digest that is no hash", () => {
+    const log = new Log();
+    const impossible = { kind: "ignored", reason: "impossible" };
+    const hash = new Uint8Array(16).fill(1);
+    const issue = { kind: "ticket_issued", stored_request: true } as const;
+    expect(log.say({ ...issue, key: hash.subarray(1) })).toEqual(impossible);
+    expect(log.say({ ...issue, key: new Uint8Array() })).toEqual(impossible);
+    expect(log.say({ ...issue, subject: hash.subarray(1) })).toEqual(impossible);
+    expect(log.say({ ...issue, key: hash, digest: hash })).toEqual(impossible);
+    expect(log.queue.lastNumber).toBe(0);
+  });
+
+  test("a request id of Admit that is no hash", () => {
+    const log = new Log();
+    expect(log.say({ kind: "admit_requested", request_id: "60", who: { count: 1 } })).toEqual({
+      kind: "ignored",
+      reason: "impossible",
+    });
+  });
+
+  test("an answer with a status that HTTP does not have", () => {
+    const log = new Log();
+    const number = log.issue();
+    log.claim(number);
+    for (const status of [0, 99, 1_000, 65_736]) {
+      expect(log.answer(number, 1, status)).toEqual({ kind: "ignored", reason: "impossible" });
+    }
+    expect(log.queue.ticket(number)?.request).toBe("sending");
+    expect(log.answer(number, 1, 999)).toEqual({ kind: "applied" });
+  });
+
   test("a queue of settings that make no sense, or beyond the most that a log holds", () => {
     const log = new Log();
     const configured = { kind: "queue_configured", revision: 1, settings: SETTINGS, reason: "" } as const;
