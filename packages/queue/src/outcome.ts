@@ -10,7 +10,6 @@ export type IgnoredReason =
   | "old_term"
   | "old_revision"
   | "impossible"
-  | "unknown_ticket"
   | "not_claimable"
   | "no_such_claim";
 
