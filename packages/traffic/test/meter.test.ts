@@ -142,6 +142,7 @@ describe("a limit that changes", () => {
     });
     const steps = fc.array(fc.record({ ms: fc.nat(400), change: fc.option(change, { freq: 3 }) }), {
       maxLength: 60,
+      size: "max",
     });
     fc.assert(
       fc.property(change, steps, (first, steps) => {

@@ -1,0 +1,142 @@
+// The gateway's port: one for HTTP/1.1 and HTTP/2 without TLS (h2c), one kind of handler for both.
+//
+//   listener.ts  the port: accepts, counts, hands requests over, closes
+//   limits.ts    every limit, with unit and reason
+//   bind.ts      taking the port, on one address or both of localhost
+//   sniff.ts     which protocol a connection speaks
+//   http1.ts     Node's HTTP/1.1 server, hardened
+//   http2.ts     Node's HTTP/2 server, hardened
+//   exchange.ts  a request and its response, of either protocol
+//   door.ts      what is refused before any routing
+//   target.ts    the target, and the one path that routes are matched against
+//   problem.ts   refusals that clients can read
+//   linger.ts    answering a client that is still sending
+//   body.ts      reading a body whole, bounded in bytes and time
+//
+// A connection is accepted, sniffed, and belongs to one of the two servers from then on. A request is counted,
+// inspected at the door, and given to the handler, or refused with a problem.
+
+import type { Socket } from "node:net";
+import { BindError, bind, portOf } from "./bind.ts";
+import { inspect, isProblem } from "./door.ts";
+import { type EdgeRequest, type EdgeResponse, type Handler, isHttp1 } from "./exchange.ts";
+import { createHttp1 } from "./http1.ts";
+import { createHttp2 } from "./http2.ts";
+import { LISTENER_LIMITS, type ListenerLimits } from "./limits.ts";
+import { answerProblem, problem } from "./problem.ts";
+import { sniff } from "./sniff.ts";
+
+export { BindError };
+
+export interface ListenOptions {
+  /** The address to listen at; default `localhost`: 127.0.0.1, and ::1 where there is IPv6. `0.0.0.0` or `::` is
+   * reachable from elsewhere. */
+  readonly host?: string;
+  /** 0: a free one. */
+  readonly port: number;
+  readonly handler: Handler;
+  /** Told of what a handler threw; the client gets a 500 that does not say it. */
+  readonly onFault: (error: unknown) => void;
+  /** Lower limits, for tests. */
+  readonly limits?: Partial<ListenerLimits>;
+}
+
+export interface Listener {
+  readonly port: number;
+  /** For people: where to find it. */
+  readonly url: string;
+  /** Connections that are open. */
+  readonly connections: number;
+  /** Requests that have begun and are not over. */
+  readonly requests: number;
+  /** Accepts nothing more, tells clients to go elsewhere, waits up to `grace_ms` for requests in flight, then cuts
+   * them. Tells how many it cut. Streams that would not end by themselves have to be ended before, or by the grace. */
+  close(options: { readonly grace_ms: number }): Promise<{ readonly cut: number }>;
+}
+
+/** Listens.
+ * @throws BindError when the port cannot be taken; its message says what to do */
+export async function listen(options: ListenOptions): Promise<Listener> {
+  const { host = "localhost", port, handler, onFault } = options;
+  const limits = { ...LISTENER_LIMITS, ...options.limits };
+  const servers = await bind(host, port);
+  const sockets = new Set<Socket>();
+  const requests = new Set<EdgeResponse>();
+  let closing: Promise<{ cut: number }> | undefined;
+
+  const deliver = (req: EdgeRequest, res: EdgeResponse): void => {
+    requests.add(res);
+    res.once("close", () => {
+      requests.delete(res);
+      if (closing !== undefined) http1.closeIdleConnections();
+    });
+    if (closing !== undefined && isHttp1(res)) res.shouldKeepAlive = false;
+    const full = requests.size > limits.requests;
+    const target = full ? problem("overloaded", "this node has as many requests as it may", 1) : inspect(req);
+    if (isProblem(target)) answerProblem(req, res, target);
+    else void handle(req, res, target);
+  };
+
+  const handle: Handler = async (req, res, target) => {
+    try {
+      await handler(req, res, target);
+    } catch (error) {
+      onFault(error);
+      answerProblem(req, res, problem("internal", "the server's own log tells more"));
+    }
+  };
+
+  const http1 = createHttp1(limits, deliver);
+  const http2 = createHttp2(limits, deliver);
+
+  const accept = (socket: Socket): void => {
+    if (sockets.size >= limits.connections) {
+      socket.destroy();
+      return;
+    }
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+    sniff(socket, limits.first_byte_ms, (protocol) => {
+      // Node's HTTP/1.1 server ends its side itself; an HTTP/2 session would stay when its client has gone.
+      socket.allowHalfOpen = protocol === "http1";
+      (protocol === "http1" ? http1 : http2).emit("connection", socket);
+    });
+  };
+  for (const server of servers) server.on("connection", accept);
+
+  const close = async (grace_ms: number): Promise<{ cut: number }> => {
+    const stopped = servers.map((server) => new Promise((resolve) => server.close(resolve)));
+    for (const res of requests) if (isHttp1(res)) res.shouldKeepAlive = false;
+    // Both have no port of their own: this ends idle connections, and says goodbye to HTTP/2 clients.
+    http1.close();
+    http2.close();
+    const cut = await Promise.race([
+      Promise.all(stopped).then(() => 0),
+      after(grace_ms).then(() => requests.size),
+    ]);
+    const gone = [...sockets].map((socket) => new Promise((resolve) => socket.once("close", resolve)));
+    for (const socket of sockets) socket.destroy();
+    await Promise.all([...stopped, ...gone]);
+    return { cut };
+  };
+
+  const boundPort = portOf(servers[0]!);
+  return {
+    port: boundPort,
+    url: `http://${host.includes(":") ? `[${host}]` : host}:${boundPort}`,
+    get connections() {
+      return sockets.size;
+    },
+    get requests() {
+      return requests.size;
+    },
+    close({ grace_ms }) {
+      closing ??= close(grace_ms);
+      return closing;
+    },
+  };
+}
+
+function after(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref());
+}

@@ -1,0 +1,33 @@
+// Which protocol a connection speaks, by its first bytes: HTTP/2 begins with a line that HTTP/1.1 has not,
+// `PRI * HTTP/2.0`.
+
+import type { Socket } from "node:net";
+
+export type Protocol = "http1" | "http2";
+
+const PREFACE = Buffer.from("PRI");
+
+/** Looks at the first bytes, as few as tell, and puts them back. `found` is called once, unless the connection ends
+ * or nothing comes for `first_byte_ms`: then it is closed. */
+export function sniff(socket: Socket, first_byte_ms: number, found: (protocol: Protocol) => void): void {
+  const timer = setTimeout(() => socket.destroy(), first_byte_ms);
+  const onError = (): void => void socket.destroy();
+  // Kept here until they tell: given back at once, they would be announced again at once.
+  let seen = Buffer.alloc(0);
+  const onReadable = (): void => {
+    const chunk: Buffer | null = socket.read();
+    if (chunk === null) return;
+    seen = Buffer.concat([seen, chunk]);
+    const compared = Math.min(seen.length, PREFACE.length);
+    const like = seen.subarray(0, compared).equals(PREFACE.subarray(0, compared));
+    if (like && compared < PREFACE.length) return;
+    stop();
+    socket.unshift(seen);
+    found(like ? "http2" : "http1");
+  };
+  const stop = (): void => {
+    clearTimeout(timer);
+    socket.off("readable", onReadable).off("error", onError).off("end", onError).off("close", stop);
+  };
+  socket.on("readable", onReadable).on("error", onError).on("end", onError).on("close", stop);
+}
