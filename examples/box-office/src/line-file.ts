@@ -10,7 +10,8 @@ const BUFFER_BYTES = 64 * 1024;
 const FILE_BYTES = 1024 ** 3;
 
 /** A file of numbered lines. A line is in the file (the kernel's cache) at the end of the event loop's turn that it
- * was written in: it can be read from then on, and survives the death of its process. A new file replaces an old one.
+ * was written in, or after `flush`: it can be read from then on, and survives the death of its process. A new file
+ * replaces an old one.
  * A disk that refuses a write ends the process: a shop without evidence is of no use here. */
 export class LineFile<Line extends { readonly line: number }> {
   readonly #file: number;
@@ -25,7 +26,7 @@ export class LineFile<Line extends { readonly line: number }> {
   constructor(path: string, bytesMax: number = FILE_BYTES) {
     this.#file = openSync(path, "w");
     this.#bytesMax = bytesMax;
-    process.once("exit", this.#flush);
+    process.once("exit", this.flush);
   }
 
   write(line: Unnumbered<Line>): void {
@@ -43,9 +44,9 @@ export class LineFile<Line extends { readonly line: number }> {
     if (this.#closed) return;
     const end: EndLine = { line: this.#lines + 1, kind: "end", at_ms, dropped: this.#dropped };
     this.#append(`${JSON.stringify(end)}\n`);
-    this.#flush();
+    this.flush();
     this.#closed = true;
-    process.off("exit", this.#flush);
+    process.off("exit", this.flush);
     closeSync(this.#file);
   }
 
@@ -53,11 +54,12 @@ export class LineFile<Line extends { readonly line: number }> {
     this.#lines++;
     this.#bytes += Buffer.byteLength(text);
     this.#buffer += text;
-    if (this.#buffer.length >= BUFFER_BYTES) this.#flush();
-    else this.#flushing ??= setImmediate(this.#flush);
+    if (this.#buffer.length >= BUFFER_BYTES) this.flush();
+    else this.#flushing ??= setImmediate(this.flush);
   }
 
-  readonly #flush = (): void => {
+  /** Writes what is gathered. */
+  readonly flush = (): void => {
     clearImmediate(this.#flushing);
     this.#flushing = undefined;
     const bytes = Buffer.from(this.#buffer);

@@ -12,11 +12,14 @@ import { style } from "./picture/style.ts";
 import { count } from "./table.ts";
 
 const WIDTH = 1200;
-const HEIGHT = 760;
+const HEIGHT = 768;
 const MARGIN = 40;
 /** Room for the labels of the vertical axis. */
 const AXIS = 64;
 const COLUMN_GAP = 44;
+/** The upper plots and the lower ones. */
+const PEOPLE = { top: 206, height: 300 };
+const SHOP = { top: 556, height: 124 };
 const COLUMN = (WIDTH - 2 * MARGIN - AXIS - COLUMN_GAP) / 2;
 
 export interface BothHistories {
@@ -36,8 +39,8 @@ export function draw({ direct, usher }: BothHistories, limit: Limit): string {
     const scale = { left, width: COLUMN, length_ms };
     return [
       heading(left, name, run),
-      whereabouts({ ...scale, top: 196, height: 290, highest: buyers }, run, first),
-      atTheShop({ ...scale, top: 548, height: 124, highest: most }, run, limit, first),
+      whereabouts({ ...scale, top: PEOPLE.top, height: PEOPLE.height, highest: buyers }, run, first),
+      atTheShop({ ...scale, top: SHOP.top, height: SHOP.height, highest: most }, run, limit, first),
     ].join("");
   };
   return [
@@ -50,8 +53,8 @@ export function draw({ direct, usher }: BothHistories, limit: Limit): string {
     legend(runs.direct.unknown + runs.usher.unknown > 0),
     column(MARGIN + AXIS, "Straight to the shop", runs.direct, true),
     column(MARGIN + AXIS + COLUMN + COLUMN_GAP, "Through Usher", runs.usher, false),
-    axisTitle(196 + 290 / 2, "buyers"),
-    axisTitle(548 + 124 / 2, "in flight at the shop"),
+    axisTitle(PEOPLE.top + PEOPLE.height / 2, "buyers"),
+    axisTitle(SHOP.top + SHOP.height / 2, "in flight at the shop"),
     "</svg>\n",
   ].join("\n");
 }
@@ -62,10 +65,11 @@ function words({ answered, failed, unknown }: RunSeries): string {
 }
 
 function heading(left: number, name: string, { answered, failed, unknown }: RunSeries): string {
-  const part = (value: number, what: string): string =>
-    `<tspan class="${value === 0 ? "none" : what}" dx="14">${count(value)} ${what}</tspan>`;
-  const rest = unknown > 0 ? part(unknown, "unknown") : "";
-  return `<text class="head" x="${left}" y="176">${name}${part(answered, "answered")}${part(failed, "failed")}${rest}</text>\n`;
+  const part = (value: number, what: string, dx: number): string =>
+    `<tspan class="${value === 0 ? "none" : what}" dx="${dx}">${count(value)} ${what}</tspan>`;
+  const rest = unknown > 0 ? part(unknown, "unknown", 16) : "";
+  const counts = `${part(answered, "answered", 0)}${part(failed, "failed", 16)}${rest}`;
+  return `<text class="head" x="${left}" y="156">${name}</text><text class="head" x="${left}" y="184">${counts}</text>\n`;
 }
 
 /** Where the buyers are: answered, unknown, failed and waiting lie on each other, and reach up to all that came. */
@@ -122,7 +126,7 @@ function legend(unknown: boolean): string {
         ? `<rect class="area ${name}" x="${x}" y="89" width="22" height="16" rx="3"/>`
         : `<path class="line ${name}" d="M${x} 97h26"/>`;
     const label = `<text class="label" x="${x + 34}" y="103">${text}</text>`;
-    x += 34 + text.length * 8.6 + 30;
+    x += 34 + text.length * 9.2 + 28;
     return sample + label;
   });
   return drawn.join("\n");

@@ -70,6 +70,8 @@ export class RequestLog {
         seats: ending.seats ?? [],
         replay: ending.replay ?? false,
       });
+      // Nobody has an answer that the file does not tell of, not even if the shop is killed the next moment.
+      this.#file.flush();
     });
     this.#open.add(open);
     return open;

@@ -82,6 +82,11 @@ export class Shop {
     server.on("request", (request, response) => void this.#serve(request, response));
   }
 
+  /** Purchases that have arrived and are not answered yet. */
+  get inFlight(): number {
+    return this.#log.inFlight;
+  }
+
   /** Lets those in flight end, for two seconds, then hangs up; closes the log. */
   async close(): Promise<void> {
     const closed = new Promise((resolve) => this.#server.close(resolve));

@@ -91,7 +91,7 @@ export class Plot {
     const { top, height } = this.#box;
     const x = this.#x(at_ms);
     const line = `<path class="mark" fill="none" d="M${x} ${top}v${height}"/>`;
-    return `${line}<text class="note" x="${x + 8}" y="${top + height - 12}">${text}</text>`;
+    return `${line}<text class="moment" x="${x + 8}" y="${top + 24}">${text}</text>`;
   }
 
   /** A path through the values, leaving out what lies on a straight level. */

@@ -98,6 +98,6 @@ export function sample(curve: Curve, length_ms: number, moments: number): number
 export function niceTicks(highest: number, wanted: number): number[] {
   const rough = highest / wanted;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((size) => size >= rough * 0.999)!;
+  const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough * 0.999)!;
   return Array.from({ length: Math.floor(highest / step) + 1 }, (_, index) => index * step);
 }
