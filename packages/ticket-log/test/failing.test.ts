@@ -7,6 +7,7 @@ import { DatabaseSync } from "node:sqlite";
 import type { Worker } from "node:worker_threads";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { LogError, openSqliteLog, type SqliteLogOptions, type TicketLog, type Writer } from "../src/index.ts";
+import { BATCH } from "../src/limits.ts";
 import { appendAll, entry, numbered, texts } from "./contract/entries.ts";
 import { Reader, readAll } from "./contract/reader.ts";
 import { temporaryDirectory } from "./sqlite-harness.ts";
@@ -232,12 +233,13 @@ describe("a store that fails", () => {
     const writer = log.openWriter();
     await writer.append(entry("before"));
     const ends = await Promise.allSettled([
-      writer.append(entry("with it")),
       writer.append(entry("itself", "trap")),
+      ...numbered(BATCH.records).map((name) => writer.append(entry(name))),
     ]);
-    for (const end of ends) {
-      expect(end).toMatchObject({ reason: { code: "unavailable", outcome: "unknown" } });
-    }
+    const unknown = { reason: { code: "unavailable", outcome: "unknown" } };
+    for (const end of ends.slice(0, -1)) expect(end).toMatchObject(unknown);
+    // The next batch was never begun.
+    expect(ends.at(-1)).toMatchObject({ reason: { code: "unavailable", outcome: "refused" } });
     await expect(writer.append(entry("later"))).rejects.toMatchObject({
       code: "unavailable",
       outcome: "refused",

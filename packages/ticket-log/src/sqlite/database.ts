@@ -46,7 +46,7 @@ export function openDatabase({ file, file_bytes_max }: Settings): DatabaseSync {
     // A WAL that one large payload made long is cut again.
     database.exec(`PRAGMA journal_size_limit = ${16 * 1024 * 1024}`);
     if (file_bytes_max !== undefined) {
-      const pages = Math.max(1, Math.floor(file_bytes_max / Number(pragma(database, "page_size"))));
+      const pages = Math.floor(file_bytes_max / Number(pragma(database, "page_size")));
       database.exec(`PRAGMA max_page_count = ${pages}`);
     }
     // Also takes the lock where the database was there already.

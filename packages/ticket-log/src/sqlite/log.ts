@@ -31,12 +31,14 @@ import { checkKey, drop, type Ended, put } from "./operation.ts";
 import { Thread } from "./thread.ts";
 import { SqliteWriter } from "./writer.ts";
 
+const FILE_BYTES_LEAST = 1024 * 1024;
+
 export interface SqliteLogOptions {
   /** Where the log is kept; made, for its owner alone, when it is missing. */
   readonly directory: string;
   readonly limits?: Partial<LogLimits>;
-  /** The largest that the database's file may grow to, in bytes; absent: as large as the disk. Beyond it:
-   * "disk_full". Room that payloads leave is used again. */
+  /** The largest that the database's file may grow to, in bytes, from 1 MiB; absent: as large as the disk. Beyond it:
+   * "disk_full". Room that payloads leave is used again. The write-ahead log beside it takes about 4 MiB more. */
   readonly file_bytes_max?: number;
   /** The wall clock by which payloads age, in milliseconds; `Date.now`. */
   readonly now?: () => number;
@@ -50,6 +52,9 @@ export interface SqliteLogOptions {
  */
 export async function openSqliteLog(options: SqliteLogOptions): Promise<TicketLog> {
   const limits = logLimits(options.limits);
+  const { file_bytes_max = FILE_BYTES_LEAST } = options;
+  if (!(file_bytes_max >= FILE_BYTES_LEAST))
+    throw new RangeError(`file_bytes_max: ${file_bytes_max} is too little`);
   const file = await prepareDirectory(options.directory);
   const { thread, end } = await Thread.start({ file, file_bytes_max: options.file_bytes_max });
   return new SqliteLog(thread, end, limits, options.now ?? Date.now);

@@ -85,13 +85,15 @@ export class Thread {
       return;
     }
     const error = errorOf(reply.fault);
-    asked?.done(error);
-    if (reply.fault.fatal) this.#fail(error);
+    if (reply.fault.fatal) this.#fail(error, asked);
+    else asked?.done(error);
   }
 
-  #fail(error: LogError): void {
+  /** `met`: whose request met the failure, if one did. */
+  #fail(error: LogError, met?: Asked): void {
     if (this.#failure) return;
     this.#failure = error;
+    met?.done(error);
     for (const { kind, done } of this.#asked.values()) {
       done(sameFor(error, CHANGES.has(kind) ? "unknown" : "refused"));
     }
