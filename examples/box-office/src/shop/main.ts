@@ -56,9 +56,6 @@ await runProgram("box office", async () => {
     },
     { host: values.host, port: numberOption("port", values.port, 0, 65_535), log: values.log },
   );
-  const { url } = shop;
-  process.stdout.write(`The box office is open: ${url}\n`);
-  process.send?.({ kind: "listening", url });
   let closing = false;
   const close = (): void => {
     if (closing) return;
@@ -66,5 +63,9 @@ await runProgram("box office", async () => {
     void shop.close().then(() => process.exit(0));
   };
   for (const end of ["SIGTERM", "SIGINT", "disconnect"]) process.on(end, close);
+  // Only now may anybody know of it: who does may ask it to end.
+  const { url } = shop;
+  process.stdout.write(`The box office is open: ${url}\n`);
+  process.send?.({ kind: "listening", url });
   return 0;
 });
