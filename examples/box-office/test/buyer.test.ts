@@ -20,7 +20,7 @@ import { Random } from "../src/random.ts";
 type Step = (response: ServerResponse, request: IncomingMessage) => void;
 
 const key = "0123456789abcdef0123456789abcdef";
-const type = "https://usher.example/problems/x";
+const type = "urn:usher:problem:some_reason";
 let directory: string;
 let server: Server;
 let origin: string;

@@ -367,7 +367,7 @@ describe("an answer", () => {
       if (event.buyer !== 20 || event.at_ms < last.at_ms) continue;
       Object.assign(event, { outcome: "failed", status: 502, purchase: null });
     }
-    const problem = "https://usher.example/problems/failed";
+    const problem = "urn:usher:problem:request_failed";
     draft.events.push({ ...last, status: 502, problem, purchase: null, seats: [] } as EventDraft);
     draft.events.sort((one, other) => one.at_ms - other.at_ms);
     draft.requests = draft.requests.filter(({ buyer }) => buyer !== "buyer 20");

@@ -165,8 +165,8 @@ export class FakeUsher implements Target {
   }
 
   #tell(ticket: Ticket | undefined, response_wanted: boolean, response: ServerResponse): void {
-    if (ticket === undefined) problem(response, 404, "not-found");
-    else if (ticket.state === "unknown") problem(response, 504, "unknown");
+    if (ticket === undefined) problem(response, 404, "ticket_not_found");
+    else if (ticket.state === "unknown") problem(response, 504, "request_unknown");
     else if (ticket.state !== "answered") this.#status(ticket, response, 200);
     else {
       response.setHeader("usher-ticket", ticket.number);
@@ -194,5 +194,5 @@ function send(response: ServerResponse, status: number, body: string): void {
 
 function problem(response: ServerResponse, status: number, name: string): void {
   response.writeHead(status, { "content-type": "application/problem+json" });
-  response.end(JSON.stringify({ type: `https://usher.invalid/problems/${name}`, title: name, status }));
+  response.end(JSON.stringify({ type: `urn:usher:problem:${name}`, title: name, status }));
 }

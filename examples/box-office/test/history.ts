@@ -131,7 +131,7 @@ function story(draft: HistoryDraft, place: Served, kill_ms: number, random: Rand
     at_ms += random.between(1, 4);
     const answer = { kind: "answer", at_ms, buyer, request, to: "ticket", ...plain } as const;
     if (unknown && at_ms > up_ms) {
-      events.push({ ...answer, status: 504, problem: "https://usher.example/problems/unknown" });
+      events.push({ ...answer, status: 504, problem: "urn:usher:problem:request_unknown" });
       const outcome = { kind: "outcome", at_ms: at_ms + 0.1, buyer, outcome: "unknown" } as const;
       events.push({ ...outcome, status: 504, purchase: null });
       return;

@@ -8,7 +8,7 @@ import type { Purpose } from "../src/lines.ts";
 import { Random } from "../src/random.ts";
 
 const now_ms = Date.parse("2026-11-22T12:00:00Z");
-const usher = "https://usher.example/problems/x";
+const usher = "urn:usher:problem:some_reason";
 
 function answer(status: number, headers: WireAnswer["headers"] = {}, body: unknown = {}): WireAnswer {
   return { status, headers, body: JSON.stringify(body) };
@@ -92,6 +92,7 @@ describe("where the answer is to be had", () => {
     ["the service's 201 is the answer", answer(201), answered],
     ["the service's 409 is the answer", answer(409), answered],
     ["the service's 500 is a failure", answer(500), failed],
+    ["409 of Usher is too early", problem(409), { kind: "unclear" }],
     ["the service's 503 is a failure", answer(503, { "retry-after": "1" }), failed],
     [
       "503 of Usher that says when is for later",

@@ -37,8 +37,9 @@ export function read(to: Purpose, answer: WireAnswer, problem: string | null, no
   if (to === "purchase" && status === 202 && typeof location === "string") {
     return { kind: "ticket", location, after_ms: after_ms ?? LATER_MS };
   }
-  if ((status >= 200 && status < 300) || status === 409) return answered;
-  if (problem === null) return failed;
+  if (problem === null) return (status >= 200 && status < 300) || status === 409 ? answered : failed;
+  // The answer was asked for too early; whoever redirected there said that it is ready.
+  if (to === "response" && status === 409) return unclear;
   if (status === 504) return unknown;
   if ((status === 429 || status === 503) && after_ms !== undefined) return { kind: "later", after_ms };
   return failed;
@@ -80,9 +81,11 @@ export function told(answer: WireAnswer): Told {
   };
 }
 
-/** A service may speak in problems, too; Usher's name it in their type. */
-function problemType(body: Record<string, unknown>): string | null {
-  return typeof body.type === "string" && body.type.includes("usher") ? body.type : null;
+/** What the types of Usher's problems begin with. A service may speak in problems, too. */
+const PROBLEM_PREFIX = "urn:usher:problem:";
+
+function problemType({ type }: Record<string, unknown>): string | null {
+  return typeof type === "string" && type.startsWith(PROBLEM_PREFIX) ? type : null;
 }
 
 function parseObject(text: string): Record<string, unknown> {
