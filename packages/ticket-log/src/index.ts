@@ -17,4 +17,11 @@ export {
   type TicketLog,
   type Writer,
 } from "./log.ts";
+export {
+  type Fate,
+  type MemoryLog,
+  type MemoryLogOptions,
+  MemoryStore,
+  openMemoryLog,
+} from "./memory/log.ts";
 export { openSqliteLog, type SqliteLogOptions } from "./sqlite/log.ts";
