@@ -149,7 +149,7 @@ test("keys that the file does not name are beside the data that a flag names", (
   ).toBe("/d/usher.keys.json");
 });
 
-test("ten mistakes in one file are all ten told, each with its path, its line and what would do", () => {
+test("twelve mistakes in one file are all twelve told, each with its path, its line and what would do", () => {
   const text = `public_url: tickets.example.com
 trusted_proxies: [10.0.0.0/40]
 log: kafka://broker1:9092

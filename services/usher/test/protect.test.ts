@@ -19,7 +19,7 @@ afterAll(() => rm(directory, { recursive: true }));
 const TO = "http://localhost:3000";
 
 test("the file that flags stand for is short enough to be read", () => {
-  expect(protectionYaml({ to: TO, max_active: 20 }, "/home/me")).toBe(`log: sqlite:./data
+  expect(protectionYaml({ to: TO, max_active: 20 }, "/srv/shop")).toBe(`log: sqlite:./data
 listen:
   host: localhost
   port: 8080
