@@ -1,6 +1,6 @@
 // Reading a request's body whole, for a request that has to be stored: bounded in bytes and time, each and together.
 
-import { type EdgeRequest, type EdgeResponse, hasBody, letBodyCome } from "./exchange.ts";
+import { type EdgeRequest, type EdgeResponse, hasArrived, hasBody, letBodyCome } from "./exchange.ts";
 import { answerProblem, type Problem, problem } from "./problem.ts";
 
 export const BODY_LIMITS = {
@@ -76,7 +76,8 @@ export class BodyReader {
         chunk.copy(buffer, length);
         length += chunk.length;
       };
-      const onEnd = (): void => end({ kind: "whole", bytes: buffer.subarray(0, length) });
+      const onEnd = (): void =>
+        end(hasArrived(req) ? { kind: "whole", bytes: buffer.subarray(0, length) } : { kind: "client_gone" });
       const onGone = (): void => end({ kind: "client_gone" });
       const end = (result: BodyResult): void => {
         clearTimeout(whole);

@@ -31,6 +31,11 @@ export function isArriving(req: EdgeRequest): boolean {
   );
 }
 
+/** At the end of a request's body: whether it ended, or only its client. HTTP/2 has the one look like the other. */
+export function hasArrived(req: EdgeRequest): boolean {
+  return req instanceof IncomingMessage ? req.complete : !req.stream.aborted;
+}
+
 const told = new WeakSet<EdgeResponse>();
 
 /** Whether the client holds its body back until it is told to go on. */

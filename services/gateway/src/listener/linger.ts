@@ -35,6 +35,19 @@ export function endThenLinger(
   void drain(req).then(() => sink.end());
 }
 
+/** For an answer that has ended before its request: lets the rest of the request come, within bounds, so that the
+ * connection can go on, or the client at least has seen the answer when it is closed. */
+export function lingerAfterEnd(req: EdgeRequest, res: EdgeResponse): void {
+  if (!isArriving(req)) return;
+  if (!isHttp1(res)) {
+    res.stream.once("finish", () => res.stream.close());
+    return;
+  }
+  void drain(req).then(() => {
+    if (isArriving(req)) req.destroy();
+  });
+}
+
 /** Reads and drops what still comes of a request. Resolves at its end, or when enough has been read. */
 export function drain(req: Readable): Promise<void> {
   return new Promise((resolve) => {

@@ -1,0 +1,91 @@
+// Sends stored requests when their turn has come: claims one, reads the claim back, sends, and tells the log what
+// became of it. What it has claimed and what went straight through spend the same meter.
+//
+//   admitted ──claim──▶ sending ──┬─ answered: response stored, then called answered
+//                                 ├─ surely not carried out (429, 503, no connection): released, tried again later
+//                                 └─ lost or timed out: released as such; the fold calls it unknown, or retries
+//
+//   lane.ts      the meter and the decision      backlog.ts   what is next
+//   sending.ts   one attempt at one request
+
+import type { Change } from "@usher/queue";
+import type { Replica } from "@usher/replica";
+import { Backlog } from "./backlog.ts";
+import type { Lane } from "./lane.ts";
+import type { Sending } from "./sending.ts";
+
+export class Dispatcher {
+  readonly #replica: Replica;
+  readonly #lane: Lane;
+  readonly #sending: Sending;
+  readonly #backlog = new Backlog();
+  readonly #underWay = new Set<Promise<void>>();
+  readonly #unlisten: () => void;
+  #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
+
+  constructor(replica: Replica, lane: Lane, sending: Sending) {
+    this.#replica = replica;
+    this.#lane = lane;
+    this.#sending = sending;
+    this.#unlisten = replica.onBatch((changes) => this.#batch(changes));
+    lane.onRoom = () => this.#pump();
+    for (const { number, claim } of replica.fold.queue(lane.queue)?.activeTickets() ?? []) {
+      if (claim !== undefined) lane.inherit(number);
+      else this.#note(number);
+    }
+    this.#pump();
+  }
+
+  /** Claims nothing more, and resolves when what is being sent has ended. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#unlisten();
+    clearTimeout(this.#timer);
+    await Promise.allSettled(this.#underWay);
+  }
+
+  #batch(changes: readonly Change[]): void {
+    for (const { queue, number, kind } of changes) {
+      if (queue !== this.#lane.queue) continue;
+      if (kind === "admitted" || kind === "released") this.#note(number);
+      else this.#backlog.delete(number);
+      if (kind === "released" || kind === "ended") this.#lane.claimEnded(number);
+    }
+    this.#pump();
+  }
+
+  /** Puts a ticket on the backlog if there is something to claim. */
+  #note(number: number): void {
+    const active = this.#replica.fold.queue(this.#lane.queue)?.activeTicket(number);
+    if (active === undefined || !active.stored || active.claim !== undefined) return;
+    this.#backlog.add({ number, attempt: active.attempt + 1, notBefore_ms: active.notBefore_ms });
+  }
+
+  /** Sends as many as may go now, and comes back when the next one may. */
+  #pump(): void {
+    clearTimeout(this.#timer);
+    if (this.#stopped || this.#replica.halted !== undefined) return;
+    while (this.#backlog.size > 0) {
+      const wait_ms = this.#lane.wait_ms();
+      if (wait_ms > 0) {
+        if (Number.isFinite(wait_ms)) this.#timer = setTimeout(() => this.#pump(), Math.ceil(wait_ms));
+        return;
+      }
+      const next = this.#backlog.next(this.#replica.fold.now_ms);
+      if (next === undefined) return;
+      const permit = this.#lane.take();
+      if (permit === undefined) {
+        this.#backlog.add(next);
+        return;
+      }
+      const work = this.#sending.attempt(next.number, next.attempt).catch(this.#replica.onFault);
+      this.#track(work.finally(permit.done));
+    }
+  }
+
+  #track(work: Promise<void>): void {
+    this.#underWay.add(work);
+    void work.finally(() => this.#underWay.delete(work));
+  }
+}

@@ -1,0 +1,101 @@
+// One `defer` queue on this node: its meter, kept at the queue's limit, and the decision of who goes straight through.
+
+import type { Desk, Replica } from "@usher/replica";
+import { type Decision, decide, Meter, type Permit } from "@usher/traffic";
+
+/** What became of a request: it has leave to be sent now, or the reason why not. */
+export type Entry =
+  | { readonly action: "pass"; readonly permit: Permit }
+  | Exclude<Decision, { action: "pass" }>;
+
+export class Lane {
+  readonly queue: string;
+  readonly #replica: Replica;
+  readonly #desk: Desk;
+  readonly #nodes: number;
+  readonly #notSentYet: () => number;
+  #meter: Meter | undefined;
+  /** What the meter was set to, so that it is set anew only on a change. */
+  #set = "";
+  /** Tickets that an earlier run of this node was sending when it ended: the service may still be at work on them. */
+  readonly #inherited = new Set<number>();
+  /** Called when a slot has become free. */
+  onRoom: () => void = () => {};
+
+  /** `notSentYet`: how many claimed requests have not gone out yet. */
+  constructor(replica: Replica, queue: string, nodes: number, notSentYet: () => number) {
+    this.#notSentYet = notSentYet;
+    this.#replica = replica;
+    this.#desk = replica.desk;
+    this.queue = queue;
+    this.#nodes = nodes;
+  }
+
+  /** Requests that this node has let go and that are not over. */
+  get inFlight(): number {
+    return this.#meter?.inFlight ?? 0;
+  }
+
+  /** A claim that was there before this node ran: it takes room until it lapses. */
+  inherit(number: number): void {
+    this.#inherited.add(number);
+  }
+
+  /** A claim has ended, whosever it was. */
+  claimEnded(number: number): void {
+    this.#inherited.delete(number);
+  }
+
+  /** Lets a request through at once, or tells what else has to become of it. Throws QUEUE_NOT_FOUND. */
+  enter(): Entry {
+    const queue = this.#desk.queue(this.queue);
+    const meter = this.#configured();
+    const now_ms = this.#replica.clock.monotonic_ms();
+    const decision = decide({
+      mode: queue.settings.mode,
+      waiting: queue.waiting,
+      unfolded: this.#desk.unfolded(this.queue),
+      unsent: queue.unsent + this.#notSentYet(),
+      lack: meter.lack(now_ms),
+    });
+    if (decision.action !== "pass") return decision;
+    const permit = decision.reason === "open" ? meter.takeAnyway() : meter.take(now_ms);
+    if (permit === undefined) return { action: "ticket", reason: "over_rate" };
+    return { action: "pass", permit: this.#noticed(permit) };
+  }
+
+  /** Leave to send a claimed request now, if there is any. */
+  take(): Permit | undefined {
+    const permit = this.#configured().take(this.#replica.clock.monotonic_ms());
+    return permit && this.#noticed(permit);
+  }
+
+  /** In how many ms `take` may succeed; Infinity where only a freed slot helps. */
+  wait_ms(): number {
+    const now_ms = this.#replica.clock.monotonic_ms();
+    return Math.max(0, this.#configured().nextToken_ms(now_ms) - now_ms);
+  }
+
+  #noticed(permit: Permit): Permit {
+    return {
+      done: () => {
+        permit.done();
+        this.onRoom();
+      },
+    };
+  }
+
+  /** The meter, at what the queue's limit is now. Tickets that are active by RPC take their part of it, too, and so do
+   * claims of an earlier run. */
+  #configured(): Meter {
+    const { settings, activeByHand } = this.#desk.queue(this.queue);
+    const { rate_thousandths, max_active } = settings;
+    const reserved = Math.ceil(activeByHand / this.#nodes) + this.#inherited.size;
+    const limit = { rate_thousandths, max_active, reserved, nodes: this.#nodes };
+    const wanted = `${rate_thousandths}/${max_active}/${reserved}`;
+    if (this.#meter === undefined) this.#meter = new Meter(limit);
+    else if (wanted !== this.#set) this.#meter.configure(limit, this.#replica.clock.monotonic_ms());
+    this.#set = wanted;
+    return this.#meter;
+  }
+}

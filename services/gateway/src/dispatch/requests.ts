@@ -1,0 +1,87 @@
+// Stored requests and answers on their way: what this node took or received a moment ago is still in memory, and
+// need not be read back and decrypted. Bounded in bytes; what is not here is read from the log's store.
+
+import type { StoredRequest, StoredResponse } from "@usher/protocol/payload";
+import type { Replica, TicketOrigin } from "@usher/replica";
+
+/** Bytes of bodies kept for each of the two. */
+const KEPT_BYTES_MAX = 32 * 1024 * 1024;
+
+/** What an entry takes beside its body, about. */
+const ENTRY_BYTES = 1_024;
+
+export class Requests {
+  readonly #replica: Replica;
+  /** When full, a newcomer is not kept: those who are there have their turn first. */
+  readonly #requests = new Kept<StoredRequest>("newest");
+  /** When full, the oldest goes: an answer is collected soon or not at all. */
+  readonly #responses = new Kept<StoredResponse>("oldest");
+
+  constructor(replica: Replica) {
+    this.#replica = replica;
+  }
+
+  /** A request that was stored with a ticket. */
+  took(origin: TicketOrigin, request: StoredRequest): void {
+    this.#requests.add(nameOf(origin, 0), request);
+  }
+
+  /** An answer that is about to be stored. */
+  answered(origin: TicketOrigin, attempt: number, response: StoredResponse): void {
+    this.#requests.delete(nameOf(origin, 0));
+    this.#responses.add(nameOf(origin, attempt), response);
+  }
+
+  /** Absent: gone. */
+  async read(origin: TicketOrigin): Promise<StoredRequest | undefined> {
+    return this.#requests.get(nameOf(origin, 0)) ?? this.#replica.payloads.readRequest(origin);
+  }
+
+  /** Absent: gone. */
+  async readResponse(origin: TicketOrigin, attempt: number): Promise<StoredResponse | undefined> {
+    return (
+      this.#responses.get(nameOf(origin, attempt)) ?? this.#replica.payloads.readResponse(origin, attempt)
+    );
+  }
+}
+
+class Kept<Message extends { readonly body: Uint8Array }> {
+  readonly #drop: "newest" | "oldest";
+  readonly #byName = new Map<string, Message>();
+  #bytes = 0;
+
+  constructor(drop: "newest" | "oldest") {
+    this.#drop = drop;
+  }
+
+  get(name: string): Message | undefined {
+    return this.#byName.get(name);
+  }
+
+  add(name: string, message: Message): void {
+    this.delete(name);
+    const bytes = sizeOf(message);
+    if (this.#drop === "newest" && this.#bytes + bytes > KEPT_BYTES_MAX) return;
+    this.#byName.set(name, message);
+    this.#bytes += bytes;
+    for (const oldest of this.#byName.keys()) {
+      if (this.#bytes <= KEPT_BYTES_MAX) return;
+      this.delete(oldest);
+    }
+  }
+
+  delete(name: string): void {
+    const message = this.#byName.get(name);
+    if (message === undefined) return;
+    this.#byName.delete(name);
+    this.#bytes -= sizeOf(message);
+  }
+}
+
+function sizeOf(message: { readonly body: Uint8Array }): number {
+  return message.body.length + ENTRY_BYTES;
+}
+
+function nameOf(origin: TicketOrigin, attempt: number): string {
+  return `${origin.session}/${origin.sequence}/${attempt}`;
+}

@@ -1,0 +1,137 @@
+// One attempt at one stored request: claim, read the claim back, send, tell the log.
+
+import type { StoredRequest, StoredResponse } from "@usher/protocol/payload";
+import type { ReleaseReason, TicketView } from "@usher/queue";
+import type { Replica } from "@usher/replica";
+import type { Sender, SentOutcome } from "../thin.ts";
+import type { Requests } from "./requests.ts";
+
+/** Between two tries at a request that the service refused, in ms of log time: doubled with each, up to the most. */
+const RETRY_BASE_MS = 1_000;
+const RETRY_MAX_MS = 30_000;
+/** By what part a pause is lengthened or shortened at random, so that those who failed together come back apart. */
+const RETRY_JITTER = 0.2;
+
+/** A claim for a request that cannot be read still has to name a time-out, in ms. */
+const UNREADABLE_TIMEOUT_MS = 1_000;
+
+export class Sending {
+  readonly #replica: Replica;
+  readonly #queue: string;
+  readonly #requests: Requests;
+  readonly #send: Sender;
+  #notSentYet = 0;
+
+  constructor(options: { replica: Replica; queue: string; requests: Requests; send: Sender }) {
+    this.#replica = options.replica;
+    this.#queue = options.queue;
+    this.#requests = options.requests;
+    this.#send = options.send;
+  }
+
+  /** Requests that are claimed, or about to be, and have not gone out yet: newcomers are behind them. */
+  get notSentYet(): number {
+    return this.#notSentYet;
+  }
+
+  /** Resolves when the attempt is over. Rejects when the log did not take what became of it: the claim lapses then. */
+  async attempt(number: number, attempt: number): Promise<void> {
+    const handOver = this.#handOver();
+    try {
+      const view = this.#replica.fold.queue(this.#queue)?.ticket(number);
+      if (view === undefined) return;
+      const request = await this.#requests.read(view.origin);
+      const claimed_ms = this.#replica.clock.monotonic_ms();
+      const timeout_ms = request?.timeoutMs ?? UNREADABLE_TIMEOUT_MS;
+      if (!(await this.#claim(number, attempt, timeout_ms, request?.idempotent ?? false))) return;
+      if (request === undefined) {
+        await this.#release(number, attempt, "payload_gone", 0);
+        return;
+      }
+      // A claim that took this long to be read back may lapse before its answer could come.
+      if (this.#replica.clock.monotonic_ms() - claimed_ms > timeout_ms / 2) {
+        await this.#release(number, attempt, "draining", 0);
+        return;
+      }
+      const outcome = await this.#send(request, { number, onSent: handOver });
+      await this.#tell(view, attempt, outcome);
+    } finally {
+      handOver();
+    }
+  }
+
+  /** Counts a request as not sent yet, until the returned function is called. */
+  #handOver(): () => void {
+    this.#notSentYet++;
+    let counted = true;
+    return () => {
+      if (counted) this.#notSentYet--;
+      counted = false;
+    };
+  }
+
+  /** Whether the claim is ours: the first in the log. */
+  async #claim(number: number, attempt: number, timeout_ms: number, idempotent: boolean): Promise<boolean> {
+    const { outcome } = await this.#replica.append({
+      kind: "dispatch_claimed",
+      queue: this.#queue,
+      number,
+      attempt,
+      timeout_ms,
+      idempotent,
+    });
+    return outcome.kind === "applied";
+  }
+
+  async #tell(view: TicketView, attempt: number, outcome: SentOutcome): Promise<void> {
+    switch (outcome.kind) {
+      case "answered":
+        if (outcome.status === 429 || outcome.status === 503) {
+          const pause_ms = outcome.retry_after_ms ?? retryPause_ms(attempt);
+          await this.#release(view.number, attempt, "refused", pause_ms);
+        } else {
+          await this.#answer(view, attempt, outcome.response);
+        }
+        return;
+      case "not_connected":
+        await this.#release(view.number, attempt, "not_connected", retryPause_ms(attempt));
+        return;
+      case "lost":
+      case "timed_out":
+        await this.#release(view.number, attempt, outcome.kind, retryPause_ms(attempt));
+    }
+  }
+
+  /** The response is stored with the record that calls the request answered. */
+  async #answer(view: TicketView, attempt: number, response: StoredResponse): Promise<void> {
+    this.#requests.answered(view.origin, attempt, response);
+    await this.#replica.append(
+      {
+        kind: "request_answered",
+        queue: this.#queue,
+        number: view.number,
+        attempt,
+        status: response.status,
+      },
+      { payload: () => this.#replica.payloads.response(view.origin, attempt, response) },
+    );
+  }
+
+  async #release(number: number, attempt: number, reason: ReleaseReason, pause_ms: number): Promise<void> {
+    await this.#replica.append({
+      kind: "claim_released",
+      queue: this.#queue,
+      number,
+      attempt,
+      not_before_ms: Math.round(pause_ms),
+      reason,
+    });
+  }
+}
+
+function retryPause_ms(attempt: number): number {
+  const pause_ms = Math.min(RETRY_MAX_MS, RETRY_BASE_MS * 2 ** (attempt - 1));
+  return pause_ms * (1 + RETRY_JITTER * (2 * Math.random() - 1));
+}
+
+export type { StoredRequest };

@@ -1,0 +1,147 @@
+// The gateway: one port, on which everything arrives. RPCs go to the queue service, Usher's own paths are answered
+// here, and the rest goes by its route: straight on to a service, or to a queue first.
+//
+//   listener/    the port, and what is refused at the door      route.ts   which request goes where
+//   forward/     on to a service and back                       rpc.ts     Connect, gRPC-Web and gRPC
+//   waiting/     requests that have to wait, and their tickets
+//   dispatch/    sends what waited when its turn has come
+
+import type { Access, Replica } from "@usher/replica";
+import { Dispatcher } from "./dispatch/dispatcher.ts";
+import { Lane } from "./dispatch/lane.ts";
+import { Requests } from "./dispatch/requests.ts";
+import { Sending } from "./dispatch/sending.ts";
+import { BodyReader } from "./listener/body.ts";
+import type { EdgeRequest, EdgeResponse } from "./listener/exchange.ts";
+import { type Listener, listen } from "./listener/listener.ts";
+import { answerProblem, problem } from "./listener/problem.ts";
+import type { Target } from "./listener/target.ts";
+import { type Route, Routes } from "./route.ts";
+import { createRpc, type RpcHandler } from "./rpc.ts";
+import { Forwarder } from "./thin.ts";
+import { PREFIX } from "./waiting/answer.ts";
+import { DeferQueue } from "./waiting/defer.ts";
+import { respond } from "./waiting/respond.ts";
+import { TicketResource } from "./waiting/tickets.ts";
+
+export interface GatewayOptions {
+  readonly replica: Replica;
+  readonly access: Access;
+  /** The first that fits a request counts. */
+  readonly routes: readonly Route[];
+  /** Origins by name. */
+  readonly services: Readonly<Record<string, { readonly url: string }>>;
+  /** Among how many nodes each limit is divided. */
+  readonly nodes: number;
+  /** The address to listen at; default `localhost`. */
+  readonly host?: string;
+  /** 0: a free one. */
+  readonly port: number;
+  /** Told of what fails inside; clients get a 500 that does not say it. */
+  readonly onFault: (error: Error) => void;
+}
+
+export interface Gateway {
+  readonly url: string;
+  readonly port: number;
+  /** Takes nothing more, lets what is under way end within `grace_ms`, then cuts it. The replica must still run, and
+   * should have begun to drain, so that streams end by themselves. */
+  close(options: { readonly grace_ms: number }): Promise<void>;
+}
+
+/** Starts listening.
+ * @throws BindError when the port cannot be taken; its message says what to do */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const edge = new Edge(options);
+  const listener = await listen({
+    host: options.host,
+    port: options.port,
+    handler: (req, res, target) => edge.handle(req, res, target),
+    onFault: (error) => options.onFault(error instanceof Error ? error : new Error(String(error))),
+  });
+  edge.start();
+  return { url: listener.url, port: listener.port, close: ({ grace_ms }) => edge.close(listener, grace_ms) };
+}
+
+class Edge {
+  readonly #options: GatewayOptions;
+  readonly #routes: Routes;
+  readonly #rpc: RpcHandler;
+  readonly #forwarder: Forwarder;
+  readonly #tickets: TicketResource;
+  readonly #queues = new Map<string, { lane: Lane; sending: Sending; defer: DeferQueue }>();
+  #dispatchers: Dispatcher[] = [];
+
+  constructor(options: GatewayOptions) {
+    const { replica, access, nodes } = options;
+    const bodies = new BodyReader();
+    const requests = new Requests(replica);
+    this.#options = options;
+    this.#routes = new Routes(options.routes);
+    this.#rpc = createRpc(replica, access);
+    this.#forwarder = new Forwarder({ services: options.services });
+    this.#tickets = new TicketResource(replica, requests);
+    for (const queue of new Set(options.routes.flatMap((route) => route.queue ?? []))) {
+      const sending = new Sending({ replica, queue, requests, send: this.#forwarder.sender() });
+      const lane = new Lane(replica, queue, nodes, () => sending.notSentYet);
+      const passOn = this.#passOn.bind(this);
+      this.#queues.set(queue, {
+        lane,
+        sending,
+        defer: new DeferQueue({ replica, access, lane, requests, bodies, passOn }),
+      });
+    }
+  }
+
+  /** Begins to send what waits. */
+  start(): void {
+    this.#dispatchers = [...this.#queues.values()].map(
+      ({ lane, sending }) => new Dispatcher(this.#options.replica, lane, sending),
+    );
+  }
+
+  async handle(req: EdgeRequest, res: EdgeResponse, target: Target): Promise<void> {
+    if (this.#rpc.owns(target.path)) return this.#rpc.handle(req, res);
+    if (target.path.startsWith(PREFIX)) return this.#tickets.handle(req, res, target);
+    if (target.path === "/livez") return this.#health(req, res, true);
+    if (target.path === "/readyz") return this.#health(req, res, this.#options.replica.ready);
+    const route = this.#routes.find(req.method ?? "", target.path);
+    if (route === undefined) {
+      answerProblem(
+        req,
+        res,
+        problem("route_not_found", "no route in the configuration fits method and path"),
+      );
+      return;
+    }
+    const queue = route.queue === undefined ? undefined : this.#queues.get(route.queue);
+    await (queue === undefined
+      ? this.#passOn(req, res, target, route)
+      : queue.defer.handle(req, res, target, route));
+  }
+
+  /** Stops sending and listening together: what is being sent may still be answered to who holds the line. */
+  async close(listener: Listener, grace_ms: number): Promise<void> {
+    const stopped = Promise.all(this.#dispatchers.map((dispatcher) => dispatcher.stop()));
+    await listener.close({ grace_ms });
+    await Promise.race([stopped, new Promise((resolve) => setTimeout(resolve, grace_ms).unref())]);
+    await this.#forwarder.close();
+  }
+
+  async #passOn(req: EdgeRequest, res: EdgeResponse, _target: Target, route: Route): Promise<void> {
+    await this.#forwarder.forward(req, res, { service: route.service, timeout_ms: route.timeout_ms });
+  }
+
+  #health(req: EdgeRequest, res: EdgeResponse, well: boolean): void {
+    if (!well) {
+      answerProblem(
+        req,
+        res,
+        problem("not_ready", "this node is shutting down, or cannot follow the log", 1),
+      );
+      return;
+    }
+    const headers = { "content-type": "text/plain", "content-length": "3", "cache-control": "no-store" };
+    respond(res, 200, Object.entries(headers), Buffer.from("ok\n"));
+  }
+}

@@ -1,0 +1,192 @@
+// A request for a `defer` queue: straight through while the limit allows and nobody waits; otherwise it is stored with
+// a ticket, held open for a moment, and then left to wait without its client.
+//
+//   answer.ts    what holders are answered      hold.ts      for how long a connection is held
+//   tickets.ts   the ticket as a resource       problems.ts  the queue's refusals over HTTP
+
+import { randomUUID } from "node:crypto";
+import { create } from "@bufbuild/protobuf";
+import { HeaderSchema, type StoredRequest, StoredRequestSchema } from "@usher/protocol/payload";
+import {
+  type Access,
+  type Caller,
+  type IssuedPlace,
+  KEY_LENGTH_MIN,
+  type Place,
+  type Replica,
+} from "@usher/replica";
+import type { Permit } from "@usher/traffic";
+import type { Lane } from "../dispatch/lane.ts";
+import type { Requests } from "../dispatch/requests.ts";
+import type { BodyReader } from "../listener/body.ts";
+import type { EdgeRequest, EdgeResponse } from "../listener/exchange.ts";
+import { answerProblem, problem } from "../listener/problem.ts";
+import type { Target } from "../listener/target.ts";
+import { isIdempotent, type Route } from "../route.ts";
+import { storableHeaders } from "../thin.ts";
+import { answerEnd, answerStatus, endOf } from "./answer.ts";
+import { hold_ms } from "./hold.ts";
+import { problemOf } from "./problems.ts";
+
+const KEY_HEADER = "idempotency-key";
+const KEY_PATTERN = /^[\x20-\x7e]{1,255}$/;
+
+/** Sends a request that has leave straight on to its service. */
+export type PassOn = (req: EdgeRequest, res: EdgeResponse, target: Target, route: Route) => Promise<void>;
+
+export interface DeferOptions {
+  readonly replica: Replica;
+  readonly access: Access;
+  readonly lane: Lane;
+  readonly requests: Requests;
+  readonly bodies: BodyReader;
+  readonly passOn: PassOn;
+}
+
+/** One request, and what is known of its sender. */
+interface Exchange {
+  readonly req: EdgeRequest;
+  readonly res: EdgeResponse;
+  readonly target: Target;
+  readonly route: Route;
+  readonly caller: Caller;
+  /** The client's own key, where it may serve as the ticket's. */
+  readonly key: string | undefined;
+  /** The client's own key is too short to serve as the ticket's. */
+  readonly keyTooShort: boolean;
+}
+
+export class DeferQueue {
+  readonly #options: DeferOptions;
+
+  constructor(options: DeferOptions) {
+    this.#options = options;
+  }
+
+  async handle(req: EdgeRequest, res: EdgeResponse, target: Target, route: Route): Promise<void> {
+    try {
+      await this.#handle(this.#exchange(req, res, target, route));
+    } catch (error) {
+      const refused = problemOf(error);
+      if (refused === undefined) throw error;
+      answerProblem(req, res, refused);
+    }
+  }
+
+  #exchange(req: EdgeRequest, res: EdgeResponse, target: Target, route: Route): Exchange {
+    const caller = this.#options.access.caller(headersOf(req));
+    const sent = req.headers[KEY_HEADER];
+    const key = typeof sent === "string" && KEY_PATTERN.test(sent) ? sent : undefined;
+    const keyTooShort = key !== undefined && caller.id === "" && key.length < KEY_LENGTH_MIN;
+    return { req, res, target, route, caller, key: keyTooShort ? undefined : key, keyTooShort };
+  }
+
+  async #handle(exchange: Exchange): Promise<void> {
+    const { req, res, target, route } = exchange;
+    if (!this.#hasTicket(exchange)) {
+      const entry = this.#options.lane.enter();
+      if (entry.action === "pass") return this.#pass(entry.permit, exchange);
+      if (entry.action === "refuse") {
+        answerProblem(req, res, problem("queue_closed", "it takes no newcomers at present"));
+        return;
+      }
+    }
+    const body = await this.#options.bodies.read(req, res, route.body_bytes);
+    if (body.kind !== "whole") return;
+    const gone = goneSignal(res);
+    const issued = await this.#issue(exchange, storedRequest(req, target, route, body.bytes));
+    await this.#hold(exchange, issued, gone);
+  }
+
+  async #pass(permit: Permit, { req, res, target, route }: Exchange): Promise<void> {
+    try {
+      await this.#options.passOn(req, res, target, route);
+    } finally {
+      permit.done();
+    }
+  }
+
+  /** A retry belongs to its ticket, even when the way is free by now. */
+  #hasTicket({ key, caller }: Exchange): boolean {
+    if (key === undefined) return false;
+    const { desk } = this.#options.replica;
+    return desk.knows({ queue: this.#options.lane.queue, caller, key });
+  }
+
+  async #issue({ caller, key, req, target }: Exchange, request: StoredRequest): Promise<IssuedPlace> {
+    const { replica, lane, requests } = this.#options;
+    const digest = replica.hashes.request([req.method ?? "", target.raw, request.body]);
+    const wish = { queue: lane.queue, caller, digest };
+    const found = key === undefined ? undefined : replica.desk.find({ ...wish, key });
+    if (found !== undefined) return found;
+    const issued = await replica.desk.issue({ ...wish, key, store: { request } });
+    if (!issued.existing) requests.took(issued.view.origin, request);
+    return issued;
+  }
+
+  /** Waits a while for the answer; then sends the client away with its ticket. */
+  async #hold(exchange: Exchange, issued: IssuedPlace, gone: AbortSignal): Promise<void> {
+    const { req, res, route, key, keyTooShort } = exchange;
+    const { replica, requests } = this.#options;
+    const place = await this.#awaitEnd(issued, hold_ms(route, req), gone);
+    if (gone.aborted) {
+      // Nobody could ask for the answer: the token was never told, and there is no key to ask again with.
+      if (key === undefined && !issued.existing) await replica.desk.leave(place).catch(() => {});
+      return;
+    }
+    if (endOf(place) !== undefined) {
+      await answerEnd(requests, req, res, place);
+      return;
+    }
+    const headers: Record<string, string> = keyTooShort
+      ? { "usher-idempotency-key": `ignored; reason="shorter than ${KEY_LENGTH_MIN} characters"` }
+      : {};
+    answerStatus(replica, res, place, { status: 202, token: issued.token, headers });
+  }
+
+  async #awaitEnd(issued: Place, within_ms: number, gone: AbortSignal): Promise<Place> {
+    if (endOf(issued) !== undefined || within_ms === 0) return issued;
+    const signal = AbortSignal.any([gone, AbortSignal.timeout(within_ms)]);
+    let last = issued;
+    for await (const place of this.#options.replica.desk.watch(issued, signal)) last = place;
+    return last;
+  }
+}
+
+function storedRequest(req: EdgeRequest, target: Target, route: Route, body: Buffer): StoredRequest {
+  const method = req.method ?? "GET";
+  const headers = storableHeaders(req).map(([name, value]) =>
+    create(HeaderSchema, { name, value: Buffer.from(value, "latin1") }),
+  );
+  // So that the service can tell a second sending from a second wish.
+  if (req.headers[KEY_HEADER] === undefined) {
+    headers.push(create(HeaderSchema, { name: "Idempotency-Key", value: Buffer.from(randomUUID()) }));
+  }
+  return create(StoredRequestSchema, {
+    method,
+    target: target.raw,
+    headers,
+    body,
+    service: route.service,
+    timeoutMs: route.timeout_ms,
+    idempotent: isIdempotent(route, method),
+  });
+}
+
+/** Aborts when the client has gone before it was answered. */
+function goneSignal(res: EdgeResponse): AbortSignal {
+  const gone = new AbortController();
+  res.once("close", () => {
+    if (!res.writableFinished) gone.abort();
+  });
+  return gone.signal;
+}
+
+function headersOf(req: EdgeRequest): Headers {
+  const headers = new Headers();
+  for (const name of ["authorization", "usher-api-key"]) {
+    const value = req.headers[name];
+    if (typeof value === "string") headers.set(name, value);
+  }
+  return headers;
+}

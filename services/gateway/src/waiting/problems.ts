@@ -1,0 +1,37 @@
+// What waiting adds to the problems of the listener.
+
+import { UsherError } from "@usher/replica";
+import { type Problem, type ProblemReason, problem } from "../listener/problem.ts";
+
+type Reason = UsherError["reason"];
+
+/** What each refusal of the queue is over HTTP. */
+const REASONS: Readonly<Record<Reason, ProblemReason>> = {
+  INVALID_FIELD: "request_malformed",
+  QUEUE_NOT_FOUND: "queue_not_found",
+  TOKEN_INVALID: "ticket_not_found",
+  QUEUE_RESET: "queue_reset",
+  TICKET_NOT_FOUND: "ticket_forgotten",
+  KEY_REUSED: "key_reused",
+  KEY_TOO_SHORT: "request_malformed",
+  QUEUE_FULL: "queue_full",
+  QUEUE_CLOSED: "queue_closed",
+  ALREADY_CLAIMED: "already_claimed",
+  NOT_ADMITTED: "already_claimed",
+  API_KEY_REQUIRED: "api_key_invalid",
+  LOG_UNAVAILABLE: "log_unavailable",
+  OUTCOME_UNKNOWN: "outcome_unknown",
+  OVERLOADED: "overloaded",
+  NOT_READY: "not_ready",
+  BEHIND: "behind",
+  ETAG_MISMATCH: "internal",
+  INTERNAL: "internal",
+};
+
+/** The problem that an error is to the client. Absent: it is none of the queue's refusals. */
+export function problemOf(error: unknown): Problem | undefined {
+  const explained = UsherError.of(error);
+  if (!(explained instanceof UsherError) || explained.reason === "INTERNAL") return undefined;
+  const retry_s = explained.retry_ms === undefined ? undefined : Math.ceil(explained.retry_ms / 1000);
+  return problem(REASONS[explained.reason], explained.rawMessage, retry_s);
+}
