@@ -24,16 +24,16 @@ export function statusOf(
   trailer: Headers,
   onUnexpected: (error: unknown) => void,
 ): StatusObject {
-  if (thrown instanceof ConnectError) {
-    try {
-      return encode(thrown, trailer);
-    } catch (error) {
-      onUnexpected(error);
-    }
-  } else {
+  if (!(thrown instanceof ConnectError)) {
     onUnexpected(thrown);
+    return encode(internal(), new Headers());
   }
-  return encode(internalError(), new Headers());
+  try {
+    return encode(thrown, trailer);
+  } catch (fault) {
+    onUnexpected(fault);
+    return encode(internal(), new Headers());
+  }
 }
 
 /** The request cannot be read at all, so no field can be named. */
@@ -41,8 +41,8 @@ export function malformed(message: string): ConnectError {
   return withReason(message, Code.InvalidArgument, ErrorReason.INVALID_FIELD);
 }
 
-function internalError(): ConnectError {
-  return withReason("something failed inside Usher", Code.Internal, ErrorReason.INTERNAL);
+function internal(): ConnectError {
+  return withReason("Something failed inside Usher; its log says what.", Code.Internal, ErrorReason.INTERNAL);
 }
 
 function withReason(message: string, code: Code, reason: ErrorReason): ConnectError {

@@ -19,8 +19,6 @@ export class StreamGuard {
   readonly #policies: ReadonlyMap<string, CallPolicy>;
   readonly #sessions: SessionGuard;
   readonly #metadata_bytes: number;
-  /** A refused client may go on sending for a while; what it sends is thrown away. */
-  readonly #refused: CallPolicy;
   /** Calls that something may still have to be done about: at most `streams` a connection. */
   readonly #open = new Map<ServerHttp2Stream, OpenStream>();
   readonly #streamOf = new WeakMap<Metadata, ServerHttp2Stream>();
@@ -31,8 +29,6 @@ export class StreamGuard {
     this.#policies = policies;
     this.#sessions = sessions;
     this.#metadata_bytes = limits.metadata_bytes;
-    const { request_ms } = limits;
-    this.#refused = { gzip: false, request_ms, total_ms: request_ms, tool: false };
   }
 
   /** Tells which stream a call's metadata came on, which grpc-js keeps to itself. */
@@ -91,15 +87,13 @@ export class StreamGuard {
 
   #opened(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): boolean {
     const answer = check(headers, this.#policies, this.#metadata_bytes);
-    const refused = isRefusal(answer);
-    this.#open.set(stream, { opened: performance.now(), policy: refused ? this.#refused : answer });
-    stream.once("close", () => this.#open.delete(stream));
-    if (refused) {
+    if (isRefusal(answer)) {
       stream.on("error", () => {});
       end(stream, answer);
-      stream.resume();
       return false;
     }
+    this.#open.set(stream, { opened: performance.now(), policy: answer });
+    stream.once("close", () => this.#open.delete(stream));
     this.#sessions.called(stream.session as Parameters<SessionGuard["called"]>[0]);
     normalise(headers);
     return true;
@@ -111,10 +105,8 @@ export class StreamGuard {
       const age = now - opened;
       if (age >= policy.request_ms && !stream.readableEnded) {
         end(stream, { grpc: status.DEADLINE_EXCEEDED, message: "the request did not come in time" });
-        stream.close(constants.NGHTTP2_NO_ERROR);
       } else if (policy.total_ms !== undefined && age >= policy.total_ms) {
         end(stream, { grpc: status.DEADLINE_EXCEEDED, message: "the call took too long" });
-        stream.close(constants.NGHTTP2_CANCEL);
       } else if (stream.readableEnded && policy.total_ms === undefined && !policy.tool) {
         this.#open.delete(stream);
       }
@@ -122,20 +114,31 @@ export class StreamGuard {
   }
 }
 
-/** Sends the status as trailers, or as headers where none went out yet. */
+/** Sends the status, as trailers or as headers where none went out yet, and closes the stream after it, so that a client
+ * that goes on sending is not listened to. One that takes nothing any more is cut. */
 function end(stream: ServerHttp2Stream, refusal: Refusal): void {
-  if (stream.destroyed || stream.closed || stream.writableEnded) {
+  if (stream.destroyed || stream.closed) {
+    return;
+  }
+  if (stream.writableNeedDrain || stream.writableEnded) {
+    stream.close(constants.NGHTTP2_CANCEL);
     return;
   }
   if ("http" in refusal) {
     stream.respond({ ":status": refusal.http }, { endStream: true });
+    stream.close(constants.NGHTTP2_NO_ERROR);
     return;
   }
   const trailers = { "grpc-status": refusal.grpc, "grpc-message": encodeURI(refusal.message) };
   if (stream.headersSent) {
-    stream.once("wantTrailers", () => stream.sendTrailers(trailers));
+    stream.once("wantTrailers", () => {
+      stream.sendTrailers(trailers);
+      // At once, it would overtake them.
+      setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR));
+    });
     stream.end();
   } else {
     stream.respond({ ":status": 200, "content-type": "application/grpc", ...trailers }, { endStream: true });
+    stream.close(constants.NGHTTP2_NO_ERROR);
   }
 }

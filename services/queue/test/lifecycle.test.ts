@@ -10,7 +10,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { ListenError, startNativeListener } from "../src/index.ts";
 import { Line, quietPlaces } from "./support/line.ts";
 import { refusalOf, startListening, until } from "./support/listening.ts";
-import { RawConnection } from "./support/raw.ts";
+import { answerOf, frame, RawConnection } from "./support/raw.ts";
 
 describe("opening", () => {
   it("on a port in use fails, and says which port and what to do", async () => {
@@ -174,9 +174,12 @@ describe("closing", () => {
     const { listener, url } = await startListening();
     const connection = new RawConnection(url);
     const stream = connection.open("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo");
-    stream.resume();
-    await new Promise((resolve) => connection.session.once("remoteSettings", resolve));
+    // list_services: "*"
+    stream.write(frame(Uint8Array.from([0x3a, 0x01, 0x2a])));
+    const answer = answerOf(stream);
+    await new Promise((resolve) => stream.once("data", resolve));
     await listener.close({ grace_ms: 60_000 });
+    expect((await answer).grpc).toBe(Code.Unavailable);
   });
 
   it("twice is closing once", async () => {
