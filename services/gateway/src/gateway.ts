@@ -10,7 +10,10 @@ import type { Access, Replica } from "@usher/replica";
 import { Dispatcher } from "./dispatch/dispatcher.ts";
 import { Lane } from "./dispatch/lane.ts";
 import { Requests } from "./dispatch/requests.ts";
+import { senderTo } from "./dispatch/sender.ts";
 import { Sending } from "./dispatch/sending.ts";
+import { forward } from "./forward/forward.ts";
+import { Service } from "./forward/service.ts";
 import { BodyReader } from "./listener/body.ts";
 import type { EdgeRequest, EdgeResponse } from "./listener/exchange.ts";
 import { type Listener, listen } from "./listener/listener.ts";
@@ -18,7 +21,6 @@ import { answerProblem, problem } from "./listener/problem.ts";
 import type { Target } from "./listener/target.ts";
 import { type Route, Routes } from "./route.ts";
 import { createRpc, type RpcHandler } from "./rpc.ts";
-import { Forwarder } from "./thin.ts";
 import { PREFIX } from "./waiting/answer.ts";
 import { DeferQueue } from "./waiting/defer.ts";
 import { respond } from "./waiting/respond.ts";
@@ -67,7 +69,7 @@ class Edge {
   readonly #options: GatewayOptions;
   readonly #routes: Routes;
   readonly #rpc: RpcHandler;
-  readonly #forwarder: Forwarder;
+  readonly #services: ReadonlyMap<string, Service>;
   readonly #tickets: TicketResource;
   readonly #queues = new Map<string, { lane: Lane; sending: Sending; defer: DeferQueue }>();
   #dispatchers: Dispatcher[] = [];
@@ -79,10 +81,13 @@ class Edge {
     this.#options = options;
     this.#routes = new Routes(options.routes);
     this.#rpc = createRpc(replica, access);
-    this.#forwarder = new Forwarder({ services: options.services });
+    this.#services = new Map(
+      Object.entries(options.services).map(([name, { url }]) => [name, new Service(name, url)]),
+    );
+    const send = senderTo(this.#services);
     this.#tickets = new TicketResource(replica, requests);
     for (const queue of new Set(options.routes.flatMap((route) => route.queue ?? []))) {
-      const sending = new Sending({ replica, queue, requests, send: this.#forwarder.sender() });
+      const sending = new Sending({ replica, queue, requests, send });
       const lane = new Lane(replica, queue, nodes, () => sending.notSentYet);
       const passOn = this.#passOn.bind(this);
       this.#queues.set(queue, {
@@ -125,11 +130,14 @@ class Edge {
     const stopped = Promise.all(this.#dispatchers.map((dispatcher) => dispatcher.stop()));
     await listener.close({ grace_ms });
     await Promise.race([stopped, new Promise((resolve) => setTimeout(resolve, grace_ms).unref())]);
-    await this.#forwarder.close();
+    await Promise.all([...this.#services.values()].map((service) => service.close()));
   }
 
   async #passOn(req: EdgeRequest, res: EdgeResponse, _target: Target, route: Route): Promise<void> {
-    await this.#forwarder.forward(req, res, { service: route.service, timeout_ms: route.timeout_ms });
+    const service = this.#services.get(route.service);
+    if (service === undefined)
+      throw new Error(`the route to ${route.path} names no service that is configured`);
+    await forward(req, res, { service, timeout_ms: route.timeout_ms });
   }
 
   #health(req: EdgeRequest, res: EdgeResponse, well: boolean): void {

@@ -1,10 +1,10 @@
 // One attempt at one stored request: claim, read the claim back, send, tell the log.
 
-import type { StoredRequest, StoredResponse } from "@usher/protocol/payload";
+import type { StoredResponse } from "@usher/protocol/payload";
 import type { ReleaseReason, TicketView } from "@usher/queue";
 import type { Replica } from "@usher/replica";
-import type { Sender, SentOutcome } from "../thin.ts";
 import type { Requests } from "./requests.ts";
+import type { Sender, SentOutcome } from "./sender.ts";
 
 /** Between two tries at a request that the service refused, in ms of log time: doubled with each, up to the most. */
 const RETRY_BASE_MS = 1_000;
@@ -86,8 +86,8 @@ export class Sending {
   async #tell(view: TicketView, attempt: number, outcome: SentOutcome): Promise<void> {
     switch (outcome.kind) {
       case "answered":
-        if (outcome.status === 429 || outcome.status === 503) {
-          const pause_ms = outcome.retry_after_ms ?? retryPause_ms(attempt);
+        if (isRefusal(outcome.response)) {
+          const pause_ms = retryAfter_ms(outcome.response) ?? retryPause_ms(attempt);
           await this.#release(view.number, attempt, "refused", pause_ms);
         } else {
           await this.#answer(view, attempt, outcome.response);
@@ -129,9 +129,19 @@ export class Sending {
   }
 }
 
+/** The service says that it has not carried the request out, and to come again. */
+function isRefusal({ status }: StoredResponse): boolean {
+  return status === 429 || status === 503;
+}
+
+/** When the service wants to be asked again, within bounds; absent where it does not say. */
+function retryAfter_ms({ headers }: StoredResponse): number | undefined {
+  const header = headers.find(({ name }) => name.toLowerCase() === "retry-after");
+  const seconds = header && /^\d{1,9}$/.exec(Buffer.from(header.value).toString("latin1"))?.[0];
+  return seconds === undefined ? undefined : Math.min(RETRY_MAX_MS, Number(seconds) * 1000);
+}
+
 function retryPause_ms(attempt: number): number {
   const pause_ms = Math.min(RETRY_MAX_MS, RETRY_BASE_MS * 2 ** (attempt - 1));
   return pause_ms * (1 + RETRY_JITTER * (2 * Math.random() - 1));
 }
-
-export type { StoredRequest };

@@ -18,12 +18,12 @@ import {
 import type { Permit } from "@usher/traffic";
 import type { Lane } from "../dispatch/lane.ts";
 import type { Requests } from "../dispatch/requests.ts";
+import { storableHeaders } from "../forward/headers.ts";
 import type { BodyReader } from "../listener/body.ts";
 import type { EdgeRequest, EdgeResponse } from "../listener/exchange.ts";
 import { answerProblem, problem } from "../listener/problem.ts";
 import type { Target } from "../listener/target.ts";
 import { isIdempotent, type Route } from "../route.ts";
-import { storableHeaders } from "../thin.ts";
 import { answerEnd, answerStatus, endOf } from "./answer.ts";
 import { hold_ms } from "./hold.ts";
 import { problemOf } from "./problems.ts";
@@ -170,6 +170,7 @@ function storedRequest(req: EdgeRequest, target: Target, route: Route, body: Buf
     service: route.service,
     timeoutMs: route.timeout_ms,
     idempotent: isIdempotent(route, method),
+    responseBytes: route.response_bytes,
   });
 }
 

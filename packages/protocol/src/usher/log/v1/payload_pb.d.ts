@@ -135,6 +135,13 @@ export declare type StoredRequest = Message<"usher.log.v1.StoredRequest"> & {
    * @generated from field: bool idempotent = 7;
    */
   idempotent: boolean;
+
+  /**
+   * The largest body of an answer that is kept, in bytes.
+   *
+   * @generated from field: uint32 response_bytes = 8;
+   */
+  responseBytes: number;
 };
 
 /**
