@@ -21,8 +21,6 @@ export class Reader {
   #next: Offset = 0;
   #skipped = 0;
   #halted: Error | undefined;
-  /** Sessions by the node that opened them last. */
-  readonly #lastSessions = new Map<string, SessionId>();
 
   constructor(log: TicketLog) {
     this.#log = log;
@@ -47,9 +45,11 @@ export class Reader {
     return this.#halted;
   }
 
-  /** The session that a node of this name opened last; 0: none. */
+  /** The session that a node of this name opened last; 0: none that still counts. */
   lastSessionOf(node: string): SessionId {
-    return this.#lastSessions.get(node) ?? 0n;
+    const { sessions } = this.fold;
+    const own = sessions.entries().filter(({ id, closed }) => !closed && sessions.node(id) === node);
+    return own.at(-1)?.id ?? 0n;
   }
 
   listen(listener: ReaderListener): void {
@@ -102,7 +102,6 @@ export class Reader {
     if (decoded.kind === "record") {
       const { record } = decoded;
       const outcome = this.fold.apply(record);
-      if (record.event.kind === "session_opened") this.#lastSessions.set(record.event.node, record.session);
       for (const listener of this.#listeners) listener.folded(record, outcome);
     } else if (decoded.kind === "newer" && this.fold.sessions.open(decoded.session)) {
       throw new LogError(
