@@ -1,8 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { judge } from "../src/burst/checker/judge.ts";
 import { type History, readHistory, report } from "../src/burst/checker.ts";
+import type { CrowdProgress } from "../src/burst/crowd.ts";
 import { niceTicks, sample } from "../src/burst/picture/series.ts";
 import { draw } from "../src/burst/picture.ts";
+import { ProgressBar } from "../src/burst/progress.ts";
 import { complaints, summary } from "../src/burst/summary.ts";
 import { layOut } from "../src/burst/table.ts";
 import { limit, render, simulate } from "./history.ts";
@@ -111,5 +113,38 @@ describe("the table", () => {
       "direct: 2 faults in the files, among them:",
       "  shop: missing: line 3 is missing",
     ]);
+  });
+});
+
+describe("the progress", () => {
+  const at = (answered: number): CrowdProgress => {
+    const counts = { come: 50, ticketed: 40, answered, failed: 0, unknown: 0, lost: 0 };
+    return { kind: "progress", buyers: 50, ...counts };
+  };
+  const show = (isTTY: boolean): string => {
+    let said = "";
+    const screen = {
+      isTTY,
+      write: (text: string) => {
+        said += text;
+      },
+    };
+    const bar = new ProgressBar("run", screen);
+    for (let answered = 0; answered <= 50; answered++) bar.show(at(answered));
+    bar.close();
+    return said;
+  };
+
+  test("is one bar on a terminal, written over itself", () => {
+    const lines = show(true).split("\n");
+    expect(lines).toHaveLength(2);
+    expect(lines[0]!.split("\r")).toHaveLength(52);
+    expect(lines[0]).toContain("50 answered");
+  });
+
+  test("is a line for each tenth elsewhere", () => {
+    const lines = show(false).trim().split("\n");
+    expect(lines).toHaveLength(11);
+    expect(lines[5]).toMatch(/^run {2}50 % 50 came, 25 answered, /);
   });
 });

@@ -141,14 +141,14 @@ describe("a crowd", () => {
   });
 
   test("beyond the line is answered 503 at once", async () => {
-    const url = await open({ work_ms: 200, waiting_max: 6 });
+    const url = await open({ work_ms: 1_000, waiting_max: 6 });
     const answers = await crowd(url, 50);
     expect(answers.get(201)).toBe(10);
     expect(answers.get(503)).toBe(40);
   });
 
   test("that waits too long is answered 504", async () => {
-    const url = await open({ work_ms: 300, patience_ms: 100 });
+    const url = await open({ work_ms: 1_000, patience_ms: 200 });
     const answers = await crowd(url, 12);
     expect(answers).toEqual(
       new Map([

@@ -4,8 +4,9 @@ import { writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { type BurstResult, type BurstSettings, runBurst } from "./burst.ts";
 import { type Breach, judge, type Terms } from "./checker/judge.ts";
+import type { Report } from "./checker.ts";
 import { draw } from "./picture.ts";
-import { ProgressBar } from "./progress.ts";
+import { ProgressBar, type Screen } from "./progress.ts";
 import { complaints, shopLine, summary } from "./summary.ts";
 import { shopItself, type TargetMaker } from "./target.ts";
 
@@ -15,63 +16,77 @@ const PATIENCE_MS = 60_000;
 export interface DemoSettings {
   readonly buyers: number;
   readonly seed: number;
+  /** Where the files, the picture and the result go. */
   readonly out: string;
-  readonly json: boolean;
 }
 
-/** Runs both bursts and shows them. Returns the exit code: 1 when a promise was broken. */
+export interface DemoResult {
+  readonly terms: Terms;
+  readonly direct: Report;
+  readonly usher: Report;
+  /** The promises that were broken. */
+  readonly breaches: readonly Breach[];
+  /** Whether every promise was kept, and the files of the direct run are sound, too. */
+  readonly kept: boolean;
+  /** The SVG. */
+  readonly picture: string;
+}
+
+/** Runs both bursts, and shows them on the screen and in files. */
 export async function demonstrate(
   settings: DemoSettings,
   terms: Terms,
   protect: TargetMaker,
-): Promise<number> {
-  const show = settings.json ? process.stderr : process.stdout;
-  const { limit, killed, idempotent } = terms;
-  show.write(`${shopLine(limit)}\n`);
+  screen: Screen,
+): Promise<DemoResult> {
+  const { out } = settings;
+  screen.write(`${shopLine(terms.limit)}\n`);
   const run = async (
     name: string,
     directory: string,
     kill: boolean,
     make: TargetMaker,
   ): Promise<BurstResult> => {
-    const bar = new ProgressBar(name, show);
-    const burst: BurstSettings = {
-      buyers: settings.buyers,
-      seed: settings.seed,
-      window_ms: 1_000,
-      deadline_ms: (settings.buyers / limit.rate_per_second) * 2_000 + PATIENCE_MS,
-      directory: join(settings.out, directory),
-      limit,
-      retry: kill,
-      kill,
-      // As many workers as may be active, as quick as the rate needs: the shop can take what the limit lets through.
-      shop: {
-        workers: limit.max_active,
-        work_ms: Math.round((limit.max_active / limit.rate_per_second) * 1000),
-        idempotent,
-      },
-    };
+    const bar = new ProgressBar(name, screen);
+    const burst = burstSettings(settings, terms, join(out, directory), kill);
     const result = await runBurst(burst, make, (progress) => bar.show(progress));
     bar.close();
     return result;
   };
   const direct = await run("direct       ", "direct", false, shopItself);
-  const usher = await run("through Usher", "usher", killed, protect);
+  const usher = await run("through Usher", "usher", terms.killed, protect);
 
-  const breaches = judge(usher.report, terms);
   const reports = { direct: direct.report, usher: usher.report };
-  const picture = join(settings.out, "burst.svg");
-  writeFileSync(picture, draw({ direct: direct.history, usher: usher.history }, limit));
-  const result = { terms, breaches, picture, ...reports };
-  writeFileSync(join(settings.out, "result.json"), `${JSON.stringify(result, null, 2)}\n`);
-  show.write(`\n${summary(reports, terms)}\n${complaints(reports, breaches)}${verdict(breaches)}`);
-  show.write(
-    `The picture is ${relative(process.cwd(), picture)}; the files that all this is from are beside it.\n`,
-  );
-  if (settings.json) process.stdout.write(`${JSON.stringify(result)}\n`);
-  return breaches.length > 0 || direct.report.findings.count > 0 ? 1 : 0;
+  const breaches = judge(usher.report, terms);
+  const kept = breaches.length === 0 && direct.report.findings.count === 0;
+  const picture = join(out, "burst.svg");
+  const result: DemoResult = { terms, breaches, kept, picture, ...reports };
+  writeFileSync(picture, draw({ direct: direct.history, usher: usher.history }, terms.limit));
+  writeFileSync(join(out, "result.json"), `${JSON.stringify(result, null, 2)}\n`);
+  screen.write(`\n${summary(reports, terms)}\n${complaints(reports, breaches)}`);
+  if (kept) screen.write("Through Usher, every promise was kept.\n");
+  const where = relative(process.cwd(), picture);
+  screen.write(`The picture is ${where}; the files that all this is from are beside it.\n`);
+  return result;
 }
 
-function verdict(breaches: readonly Breach[]): string {
-  return breaches.length === 0 ? "Through Usher, every promise was kept.\n" : "";
+function burstSettings(
+  { buyers, seed }: DemoSettings,
+  { limit, idempotent }: Terms,
+  directory: string,
+  kill: boolean,
+): BurstSettings {
+  // As many workers as may be active, as quick as the rate needs: the shop can take what the limit lets through.
+  const work_ms = Math.round((limit.max_active / limit.rate_per_second) * 1000);
+  return {
+    buyers,
+    seed,
+    window_ms: 1_000,
+    deadline_ms: (buyers / limit.rate_per_second) * 2_000 + PATIENCE_MS,
+    directory,
+    limit,
+    retry: kill,
+    kill,
+    shop: { workers: limit.max_active, work_ms, idempotent },
+  };
 }

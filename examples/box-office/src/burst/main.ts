@@ -14,7 +14,8 @@ import { parseArgs } from "node:util";
 import { numberOption, runProgram } from "../options.ts";
 import type { Terms } from "./checker/judge.ts";
 import { BUYERS_MAX } from "./crowd.ts";
-import { type DemoSettings, demonstrate } from "./demo.ts";
+import { demonstrate } from "./demo.ts";
+import type { TargetMaker } from "./target.ts";
 import { configuredLimit, UsherTarget } from "./usher-target.ts";
 
 const help = `A burst of buyers at the demo's shop, directly and through Usher.
@@ -43,21 +44,19 @@ async function main(): Promise<number> {
     process.stdout.write(help);
     return 0;
   }
-  const settings: DemoSettings = {
+  const { kill, idempotent, json } = values;
+  const settings = {
     buyers: numberOption("buyers", values.buyers, 1, BUYERS_MAX),
     seed: numberOption("seed", values.seed, 0, 2 ** 32 - 1),
     out: resolve(values.out),
-    json: values.json,
   };
   // So that the processes of the burst are ended with this one.
   for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(130));
-  const { kill, idempotent } = values;
   const terms: Terms = { limit: configuredLimit(), killed: kill, idempotent };
-  return demonstrate(
-    settings,
-    terms,
-    (shopUrl, directory) => new UsherTarget({ shopUrl, directory, idempotent }),
-  );
+  const protect: TargetMaker = (shopUrl, directory) => new UsherTarget({ shopUrl, directory, idempotent });
+  const result = await demonstrate(settings, terms, protect, json ? process.stderr : process.stdout);
+  if (json) process.stdout.write(`${JSON.stringify(result)}\n`);
+  return result.kept ? 0 : 1;
 }
 
 await runProgram("burst", main);

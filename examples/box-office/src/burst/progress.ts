@@ -5,13 +5,19 @@ import { count, seconds } from "./table.ts";
 
 const BAR_WIDTH = 30;
 
+/** Standard output, standard error, or whatever takes text. */
+export interface Screen {
+  readonly isTTY?: boolean;
+  write(text: string): unknown;
+}
+
 export class ProgressBar {
   readonly #name: string;
-  readonly #out: NodeJS.WriteStream;
+  readonly #out: Screen;
   readonly #from_ms = performance.now();
   #tenths = -1;
 
-  constructor(name: string, out: NodeJS.WriteStream) {
+  constructor(name: string, out: Screen) {
     this.#name = name;
     this.#out = out;
   }

@@ -1,6 +1,6 @@
 // Usher in front of the shop: `usher serve`, as a process of its own, on a fresh directory.
 
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Limit } from "./checker.ts";
