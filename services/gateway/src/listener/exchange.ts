@@ -31,6 +31,11 @@ export function isArriving(req: EdgeRequest): boolean {
   );
 }
 
+/** Whether the exchange is over, so that nobody is there to be answered. */
+export function isGone(res: EdgeResponse): boolean {
+  return isHttp1(res) ? res.destroyed || res.closed : res.stream.destroyed || res.stream.closed;
+}
+
 /** At the end of a request's body: whether it ended, or only its client. HTTP/2 has the one look like the other. */
 export function hasArrived(req: EdgeRequest): boolean {
   return req instanceof IncomingMessage ? req.complete : !req.stream.aborted;

@@ -1,0 +1,207 @@
+// One request at a service, from its first byte to the end of its answer, or to whatever happened instead.
+//
+//   connecting ──> waiting ──> answering ──> ended
+//       └─────────────┴────────────┴───────> failed
+//
+// Nothing of the request has left while it is connecting, so it may be sent again from there. From `waiting` on, the
+// service may have got it, and only the service knows.
+
+import type { Dispatcher } from "undici";
+import type { Lines } from "../listener/exchange.ts";
+import type { Outgoing, Service } from "./service.ts";
+
+export type Stage = "connecting" | "waiting" | "answering";
+
+/** - `not_connected`: surely nothing was sent.
+ * - `lost`: something may have been sent, and the connection broke, or what came was not HTTP.
+ * - `timed_out`: at any stage; nothing was sent while connecting. */
+export interface Failure {
+  readonly kind: "not_connected" | "lost" | "timed_out";
+  readonly stage: Stage;
+  /** Whether a byte of the request may have reached the service. */
+  readonly sent: boolean;
+  readonly error: Error;
+}
+
+/** There are as many requests at the service as there may be. */
+export class ServiceFull extends Error {
+  override readonly name = "ServiceFull";
+
+  constructor(service: Service) {
+    super(`service ${service.name} has ${service.limits.connections} requests in flight`);
+  }
+}
+
+/** The head of an answer. */
+export interface Head {
+  readonly status: number;
+  readonly message: string;
+  /** Flat, as they came, one char a byte. */
+  readonly lines: Lines;
+}
+
+/** `onEnd` or `onFailure` is the last call. After `Call.abort` there is none. */
+export interface CallEvents {
+  /** The request begins to be sent. */
+  onSent?(): void;
+  /** A 1xx. */
+  onInformation?(head: Head): void;
+  onHead(head: Head): void;
+  onData(chunk: Buffer): void;
+  onEnd(trailers: Lines): void;
+  onFailure(failure: Failure): void;
+}
+
+export interface Timeouts {
+  /** From now to the end of the answer, in milliseconds. */
+  readonly timeout_ms: number;
+  /** From now to the answer's head, in milliseconds; default `timeout_ms`. */
+  readonly headers_ms?: number;
+}
+
+export class Call implements Dispatcher.DispatchHandler {
+  readonly #service: Service;
+  readonly #events: CallEvents;
+  readonly #timers: NodeJS.Timeout[];
+  #controller: Dispatcher.DispatchController | undefined;
+  #stage: Stage = "connecting";
+  #over = false;
+  /** The answer ends with the connection, so that only the way it ends tells whether it is whole. */
+  #untilClose = false;
+
+  /** Sends at once. */
+  constructor(service: Service, request: Outgoing, timeouts: Timeouts, events: CallEvents) {
+    this.#service = service;
+    this.#events = events;
+    const { timeout_ms, headers_ms = timeout_ms } = timeouts;
+    this.#timers = [setTimeout(() => this.#onTimeout(timeout_ms), timeout_ms)];
+    if (headers_ms < timeout_ms)
+      this.#timers.push(
+        setTimeout(() => this.#stage !== "answering" && this.#onTimeout(headers_ms), headers_ms),
+      );
+    if (service.full) {
+      queueMicrotask(() => this.#fail("not_connected", new ServiceFull(service)));
+    } else {
+      service.dispatch(request, this);
+    }
+  }
+
+  get stage(): Stage {
+    return this.#stage;
+  }
+
+  /** Whether a byte of the request may have reached the service. */
+  get sent(): boolean {
+    return this.#stage !== "connecting";
+  }
+
+  /** Gives up: no event comes any more, and the connection is closed, so that the service may notice. */
+  abort(reason: Error): void {
+    this.#finish();
+    this.#controller?.abort(reason);
+  }
+
+  /** Takes no more of the answer for now. */
+  pause(): void {
+    this.#controller?.pause();
+  }
+
+  resume(): void {
+    this.#controller?.resume();
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#over) {
+      // Given up while connecting: before a byte of it is written.
+      controller.abort(new Error("given up"));
+      return;
+    }
+    this.#stage = "waiting";
+    this.#events.onSent?.();
+  }
+
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    _headers: unknown,
+    message = "",
+  ): void {
+    if (this.#over) return;
+    const head = { status, message, lines: linesOf(controller.rawHeaders) };
+    if (status < 200) {
+      this.#events.onInformation?.(head);
+      return;
+    }
+    const { length, coding } = framing(head.lines);
+    if (coding !== undefined && coding !== "chunked")
+      throw new Error(`transfer coding ${coding} is not known`);
+    this.#untilClose = length === undefined && coding === undefined;
+    // Where the head cannot be passed on, nothing of an answer has begun.
+    this.#events.onHead(head);
+    this.#stage = "answering";
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (!this.#over) this.#events.onData(chunk);
+  }
+
+  onResponseEnd(controller: Dispatcher.DispatchController): void {
+    this.#service.over();
+    if (this.#over) return;
+    if (this.#untilClose && this.#service.resetting) {
+      this.#fail("lost", new Error("the connection was reset before the answer's end"));
+      return;
+    }
+    this.#finish();
+    this.#events.onEnd(linesOf(controller.rawTrailers));
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
+    this.#service.over();
+    if (this.#over) return;
+    if (this.sent) this.#fail("lost", error);
+    else this.#fail(isConnectTimeout(error) ? "timed_out" : "not_connected", error);
+  }
+
+  #onTimeout(ms: number): void {
+    if (this.#over) return;
+    const error = new Error(`no answer within ${ms} ms`);
+    this.#fail("timed_out", error);
+    this.#controller?.abort(error);
+  }
+
+  #fail(kind: Failure["kind"], error: Error): void {
+    if (this.#over) return;
+    this.#finish();
+    this.#events.onFailure({ kind, stage: this.#stage, sent: this.sent, error });
+  }
+
+  #finish(): void {
+    this.#over = true;
+    for (const timer of this.#timers) clearTimeout(timer);
+  }
+}
+
+function isConnectTimeout(error: Error): boolean {
+  return "code" in error && error.code === "UND_ERR_CONNECT_TIMEOUT";
+}
+
+type Raw = Dispatcher.DispatchController["rawHeaders"];
+
+function linesOf(raw: Raw): string[] {
+  if (!Array.isArray(raw)) return [];
+  return raw.map((text) => (typeof text === "string" ? text : text.toString("latin1")));
+}
+
+function framing(lines: Lines): { length: string | undefined; coding: string | undefined } {
+  let length: string | undefined;
+  let coding: string | undefined;
+  for (let i = 0; i + 1 < lines.length; i += 2) {
+    const name = lines[i]!.toLowerCase();
+    if (name === "content-length") length = lines[i + 1];
+    else if (name === "transfer-encoding")
+      coding = `${coding === undefined ? "" : `${coding},`}${lines[i + 1]}`;
+  }
+  return { length, coding: coding?.trim().toLowerCase() };
+}

@@ -1,0 +1,197 @@
+// On to a service and back: a request and its answer, streamed, or a stored one sent whole.
+//
+//   forward.ts   streams a request to a service, and its answer to the client
+//   send.ts      sends a stored request, and keeps the answer
+//   call.ts      one request at a service, and what became of it: both of the above are its listeners
+//   service.ts   a service's address, and the connections to it
+//   headers.ts   what headers become on their way
+//   upload.ts    a body on its way from the client to the service
+//   limits.ts    every limit, with unit and reason
+
+import type { Writable } from "node:stream";
+import {
+  cut,
+  type EdgeRequest,
+  type EdgeResponse,
+  hasBody,
+  isGone,
+  isHttp1,
+  type Lines,
+} from "../listener/exchange.ts";
+import { lingerAfterEnd, pairs } from "../listener/linger.ts";
+import { answerProblem, type Problem, problem } from "../listener/problem.ts";
+import { Call, type Failure, type Head, ServiceFull, type Stage, type Timeouts } from "./call.ts";
+import { answerLines, type Pair, requestHeaders, trailerPairs } from "./headers.ts";
+import type { Service } from "./service.ts";
+import { Upload } from "./upload.ts";
+
+export interface ForwardOptions extends Timeouts {
+  readonly service: Service;
+  /** Headers for the service, beside the client's own, such as `Usher-Ticket`. */
+  readonly headers?: readonly Pair[];
+  /** Headers for the client, beside the service's own. */
+  readonly answerHeaders?: readonly Pair[];
+  /** The body, where it has been read already. */
+  readonly body?: Uint8Array;
+}
+
+/** What became of a request that was sent straight on. The client has been answered, or could not be.
+ * - `answered`: the whole answer came, whatever its status, and was handed to the client's connection.
+ * - `client_gone`: before that.
+ * - the others: see `Failure`; the client got a problem, or a cut answer where one had begun. */
+export type ForwardOutcome =
+  | { readonly kind: "answered"; readonly status: number }
+  | { readonly kind: "client_gone"; readonly stage: Stage; readonly sent: boolean }
+  | Failure;
+
+/** Sends a request on, and its answer back, unchanged but for the headers. Resolves when the service has done with
+ * it; never rejects. */
+export function forward(
+  req: EdgeRequest,
+  res: EdgeResponse,
+  options: ForwardOptions,
+): Promise<ForwardOutcome> {
+  if (isGone(res)) return Promise.resolve({ kind: "client_gone", stage: "connecting", sent: false });
+  return new Promise((resolve) => new Passage(req, res, options, resolve));
+}
+
+class Passage {
+  readonly #req: EdgeRequest;
+  readonly #res: EdgeResponse;
+  /** The same, with only what both protocols have alike. */
+  readonly #sink: Writable;
+  readonly #options: ForwardOptions;
+  readonly #settle: (outcome: ForwardOutcome) => void;
+  readonly #upload: Upload | undefined;
+  readonly #call: Call;
+  #status = 0;
+
+  constructor(
+    req: EdgeRequest,
+    res: EdgeResponse,
+    options: ForwardOptions,
+    resolve: (outcome: ForwardOutcome) => void,
+  ) {
+    this.#req = req;
+    this.#res = res;
+    this.#sink = res;
+    this.#options = options;
+    this.#settle = (outcome) => {
+      this.#res.off("close", this.#onClose);
+      this.#sink.off("drain", this.#onDrain);
+      resolve(outcome);
+    };
+    const { service, body } = options;
+    if (body === undefined && hasBody(req)) this.#upload = new Upload(req, res, service.limits.upload_bytes);
+    this.#call = new Call(
+      service,
+      {
+        method: req.method ?? "",
+        target: req.url ?? "",
+        headers: this.#requestLines(),
+        body: body ?? this.#upload ?? null,
+      },
+      options,
+      {
+        onInformation: (head) => this.#onInformation(head),
+        onHead: (head) => this.#onHead(head),
+        onData: (chunk) => this.#onData(chunk),
+        onEnd: (trailers) => this.#onEnd(trailers),
+        onFailure: (failure) => this.#onFailure(failure),
+      },
+    );
+    res.once("close", this.#onClose);
+    this.#sink.on("drain", this.#onDrain);
+  }
+
+  #requestLines(): string[] {
+    const { body, headers = [] } = this.#options;
+    const own = requestHeaders(this.#req);
+    // A length that was declared for what is no longer streamed is taken from the body itself.
+    const kept = body === undefined ? own : own.filter(([name]) => name.toLowerCase() !== "content-length");
+    return [...kept, ...headers].flat();
+  }
+
+  #onInformation({ status, lines }: Head): void {
+    if (status !== 103 || this.#req.httpVersion === "1.0") return;
+    try {
+      this.#res.writeEarlyHints(pairs(answerLines(lines, status)));
+    } catch {
+      // Node takes no hints but well-formed links. The answer itself is still to come.
+    }
+  }
+
+  #onHead({ status, message, lines }: Head): void {
+    this.#status = status;
+    const headers = [...answerLines(lines, status), ...(this.#options.answerHeaders ?? []).flat()];
+    const res = this.#res;
+    if (!isHttp1(res)) {
+      res.writeHead(status, pairs(headers));
+      return;
+    }
+    res.writeHead(status, isReason(message) ? message : "", headers);
+    // Node keeps the head until there is a body to send with it; where none has come along, the client need not wait.
+    queueMicrotask(() => {
+      if (!res.writableEnded) res.flushHeaders();
+    });
+  }
+
+  #onData(chunk: Buffer): void {
+    if (!this.#sink.write(chunk)) this.#call.pause();
+  }
+
+  readonly #onDrain = (): void => {
+    this.#call.resume();
+  };
+
+  #onEnd(trailers: Lines): void {
+    if (trailers.length > 0) this.#addTrailers(trailerPairs(trailers));
+    this.#sink.end();
+    this.#upload?.destroy();
+    lingerAfterEnd(this.#req, this.#res);
+    this.#settle({ kind: "answered", status: this.#status });
+  }
+
+  #addTrailers(trailers: [string, string][]): void {
+    if (isHttp1(this.#res)) this.#res.addTrailers(trailers);
+    else this.#res.addTrailers(pairs(trailers.flat()));
+  }
+
+  #onFailure(failure: Failure): void {
+    const gone = isGone(this.#res);
+    const starved = this.#upload?.isStarved ?? false;
+    this.#upload?.destroy();
+    if (failure.stage === "answering") cut(this.#res);
+    else if (!gone) answerProblem(this.#req, this.#res, this.#explain(failure, starved));
+    this.#settle(gone ? { kind: "client_gone", stage: failure.stage, sent: failure.sent } : failure);
+  }
+
+  #explain({ kind, stage, error }: Failure, starved: boolean): Problem {
+    switch (kind) {
+      case "not_connected":
+        if (error instanceof ServiceFull) return problem("service_overloaded", "come again in a moment", 1);
+        return problem("service_unreachable", "nothing was sent to it, so it is safe to try again", 1);
+      case "lost":
+        return problem("service_lost", "it may have carried the request out, or not");
+      case "timed_out":
+        if (stage === "connecting")
+          return problem("service_timeout", "it could not be reached in time; nothing was sent to it", 1);
+        if (starved)
+          return problem("request_too_slow", "the service was there, but the request's body was not");
+        return problem("service_timeout", "it may have carried the request out, or not");
+    }
+  }
+
+  /** The response is closed: by its client, since nothing here has ended it. */
+  readonly #onClose = (): void => {
+    const { stage, sent } = this.#call;
+    this.#call.abort(new Error("the client went away"));
+    this.#upload?.destroy();
+    this.#settle({ kind: "client_gone", stage, sent });
+  };
+}
+
+/** Whether it may stand in a status line; Node throws where it may not. */
+function isReason(message: string): boolean {
+  return /^[\t -~\u0080-\u00ff]*$/.test(message);
+}

@@ -1,0 +1,104 @@
+// What headers become on their way: those of one connection stay behind, those that say where a request came from are
+// set here, and Usher's own never pass from one side to the other.
+
+import { connectionOptions, isEndToEnd, VIA_NAME } from "../listener/door.ts";
+import { addressOf, authorityOf, type EdgeRequest, type Lines } from "../listener/exchange.ts";
+
+export type Pair = readonly [name: string, value: string];
+
+/** Of the connection alone, RFC 9110, 7.6.1, and what older clients treat so. `Trailer` and `Expect` are answered
+ * here: trailers of requests are not passed on, and the body is called for by Usher. */
+const HOP_BY_HOP = new Set([
+  ...[
+    "connection",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "http2-settings",
+    "expect",
+  ],
+]);
+
+/** What clients may not say of themselves while no proxy is trusted; and two by which some frameworks are told of
+ * another path than the target's. */
+const CLAIMS = new Set(["forwarded", "x-real-ip", "x-original-url", "x-rewrite-url"]);
+
+/** The headers that the service gets with a request. `Content-Length` is among them where the client sent it. */
+export function requestHeaders(req: EdgeRequest): Pair[] {
+  const lines = req.rawHeaders;
+  const named = connectionOptions(lines);
+  const pairs: Pair[] = [];
+  const cookies: string[] = [];
+  const host = authorityOf(req);
+  if (host !== undefined) pairs.push(["host", host]);
+  for (const [name, value] of pairsOf(lines)) {
+    const key = name.toLowerCase();
+    if (key === "host" || isLeftBehind(key, named) || isClaim(key)) continue;
+    // HTTP/2 may send a cookie in crumbs, which HTTP/1.1 has in one line (RFC 9113, 8.2.3).
+    if (key === "cookie" && req.httpVersionMajor === 2) cookies.push(value);
+    else pairs.push([name, value]);
+  }
+  if (cookies.length > 0) pairs.push(["cookie", cookies.join("; ")]);
+  if (/(^|,)\s*trailers\s*(,|$)/i.test(`${req.headers.te ?? ""}`)) pairs.push(["te", "trailers"]);
+  pairs.push(...provenance(req, host));
+  return pairs;
+}
+
+/** The headers of a request that is stored: they are sent later, with a body whose length is known by then. */
+export function storableHeaders(req: EdgeRequest): Pair[] {
+  return requestHeaders(req).filter(([name]) => name.toLowerCase() !== "content-length");
+}
+
+/** Where the request came from, and through what. */
+function provenance(req: EdgeRequest, host: string | undefined): Pair[] {
+  const address = addressOf(req) ?? "unknown";
+  const version = req.httpVersionMajor === 2 ? "2" : req.httpVersion;
+  const pairs: Pair[] = [
+    ["via", `${version} ${VIA_NAME}`],
+    ["x-forwarded-for", address],
+    ["x-forwarded-proto", "http"],
+  ];
+  let forwarded = `for=${address.includes(":") ? `"[${address}]"` : address};proto=http`;
+  if (host !== undefined) {
+    pairs.push(["x-forwarded-host", host]);
+    forwarded += `;host="${host}"`;
+  }
+  return [...pairs, ["forwarded", forwarded]];
+}
+
+/** The headers that the client gets with the service's answer, flat. */
+export function answerLines(lines: Lines, status: number): string[] {
+  const named = connectionOptions(lines);
+  const kept: string[] = [];
+  for (const [name, value] of pairsOf(lines)) {
+    const key = name.toLowerCase();
+    // Trailers of answers are passed on, so what announces them is, too.
+    if (isLeftBehind(key, named) && key !== "trailer") continue;
+    if (status === 204 && key === "content-length") continue;
+    kept.push(name, value);
+  }
+  return kept;
+}
+
+/** The trailers of an answer, without those that would be read as if they had been headers in time. */
+export function trailerPairs(lines: Lines): [string, string][] {
+  return [...pairsOf(lines)]
+    .filter(([name]) => !isLeftBehind(name.toLowerCase(), new Set()) && !isEndToEnd(name.toLowerCase()))
+    .map(([name, value]) => [name, value]);
+}
+
+function isLeftBehind(key: string, named: ReadonlySet<string>): boolean {
+  if (HOP_BY_HOP.has(key) || key.startsWith("proxy-") || key.startsWith("usher-") || key.startsWith(":"))
+    return true;
+  return named.has(key) && !isEndToEnd(key);
+}
+
+function isClaim(key: string): boolean {
+  return CLAIMS.has(key) || key.startsWith("x-forwarded-");
+}
+
+function* pairsOf(lines: Lines): Generator<Pair> {
+  for (let i = 0; i + 1 < lines.length; i += 2) yield [lines[i]!, lines[i + 1]!];
+}
