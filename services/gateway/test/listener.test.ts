@@ -368,6 +368,8 @@ describe("closing", () => {
     held.pop()?.();
     await idle.until(/fine/);
 
+    // Clients open connections in advance, and say nothing on them.
+    const mute = await Raw.open(edge.port);
     const busy = (await Raw.open(edge.port)).send(GET);
     const session = openSession(edge.port);
     const goaway = once(session, "goaway");
@@ -376,6 +378,7 @@ describe("closing", () => {
 
     const closed = edge.close({ grace_ms: 60_000 });
     expect(await idle.closed()).toMatch(/fine$/);
+    expect(await mute.closed()).toBe("");
     await goaway;
     await expect(Raw.open(edge.port)).rejects.toThrow("ECONNREFUSED");
     for (const answer of held) answer();

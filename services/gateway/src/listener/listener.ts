@@ -61,6 +61,8 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const limits = { ...LISTENER_LIMITS, ...options.limits };
   const servers = await bind(host, port);
   const sockets = new Set<Socket>();
+  /** Of them, those that have not said a word: clients open such in advance. */
+  const silent = new Set<Socket>();
   const requests = new Set<EdgeResponse>();
   let closing: Promise<{ cut: number }> | undefined;
 
@@ -95,8 +97,13 @@ export async function listen(options: ListenOptions): Promise<Listener> {
       return;
     }
     sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
+    silent.add(socket);
+    socket.once("close", () => {
+      sockets.delete(socket);
+      silent.delete(socket);
+    });
     sniff(socket, limits.first_byte_ms, (protocol) => {
+      silent.delete(socket);
       // Node's HTTP/1.1 server ends its side itself; an HTTP/2 session would stay when its client has gone.
       socket.allowHalfOpen = protocol === "http1";
       (protocol === "http1" ? http1 : http2).emit("connection", socket);
@@ -110,6 +117,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     // Both have no port of their own: this ends idle connections, and says goodbye to HTTP/2 clients.
     http1.close();
     http2.close();
+    for (const socket of silent) socket.destroy();
     const cut = await Promise.race([
       Promise.all(stopped).then(() => 0),
       after(grace_ms).then(() => requests.size),
