@@ -73,7 +73,7 @@ describe("a shop", () => {
     const answer = await fetch(`${url}/api/show`);
     expect(await answer.json()).toEqual({
       show: expect.any(String),
-      seats: { total: 10, left: 7 },
+      seats: { total: 10, sold: 3, left: 7 },
     });
   });
 

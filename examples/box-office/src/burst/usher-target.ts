@@ -50,8 +50,6 @@ export class UsherTarget implements Target {
   }
 
   async start(): Promise<RunningTarget> {
-    if (!existsSync(program))
-      throw new Error("there is no Usher yet: services/usher/src/main.ts is not here");
     const { directory } = this.#settings;
     this.#ports ??= { http: await freePort(), grpc: await freePort() };
     mkdirSync(directory, { recursive: true });

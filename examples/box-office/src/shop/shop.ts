@@ -26,7 +26,7 @@ import type { ShopSettings } from "./settings.ts";
 import { Venue } from "./venue.ts";
 import { Workers } from "./workers.ts";
 
-const SHOW = "The Long Wait, one night only";
+const SHOW = "The Last Night";
 
 /** Connections that the shop takes at a time; what comes beyond is closed. */
 const CONNECTIONS_MAX = 15_000;
@@ -125,7 +125,8 @@ export class Shop {
       response.setHeader("content-type", "text/html; charset=utf-8").end(page);
     } else {
       const { total, left } = this.#venue;
-      answer(response, open, { status: 200 }, { show: SHOW, seats: { total, left } });
+      const sold = total - left;
+      answer(response, open, { status: 200 }, { show: SHOW, seats: { total, sold, left } });
     }
   }
 
@@ -157,12 +158,7 @@ export class Shop {
     const { buyer } = order;
     if (result.status === 201) {
       const { status, purchase, seats, replay } = result;
-      answer(
-        response,
-        open,
-        { status, buyer, purchase, seats, replay },
-        { purchase, show: SHOW, buyer, seats },
-      );
+      answer(response, open, { status, buyer, purchase, seats, replay }, { purchase, buyer, seats });
     } else {
       answer(response, open, { status: result.status, buyer }, { error: result.error });
     }
