@@ -103,7 +103,7 @@ export class Reader {
       const { record } = decoded;
       const outcome = this.fold.apply(record);
       for (const listener of this.#listeners) listener.folded(record, outcome);
-    } else if (decoded.kind === "newer" && this.fold.sessions.open(decoded.session)) {
+    } else if (decoded.kind === "newer" && this.#mayCount(decoded.session)) {
       throw new LogError(
         "corrupt",
         `the log's record ${entry.offset} is of format level ${decoded.format_level}, and this build reads up to ` +
@@ -113,6 +113,12 @@ export class Reader {
       this.#skipped++;
     }
     this.#next = entry.offset + 1;
+  }
+
+  /** Whether a record of that session may have an effect that this build cannot know. Where the log begins with one
+   * that it cannot read, any may. */
+  #mayCount(session: SessionId): boolean {
+    return this.fold.genesis === undefined || this.fold.sessions.open(session);
   }
 
   #halt(error: Error): void {

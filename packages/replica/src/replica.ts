@@ -8,7 +8,7 @@
 
 import { randomBytes } from "node:crypto";
 import type { Change, Fold, LogEvent, Settings } from "@usher/queue";
-import type { TicketLog } from "@usher/ticket-log";
+import { LogError, type TicketLog } from "@usher/ticket-log";
 import { type Clock, systemClock } from "./clock.ts";
 import { Desk } from "./desk.ts";
 import { Cipher } from "./keys/cipher.ts";
@@ -71,10 +71,19 @@ export class Replica {
    * `NoGenesisError` when the log cannot be read or is none of Usher's. */
   static async open(options: ReplicaOptions): Promise<Replica> {
     const reader = new Reader(options.log);
-    await reader.readToEnd();
+    try {
+      await reader.readToEnd();
+    } catch (error) {
+      reader.close();
+      throw error;
+    }
     const replica = new Replica(options, reader);
-    if (reader.fold.genesis === undefined) await replica.#appender.begin(randomBytes(16).toString("hex"));
-    replica.#timekeeper.start();
+    try {
+      await replica.#begin();
+    } catch (error) {
+      await replica.close();
+      throw error;
+    }
     return replica;
   }
 
@@ -210,6 +219,14 @@ export class Replica {
     this.#reader.close();
   }
 
+  async #begin(): Promise<void> {
+    if (this.fold.genesis === undefined) {
+      if (this.asOf > 0) throw noUsherLog(this.asOf);
+      await this.#appender.begin(randomBytes(16).toString("hex"));
+    }
+    this.#timekeeper.start();
+  }
+
   #batch(changes: readonly Change[]): void {
     const forgotten = changes.flatMap((change) => (change.origin === undefined ? [] : [change.origin]));
     this.#settle(this.payloads.drop(forgotten));
@@ -234,4 +251,11 @@ export class Replica {
       if (!this.draining.aborted) this.onFault(error instanceof Error ? error : new Error(String(error)));
     });
   }
+}
+
+function noUsherLog(entries: number): LogError {
+  return new LogError(
+    "corrupt",
+    `the log holds ${entries} entries, and none is the beginning of an Usher log: give Usher a log of its own`,
+  );
 }

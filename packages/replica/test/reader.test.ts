@@ -1,0 +1,97 @@
+// What a replica makes of a log that holds more than its own good records.
+
+import type { LogEvent, SessionId } from "@usher/queue";
+import { MemoryStore } from "@usher/ticket-log";
+import { describe, expect, it, vi } from "vitest";
+import { encodeRecord } from "../src/log/codec.ts";
+import { envelope } from "./support/envelope.ts";
+import { stopClocks, turns } from "./support/time.ts";
+import { closeWorlds, issue, makeQueue, openWorld, recordsOf, type World } from "./support/world.ts";
+
+stopClocks();
+closeWorlds();
+
+function entry(value: Uint8Array) {
+  return { key: "", value };
+}
+
+function written(session: SessionId, sequence: number, event: LogEvent) {
+  return entry(encodeRecord({ session, sequence, wall_ms: 0, event }));
+}
+
+/** The session that this node's own records are written in. */
+function ownSession({ store }: World): SessionId {
+  return recordsOf(store).find(({ event }) => event.kind === "session_opened")!.session;
+}
+
+describe("a log with entries that are no records of this build", () => {
+  it("is read past garbage, damaged envelopes and records of unknown kinds, and tickets go on", async () => {
+    const world = await openWorld();
+    await makeQueue(world, "q");
+    const whole = envelope({ session: ownSession(world), sequence: 1_000 });
+    const bad = [
+      new Uint8Array(),
+      Buffer.from("not a record"),
+      new Uint8Array(100_000).fill(0xff),
+      whole.subarray(0, -1),
+      envelope({ session: ownSession(world), sequence: 1_000, checksum: 1 }),
+      whole,
+      // A kind that is not known (field 99), whole and well checked.
+      envelope({ session: ownSession(world), sequence: 1_000, record: Uint8Array.of(0x9a, 0x06, 0x00) }),
+    ];
+    for (const value of bad) world.log.inject(entry(value));
+    expect((await issue(world, "q")).view.number).toBe(1);
+    expect(world.replica).toMatchObject({ ready: true, halted: undefined });
+    expect(world.faults).toEqual([]);
+  });
+
+  it("halts the node, unready and saying why, at a record of a newer format from a known session", async () => {
+    const world = await openWorld();
+    await makeQueue(world, "q");
+    await issue(world, "q");
+    world.log.inject(entry(envelope({ format_level: 2, session: ownSession(world), sequence: 1_000 })));
+    await turns();
+    expect(world.replica.ready).toBe(false);
+    expect(world.replica.halted?.message).toMatch(/format level 2.*newer Usher/);
+    expect(world.faults).toEqual([world.replica.halted]);
+    await expect(issue(world, "q")).rejects.toMatchObject({ reason: "NOT_READY" });
+  });
+
+  it("is read past a record of a newer format from a session that is not known", async () => {
+    const world = await openWorld();
+    await makeQueue(world, "q");
+    world.log.inject(entry(envelope({ format_level: 2, session: 99n, sequence: 1 })));
+    await issue(world, "q");
+    expect(world.replica.ready).toBe(true);
+  });
+});
+
+describe("a log that does not begin as Usher's do", () => {
+  it("is refused, and nothing is written into it", async () => {
+    for (const first of [Buffer.from("someone else's"), envelope({ format_level: 2, session: 99n })]) {
+      const store = new MemoryStore();
+      store.write(entry(first), undefined, 0);
+      await expect(openWorld({ store })).rejects.toMatchObject({ name: "LogError", code: "corrupt" });
+      expect(store.end).toBe(1);
+    }
+  });
+
+  it("is refused when its first record is another than the genesis", async () => {
+    const store = new MemoryStore();
+    store.write(written(7n, 1, { kind: "session_opened", former: 0n, node: "node" }), undefined, 0);
+    await expect(openWorld({ store })).rejects.toMatchObject({ name: "NoGenesisError" });
+    expect(store.end).toBe(1);
+  });
+});
+
+describe("a replica that cannot be opened", () => {
+  it("lets go of the log, and leaves no timer behind", async () => {
+    const store = new MemoryStore();
+    const fate = () => "refused" as const;
+    await expect(openWorld({ store, fate })).rejects.toMatchObject({ code: "unavailable" });
+    expect(vi.getTimerCount()).toBe(0);
+    expect(store.end).toBe(0);
+    const world = await openWorld({ store });
+    expect(world.replica.ready).toBe(true);
+  });
+});
