@@ -208,13 +208,16 @@ export class Replica {
     this.#draining.abort();
   }
 
-  /** Drains, gives the term back, and lets go of the log, which stays open. */
+  /** Drains, tells every caller what became of its record, gives the term back, and lets go of the log, which stays
+   * open. */
   async close(): Promise<void> {
     this.drain();
+    await Promise.all([
+      this.#timekeeper.stop().then(() => this.#timeAppender.close()),
+      this.#appender.close(),
+    ]);
+    // Not before: they bound how long a caller, or a tick, waits for a log that does not answer.
     for (const timer of this.#timers) clearInterval(timer);
-    await this.#timekeeper.stop();
-    await this.#timeAppender.close();
-    await this.#appender.close();
     this.places.close();
     this.#reader.close();
   }
@@ -236,6 +239,8 @@ export class Replica {
   }
 
   #halted(error: Error): void {
+    for (const appender of [this.#appender, this.#timeAppender]) appender.halt(error);
+    void this.#timekeeper.stop();
     this.places.close();
     if (!this.draining.aborted) this.onFault(error);
   }

@@ -22,6 +22,8 @@ export class Timekeeper {
   /** The monotonic time up to which ticks have counted. */
   #counted_ms = 0;
   #stopped = false;
+  /** The last tick was not written, as far as is known. */
+  #failing = false;
   #running: Promise<void> | undefined;
   #wake: (() => void) | undefined;
   #sleepsLong = false;
@@ -47,7 +49,7 @@ export class Timekeeper {
     this.#stopped = true;
     this.#wake?.();
     await this.#running;
-    if (!this.#keeps()) return;
+    if (!this.#keeps() || this.#failing) return;
     await this.#appender.append({ kind: "term_closed", term: this.#fold.term }).catch(() => {});
   }
 
@@ -56,8 +58,10 @@ export class Timekeeper {
       let pause_ms = RETRY_MS;
       try {
         await (this.#keeps() ? this.#tick() : this.#stand());
+        this.#failing = false;
         pause_ms = this.#busy() ? TICK_BUSY_MS : TICK_IDLE_MS;
       } catch (error) {
+        this.#failing = true;
         if (!this.#stopped) this.#onFault(error instanceof Error ? error : new Error(String(error)));
       }
       if (!this.#stopped) await this.#sleep(pause_ms);

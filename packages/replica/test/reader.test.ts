@@ -1,11 +1,11 @@
 // What a replica makes of a log that holds more than its own good records.
 
 import type { LogEvent, SessionId } from "@usher/queue";
-import { MemoryStore } from "@usher/ticket-log";
+import { type Fate, MemoryStore } from "@usher/ticket-log";
 import { describe, expect, it, vi } from "vitest";
 import { encodeRecord } from "../src/log/codec.ts";
 import { envelope } from "./support/envelope.ts";
-import { stopClocks, turns } from "./support/time.ts";
+import { pass, stopClocks, turns } from "./support/time.ts";
 import { closeWorlds, issue, makeQueue, openWorld, recordsOf, type World } from "./support/world.ts";
 
 stopClocks();
@@ -57,6 +57,21 @@ describe("a log with entries that are no records of this build", () => {
     await expect(issue(world, "q")).rejects.toMatchObject({ reason: "NOT_READY" });
   });
 
+  it("has nothing more written into it by a node that has halted: no ticks, no records of callers", async () => {
+    const world = await openWorld();
+    await makeQueue(world, "q");
+    const { view } = await issue(world, "q");
+    world.log.inject(entry(envelope({ format_level: 2, session: ownSession(world), sequence: 1_000 })));
+    await turns();
+    const { end } = world.store;
+    await pass(3_000);
+    const leaving = world.replica.append({ kind: "ticket_left", queue: "q", number: view.number });
+    await expect(leaving).rejects.toMatchObject({ code: "unavailable", outcome: "refused" });
+    await world.close();
+    expect(world.store.end).toBe(end);
+    expect(world.faults).toHaveLength(1);
+  });
+
   it("is read past a record of a newer format from a session that is not known", async () => {
     const world = await openWorld();
     await makeQueue(world, "q");
@@ -81,6 +96,24 @@ describe("a log that does not begin as Usher's do", () => {
     store.write(written(7n, 1, { kind: "session_opened", former: 0n, node: "node" }), undefined, 0);
     await expect(openWorld({ store })).rejects.toMatchObject({ name: "NoGenesisError" });
     expect(store.end).toBe(1);
+  });
+});
+
+describe("a replica that is closed", () => {
+  it("ends within the deadline of its last tick, though the log does not answer", async () => {
+    let fate: Fate = "written";
+    const world = await openWorld({ fate: () => fate });
+    await makeQueue(world, "q");
+    fate = "stuck";
+    await pass(1_000);
+    let closed = false;
+    const closing = world.replica.close().then(() => {
+      closed = true;
+    });
+    await pass(11_000);
+    expect(closed).toBe(true);
+    await closing;
+    expect(vi.getTimerCount()).toBe(0);
   });
 });
 

@@ -18,12 +18,15 @@ export class Appender {
   readonly #log: TicketLog;
   readonly #clock: Clock;
   readonly #node: string;
+  /** In use, or being opened. */
   #session: Session | undefined;
-  /** Sessions whose pending appends their successor's opening will settle. */
+  /** Sessions with callers whom their successor's opening will tell. */
   readonly #former = new Map<SessionId, Session>();
+  /** The last session that was opened, which the next opening names. */
   #formerId: SessionId;
   #opening: Promise<Session> | undefined;
-  #closed = false;
+  /** Why nothing more is appended. */
+  #refusal: LogError | undefined;
 
   /** `former`: the session that an earlier process of this node wrote in last, 0 where there was none. */
   constructor(options: { log: TicketLog; clock: Clock; node: string; former: SessionId }) {
@@ -43,72 +46,98 @@ export class Appender {
   async append(event: LogEvent, options?: AppendOptions): Promise<Appended> {
     const first = await (await this.#current()).append(event, options);
     if (!ofLostSession(first.outcome)) return first;
-    this.#retire(first.name.session);
+    if (this.#session?.id === first.name.session) this.#retire();
     const second = await (await this.#current()).append(event, options);
     if (!ofLostSession(second.outcome)) return second;
     throw new LogError("unavailable", "the log twice took no record of this node's session");
   }
 
-  /** The log's very first record, before any session. */
-  async begin(id: string): Promise<void> {
-    const session = new Session(this.#log, this.#clock);
-    this.#session = session;
-    await session.append({ kind: "genesis", id });
-    await session.append({ kind: "session_opened", former: this.#formerId, node: this.#node });
+  /** Writes the log's very first record, and opens the first session. */
+  async begin(genesis: string): Promise<void> {
+    await this.#reopen(genesis);
   }
 
   /** Every folded record passes here, so that its caller is answered. */
   folded(record: LogRecord, outcome: Outcome): void {
     if (this.#session?.id === record.session) this.#session.folded(record.sequence, outcome);
     else this.#former.get(record.session)?.folded(record.sequence, outcome);
-    if (record.event.kind === "session_opened") this.#former.get(record.event.former)?.superseded();
+    if (record.event.kind === "session_opened" && outcome.kind === "applied")
+      this.#former.get(record.event.former)?.superseded();
   }
 
-  /** Tells callers who have waited too long. Called now and then. */
+  /** Tells callers who have waited too long, and tries again to open a session that tells others. Called now and
+   * then. */
   expire(): void {
     this.#session?.expire();
     for (const [id, session] of this.#former) {
       session.expire();
       if (session.settled) this.#former.delete(id);
     }
+    if (this.#former.size > 0) this.#replace();
   }
 
-  async close(): Promise<void> {
-    this.#closed = true;
-    await this.#opening?.catch(() => {});
-    await this.#session?.close();
+  /** The log cannot be read any further: whatever is written from here on, its outcome would not be known. */
+  halt(why: Error): void {
+    this.#refusal ??= new LogError("unavailable", `this node reads no further (${why.message})`);
+    this.#session?.abandon();
     for (const session of this.#former.values()) session.abandon();
   }
 
+  /** Takes nothing more, and ends when every caller has been told. */
+  async close(): Promise<void> {
+    this.#refusal ??= new LogError("closed", "this node is closed");
+    await this.#opening?.catch(() => {});
+    for (const session of this.#former.values()) session.abandon();
+    await this.#session?.close();
+  }
+
   async #current(): Promise<Session> {
-    if (this.#closed) throw new LogError("closed", "this node is closed");
-    if (this.#session !== undefined && !this.#session.broken && this.#opening === undefined)
-      return this.#session;
-    this.#opening ??= this.#open().finally(() => {
+    if (this.#refusal !== undefined) throw this.#refusal;
+    const session = this.#session;
+    return session === undefined || session.broken || this.#opening !== undefined ? this.#reopen() : session;
+  }
+
+  #reopen(genesis?: string): Promise<Session> {
+    this.#opening ??= this.#open(genesis).finally(() => {
       this.#opening = undefined;
     });
     return this.#opening;
   }
 
-  async #open(): Promise<Session> {
-    if (this.#session !== undefined) this.#retire(this.#session.id);
-    const session = new Session(this.#log, this.#clock);
+  /** Opens a successor, for nobody's record. */
+  #replace(): void {
+    this.#current().catch(() => {});
+  }
+
+  async #open(genesis?: string): Promise<Session> {
+    this.#retire();
+    // Not even the opening's outcome is awaited in a session that has broken: the next one goes past it.
+    const broken = Promise.withResolvers<never>();
+    const session = new Session(this.#log, this.#clock, () =>
+      broken.reject(new LogError("unavailable", "its opening was lost")),
+    );
+    broken.promise.catch(() => this.#replace());
     this.#session = session;
+    const write = (event: LogEvent) => Promise.race([session.append(event), broken.promise]);
     try {
-      await session.append({ kind: "session_opened", former: this.#formerId, node: this.#node });
-    } catch (error) {
-      this.#retire(session.id);
-      throw error;
+      if (genesis !== undefined) await write({ kind: "genesis", id: genesis });
+      await write({ kind: "session_opened", former: this.#formerId, node: this.#node });
+    } catch (cause) {
+      session.retire();
+      this.#session = undefined;
+      const { code, message } = LogError.from(cause);
+      throw new LogError(code, `no writer session could be opened (${message})`, { cause });
     }
+    this.#formerId = session.id;
     return session;
   }
 
-  #retire(id: SessionId): void {
+  #retire(): void {
     const session = this.#session;
-    if (session?.id !== id) return;
+    if (session === undefined) return;
+    session.retire();
     this.#session = undefined;
-    this.#former.set(id, session);
-    this.#formerId = id;
+    if (!session.settled) this.#former.set(session.id, session);
   }
 }
 
