@@ -3,7 +3,7 @@ import { type ClientHttp2Session, connect as connect2 } from "node:http2";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { type BodyLimits, BodyReader, type BodyResult } from "../src/listener/body.ts";
 import { openEdge } from "./support/edge.ts";
-import { exchange, problemOf, Raw, refusal, statusOf } from "./support/raw.ts";
+import { exchange, http2Half, problemOf, Raw, refusal, statusOf } from "./support/raw.ts";
 
 /** An edge that reads bodies whole and answers with their length. */
 async function openReader(limits: Partial<BodyLimits> = {}, route_bytes?: number) {
@@ -194,6 +194,19 @@ describe("a client that does not send its body", () => {
     expect(reader.held_bytes).toBe(0);
   });
 });
+
+test.each([0, 8])(
+  "a client of HTTP/2 that resets its stream with code %i has not sent a whole body",
+  async (code) => {
+    const { port, reader, results } = await openReader();
+    const raw = (await Raw.open(port)).send(http2Half.begin);
+    while (reader.held_bytes === 0) await new Promise(setImmediate);
+    raw.send(http2Half.reset(code));
+    while (results.length === 0) await new Promise(setImmediate);
+    expect(results).toEqual([{ kind: "client_gone" }]);
+    raw.socket.destroy();
+  },
+);
 
 test("all bodies together have a limit: one more is told to come again, and fits when another is done", async () => {
   const { port, reader } = await openReader({ total_bytes: 50_000 });

@@ -61,6 +61,17 @@ export async function refusal(port: number, bytes: string): Promise<string> {
   return answer;
 }
 
+/** The frames of an HTTP/2 client that posts to `/` on stream 1, sends "half", and then resets the stream. A client
+ * of Node's would end the body in order first. */
+export const http2Half = {
+  begin:
+    "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0" +
+    // HEADERS: POST http /, authority "a".
+    "\0\0\x06\x01\x04\0\0\0\x01\x83\x86\x84\x41\x01a" +
+    "\0\0\x04\0\0\0\0\0\x01half",
+  reset: (code: number) => `\0\0\x04\x03\0\0\0\0\x01\0\0\0${String.fromCharCode(code)}`,
+};
+
 export function statusOf(answer: string): number {
   return Number(/^HTTP\/1\.1 (\d{3})/.exec(answer)?.[1]);
 }
