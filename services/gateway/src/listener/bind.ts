@@ -1,6 +1,7 @@
 // Taking a port, on one address or on both of `localhost`.
 
 import { createServer, type Server } from "node:net";
+import { LISTENER_LIMITS } from "./limits.ts";
 
 /** Why a port could not be taken; the message names it and says what to do. */
 export class BindError extends Error {
@@ -44,7 +45,7 @@ function listenAt(host: string, port: number): Promise<Server> {
   const server = createServer({ allowHalfOpen: true, noDelay: true });
   return new Promise((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => reject(explain(error, host, port)));
-    server.listen({ host, port, exclusive: true }, () => resolve(server));
+    server.listen({ host, port, backlog: LISTENER_LIMITS.backlog, exclusive: true }, () => resolve(server));
   });
 }
 

@@ -7,6 +7,10 @@ export const LISTENER_LIMITS = {
   /** Requests that have begun and are not over, at once; 20,000. One more is refused with 503. An HTTP/2 connection
    * alone may bring 128, so connections do not bound them. */
   requests: 20_000,
+  /** Connections that the kernel may hold ready while this process is busy, per address; 4,096, which is also what Linux
+   * allows by itself. Node's default of 511 overflows when thousands come within a second, and whoever is dropped
+   * comes again a second later, or three. */
+  backlog: 4_096,
   /** How long, in milliseconds, a connection may stay without the first bytes that tell its protocol; 10,000. */
   first_byte_ms: 10_000,
 
