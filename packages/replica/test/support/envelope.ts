@@ -1,7 +1,7 @@
 // Envelopes made by hand, from what `log.proto` says of them: also those that this build would never write.
 
-import { create, toBinary } from "@bufbuild/protobuf";
-import { EnvelopeSchema, type Record as RecordMessage, RecordSchema } from "@usher/protocol/log";
+import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { EnvelopeSchema, RecordSchema } from "@usher/protocol/log";
 
 export interface Parts {
   readonly format_level?: number;
@@ -35,7 +35,7 @@ export function envelope(parts: Parts = {}): Uint8Array {
 }
 
 /** An encoded record. */
-export function recordBytes(kind: RecordMessage["kind"]): Uint8Array {
+export function recordBytes(kind: MessageInitShape<typeof RecordSchema>["kind"]): Uint8Array {
   return toBinary(RecordSchema, create(RecordSchema, { kind }));
 }
 
