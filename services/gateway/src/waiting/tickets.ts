@@ -10,7 +10,8 @@ import { answerEnd, answerStatus, endOf, PREFIX, ticketPath } from "./answer.ts"
 import { problemOf } from "./problems.ts";
 import { respond } from "./respond.ts";
 
-const RESOURCE = new RegExp(`^${PREFIX}tickets/([A-Za-z0-9_-]{1,256})(/response)?$`);
+/** Whatever stands in a token's place is taken for one, so that all that are none get one answer. */
+const RESOURCE = new RegExp(`^${PREFIX}tickets/([^/]+)(/response)?$`);
 
 export class TicketResource {
   readonly #replica: Replica;
