@@ -274,7 +274,7 @@ test("a connection that breaks after sending is called unknown, and the request 
   const first = order("first");
   await eventually(() => expect(service.inFlight).toBe(1));
   const second = await order("second");
-  service.answer = (res) => res.socket?.destroy();
+  service.answer = (res) => void res.socket?.destroy();
   gate.open();
   await first;
   const answer = await answerOf(second.headers.get("location"));
