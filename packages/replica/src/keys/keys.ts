@@ -2,7 +2,7 @@
 // stored requests are encrypted with, and the API keys. Whoever reads it can do everything: mode 0600.
 
 import { randomBytes } from "node:crypto";
-import { link, mkdir, open, readFile, rm } from "node:fs/promises";
+import { link, mkdir, open, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 
 export interface ApiKey {
@@ -33,8 +33,8 @@ export class KeysError extends Error {
 /**
  * Reads the keys' file; makes it, with fresh secrets and one API key, where there is none and `create` says so.
  *
- * @throws KeysError when it is absent (without `create`), unreadable, or not a keys' file: the message names the file
- * and what to do.
+ * @throws KeysError when it is absent (without `create`), cannot be read or made, or is not a keys' file: the message
+ * names the file and what to do.
  */
 export async function openKeys(options: { file: string; create: boolean }): Promise<Keys> {
   const text = await read(options.file);
@@ -44,10 +44,18 @@ export async function openKeys(options: { file: string; create: boolean }): Prom
       `${options.file}: there is no keys' file here. Copy the one that the log's tickets were made with.`,
     );
   }
-  const fresh = freshFile();
-  await writeOnce(options.file, fresh);
+  await writeOnce(options.file, freshFile()).catch((error: unknown) => {
+    throw failure(options.file, "made", error);
+  });
   // Another process may have been first: what is there counts.
-  return parse((await read(options.file)) ?? fresh, options.file);
+  const made = await read(options.file);
+  if (made === undefined) throw new KeysError(`${options.file}: the keys' file was made, and is not there`);
+  return parse(made, options.file);
+}
+
+function failure(file: string, what: "read" | "made", cause: unknown): KeysError {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  return new KeysError(`${file}: the keys' file cannot be ${what} (${code ?? message})`, { cause });
 }
 
 async function read(file: string): Promise<string | undefined> {
@@ -57,9 +65,8 @@ async function read(file: string): Promise<string | undefined> {
     return text;
   } catch (error) {
     if (error instanceof KeysError) throw error;
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT") return undefined;
-    throw new KeysError(`${file}: the keys' file cannot be read (${code ?? message})`, { cause: error });
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw failure(file, "read", error);
   }
 }
 
@@ -75,21 +82,22 @@ function freshFile(): string {
   return `${JSON.stringify(file, null, 2)}\n`;
 }
 
-/** Whole or not at all, and never over one that is there. */
+/** Whole or not at all, never over one that is there, and still there after a power loss. */
 async function writeOnce(file: string, text: string): Promise<void> {
-  const temporary = `${file}.${process.pid}.tmp`;
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  const handle = await open(temporary, "w", 0o600);
+  const folder = dirname(file);
+  // Not by the process's id: two containers that share the folder may both be process 1.
+  const temporary = `${file}.${randomBytes(8).toString("hex")}.tmp`;
+  await mkdir(folder, { recursive: true, mode: 0o700 });
   try {
-    await handle.writeFile(text);
-    await handle.sync();
-    await handle.close();
+    await writeFile(temporary, text, { flag: "wx", mode: 0o600, flush: true });
     await link(temporary, file).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== "EEXIST") throw error;
     });
   } finally {
     await rm(temporary, { force: true });
   }
+  await using handle = await open(folder);
+  await handle.sync();
 }
 
 function parse(text: string, file: string): Keys {

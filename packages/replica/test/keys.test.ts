@@ -1,0 +1,130 @@
+// The keys' file: made once, for its owner alone, and refused in words that help.
+
+import { execFile } from "node:child_process";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { KeysError, openKeys } from "../src/index.ts";
+
+let folder: string;
+let file: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "usher-keys-"));
+  file = join(folder, "data", "keys.json");
+});
+
+afterEach(async () => {
+  await rm(folder, { recursive: true });
+});
+
+/** Writes a file like those that are made, with changes. */
+async function change(changes: Record<string, unknown>): Promise<void> {
+  await openKeys({ file, create: true });
+  await writeFile(file, JSON.stringify({ ...JSON.parse(await readFile(file, "utf8")), ...changes }));
+}
+
+async function refusal(create = false): Promise<string> {
+  const error = await openKeys({ file, create }).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  expect(error).toBeInstanceOf(KeysError);
+  const { message } = error as KeysError;
+  expect(message).toContain(file);
+  return message;
+}
+
+describe("the keys' file", () => {
+  it("is made where there is none, with secrets of its own, for its owner alone, and nothing beside it", async () => {
+    const keys = await openKeys({ file, create: true });
+    const secrets = [keys.hash, keys.tag, keys.encryption];
+    expect(secrets.map(({ length }) => length)).toEqual([32, 32, 32]);
+    expect(new Set(secrets.map((secret) => secret.toString("hex"))).size).toBe(3);
+    expect(keys.api_keys).toEqual([{ id: "default", key: expect.stringMatching(/^usher_[\w-]{43}$/) }]);
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    expect(await readdir(join(folder, "data"))).toEqual(["keys.json"]);
+    const other = await openKeys({ file: join(folder, "other.json"), create: true });
+    expect(other.hash.equals(keys.hash)).toBe(false);
+  });
+
+  it("is the same when it is opened again, with leave to make it or without", async () => {
+    const keys = await openKeys({ file, create: true });
+    expect(await openKeys({ file, create: true })).toEqual(keys);
+    expect(await openKeys({ file, create: false })).toEqual(keys);
+  });
+
+  it("is one file however many make it at once in one process", async () => {
+    const all = await Promise.all(Array.from({ length: 30 }, () => openKeys({ file, create: true })));
+    for (const keys of all) expect(keys).toEqual(all[0]);
+    expect(await openKeys({ file, create: false })).toEqual(all[0]);
+    expect(await readdir(join(folder, "data"))).toEqual(["keys.json"]);
+  });
+
+  it("is one file for two processes that make it at once", async () => {
+    const program = fileURLToPath(new URL("./programs/open-keys.ts", import.meta.url));
+    const run = () => promisify(execFile)(process.execPath, [program, file]);
+    const outputs = await Promise.all([run(), run(), run()]);
+    const { hash } = await openKeys({ file, create: false });
+    for (const { stdout } of outputs) expect(stdout).toBe(hash.toString("hex"));
+  });
+
+  it("is missed when it is not there and may not be made", async () => {
+    expect(await refusal()).toMatch(/no keys' file/);
+    await expect(stat(file)).rejects.toThrow();
+  });
+
+  it.each<[string, Record<string, unknown>, RegExp]>([
+    ["of another version", { version: 2 }, /version 1/],
+    ["with a secret too short", { tag: "c2hvcnQ" }, /"tag" is not 32 bytes/],
+    ["without a secret", { hash: undefined }, /"hash"/],
+    ["with a secret that is no text", { encryption: 5 }, /"encryption"/],
+    ["with an API key that is easily guessed", { api_keys: [{ id: "a", key: "short" }] }, /api_keys\[0\]/],
+    ["with an API key that has no name", { api_keys: [{ key: "x".repeat(30) }] }, /api_keys\[0\]/],
+    ["with an API key that is nothing", { api_keys: [null] }, /api_keys\[0\]/],
+  ])("is refused %s, and left as it is", async (_, changes, words) => {
+    await change(changes);
+    const before = await readFile(file, "utf8");
+    expect(await refusal(true)).toMatch(words);
+    expect(await readFile(file, "utf8")).toBe(before);
+  });
+
+  it.each(["", "{", "[]", "null", "5", '"keys"', "{}"])(
+    "is refused as %j, and left as it is",
+    async (text) => {
+      await mkdir(join(folder, "data"));
+      await writeFile(file, text);
+      expect(await refusal(true)).toMatch(/not a keys' file/);
+      expect(await readFile(file, "utf8")).toBe(text);
+    },
+  );
+
+  it("is refused when it is a folder, when it is huge, and when it cannot be made", async () => {
+    await mkdir(file, { recursive: true });
+    expect(await refusal(true)).toMatch(/cannot be read \(EISDIR\)/);
+    file = join(folder, "huge.json");
+    await writeFile(file, " ".repeat(2 * 1024 * 1024));
+    expect(await refusal(true)).toMatch(/too large/);
+    await writeFile(join(folder, "in-the-way"), "");
+    file = join(folder, "in-the-way", "keys.json");
+    expect(await refusal(true)).toMatch(/ENOTDIR/);
+  });
+
+  it("is refused when it, or its folder, is a link to what is not there", async () => {
+    await symlink(join(folder, "nowhere"), join(folder, "data"));
+    expect(await refusal(true)).toMatch(/cannot be made/);
+    file = join(folder, "link.json");
+    await symlink(join(folder, "nowhere.json"), file);
+    expect(await refusal(true)).toMatch(/is not there/);
+    expect((await readdir(folder)).sort()).toEqual(["data", "link.json"]);
+  });
+
+  it.skipIf(process.getuid?.() === 0)("is refused where its folder may not be written to", async () => {
+    await chmod(folder, 0o500);
+    expect(await refusal(true)).toMatch(/EACCES/);
+    await chmod(folder, 0o700);
+  });
+});
