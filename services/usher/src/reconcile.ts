@@ -49,27 +49,29 @@ async function reconcileQueue(
     await configure(log, name, queue.settings, { revision: 1, reason: `made by ${source}` });
     return [];
   }
+  // Taken before anything is changed: `live` is the fold's own, and changes with it.
+  const before = live.settings;
   const differing = SETTING_NAMES.filter(
-    (setting) => live.settings[setting] !== queue.settings[setting] && !isUnsaid(queue, setting),
+    (setting) => before[setting] !== queue.settings[setting] && !isUnsaid(queue, setting),
   );
   if (differing.includes("kind"))
     throw new Failure(
-      `queue ${name}: its kind is ${live.settings.kind} in the log and ${queue.settings.kind} in ${source}, and a ` +
+      `queue ${name}: its kind is ${before.kind} in the log and ${queue.settings.kind} in ${source}, and a ` +
         "queue keeps its kind; give the new one another name",
     );
   const commanded = differing.filter((setting) => command === "all" || command.includes(setting));
   if (commanded.length > 0) {
     const changes = Object.fromEntries(commanded.map((setting) => [setting, queue.settings[setting]]));
-    const settings: Settings = { ...live.settings, ...changes };
+    const settings: Settings = { ...before, ...changes };
     await configure(log, name, settings, { revision: live.revision + 1, reason: `applied from ${source}` });
   }
   return differing.map((setting) => {
     const label = settingLabel(setting);
-    const before = settingText(setting, live.settings);
+    const found = settingText(setting, before);
     const wanted = settingText(setting, queue.settings);
     return commanded.includes(setting)
-      ? `queue ${name}: ${label} changed from ${before} to ${wanted}`
-      : `queue ${name}: ${label} is ${before} in the log and ${wanted} in ${source}; the log counts (--apply changes it)`;
+      ? `queue ${name}: ${label} changed from ${found} to ${wanted}`
+      : `queue ${name}: ${label} is ${found} in the log and ${wanted} in ${source}; the log counts (--apply changes it)`;
   });
 }
 

@@ -272,6 +272,11 @@ test.each([
     /routes\[0\]\.queue \(line 2\): there is no queue "q"; there are no queues/,
   ],
   [
+    "a route through a pass queue",
+    "services: { s: { url: http://h } }\nqueues: { p: { kind: pass, limit: { max_active: 1 }, max_wait: 1m } }\nroutes: [{ match: /, service: s, queue: p }]",
+    /routes\[0\]\.queue \(line 3\): "p" is a pass queue/,
+  ],
+  [
     "two routes of one match",
     "services: { s: { url: http://h } }\nroutes:\n- { match: GET /a, service: s }\n- { match: GET  /a, service: s }",
     /routes\[1\]\.match \(line 4\): "GET \/a" is matched by routes\[0\] already/,

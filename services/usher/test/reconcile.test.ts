@@ -29,7 +29,9 @@ class Log implements Queues {
     if (change.revision !== (this.#queues.get(name)?.revision ?? 0) + 1)
       return { kind: "ignored", reason: "old_revision" };
     this.changes.push({ name, settings, ...change });
-    this.#queues.set(name, { name, settings, revision: change.revision });
+    const live = this.#queues.get(name);
+    if (live === undefined) this.#queues.set(name, { name, settings, revision: change.revision });
+    else Object.assign(live, { settings, revision: change.revision });
     return { kind: "applied" };
   }
 }

@@ -33,15 +33,15 @@ Stops on SIGTERM and SIGINT: what is under way may end; a second signal ends it 
 async function run(flags: ServeFlags): Promise<void> {
   const plan = await planOf(flags);
   const signals = new StopSignals();
-  if (plan.yaml !== undefined) {
-    say("this is the usher.yaml that the flags stand for (on standard output, to be saved):");
-    print(plan.yaml);
-  }
   const faults = new Faults(say);
   const { source, command, demo } = plan;
   // Here, and not above: the other commands do not need a server's modules.
   const { serve } = await import("../../serve.ts");
   const node = await serve(plan.config, { source, command, demo, say, onFault: faults.report });
+  if (plan.yaml !== undefined) {
+    say("this is the usher.yaml that the flags stand for (on standard output, to be saved):");
+    print(plan.yaml);
+  }
   announce(plan, node);
   const signal = await signals.first;
   say(`${signal}: letting what is under way end, then stopping; once more stops at once`);
@@ -51,7 +51,16 @@ async function run(flags: ServeFlags): Promise<void> {
   process.exit(0);
 }
 
+/** What a file may hold already, and nothing uses yet. */
+const UNUSED = {
+  public_url: "redirects in stored answers are made absolute by the request's own Host",
+  trusted_proxies: "nobody's forwarding headers are believed",
+} as const;
+
 function announce({ config, demo }: Plan, { url, grpc_port }: Node): void {
+  for (const [field, instead] of Object.entries(UNUSED) as [keyof typeof UNUSED, string][])
+    if (config[field] !== undefined && config[field].length > 0)
+      say(`${field} is set, but this build does not use it yet: ${instead}`);
   const { host } = config.listen;
   const address = host.includes(":") ? `[${host}]:${grpc_port}` : `${host}:${grpc_port}`;
   for (const line of queueLines(config)) say(line);
