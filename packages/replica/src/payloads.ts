@@ -15,6 +15,9 @@ import type { RecordName } from "./log/session.ts";
 /** The attempt under which the request itself is kept. */
 const REQUEST = 0;
 
+/** Tickets whose payloads are dropped in one call: well below what the log takes, so that others get their turn. */
+const DROPS = 1_000;
+
 export interface Details {
   readonly subject: string;
   readonly attributes: Readonly<Record<string, string>>;
@@ -66,8 +69,11 @@ export class Payloads {
     return kind?.case === "details" ? kind.value : undefined;
   }
 
+  /** Forgets what came with these tickets, in turn: a tick may end any number of them. */
   async drop(origins: readonly RecordName[]): Promise<void> {
-    if (origins.length > 0) await this.#log.dropPayloads(origins);
+    for (let at = 0; at < origins.length; at += DROPS) {
+      await this.#log.dropPayloads(origins.slice(at, at + DROPS));
+    }
   }
 
   async dropOlderThan(age_ms: number): Promise<void> {
