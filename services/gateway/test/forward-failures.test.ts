@@ -184,6 +184,22 @@ describe("a service", () => {
     await until(() => edge.service.inFlight === 0);
   });
 
+  test("never gets two requests on one connection at a time, so that one that breaks takes no other along", async () => {
+    const service = await openRaw(
+      (socket, received) => received.includes("/break") && socket.resetAndDestroy(),
+    );
+    const edge = await openForwarding(service.port);
+    const waiting = await Promise.all([1, 2, 3, 4].map(() => Raw.open(edge.port)));
+    for (const raw of waiting) raw.send(GET);
+    await until(() => service.received.filter((received) => received !== "").length === 4);
+    await refusal(edge.port, "GET /break HTTP/1.1\r\nHost: a\r\n\r\n");
+    expect(service.received.map((received) => received.split("\r\n\r\n").length - 1)).toEqual([
+      1, 1, 1, 1, 1,
+    ]);
+    expect(edge.outcomes).toMatchObject([{ kind: "lost" }]);
+    for (const raw of waiting) raw.socket.destroy();
+  });
+
   test("that closes an idle connection just as the next request is written: nothing is sent twice", async () => {
     // Each connection answers one request, says that it stays, and is gone when the second comes.
     const service = await openRaw((socket, received) => {

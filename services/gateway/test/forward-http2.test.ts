@@ -159,6 +159,15 @@ describe("over HTTP/2", () => {
     }
   });
 
+  test("a status that HTTP/2 does not know is a problem, not half an answer", async () => {
+    const service = await openAnswering("HTTP/1.1 799 Odd\r\nContent-Length: 4\r\n\r\nfine");
+    const edge = await openForwarding(service.port);
+    const answer = await ask(openSession(edge.port), {});
+    expect(answer.status).toBe(502);
+    expect(JSON.parse(answer.body).type).toBe("urn:usher:problem:service_lost");
+    expect(edge.outcomes).toMatchObject([{ kind: "lost", stage: "waiting", sent: true }]);
+  });
+
   test("a service that breaks off midway ends the stream with an error, and no other", async () => {
     const service = await openAnswering("HTTP/1.1 200 OK\r\n\r\nhalf", (socket) => {
       setTimeout(() => socket.resetAndDestroy(), 20);

@@ -1,7 +1,7 @@
 // What passes through, and what does not: headers, bodies, framing. Failures are in forward-failures.test.ts.
 
-import { createServer as createTls } from "node:tls";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { createServer as createTls } from "node:https";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { forward } from "../src/forward/forward.ts";
 import { sendStored } from "../src/forward/send.ts";
 import { Service } from "../src/forward/service.ts";
@@ -298,26 +298,56 @@ describe("a service's address", () => {
     },
   );
 
-  test("is what TLS asks for, whatever host the client names; a certificate that nobody vouches for is refused", async () => {
-    const names: string[] = [];
-    const server = createTls({
-      ...certificate,
-      SNICallback: (name, callback) => {
-        names.push(name);
-        callback(null);
-      },
-    }).listen(0, "localhost");
-    server.on("tlsClientError", () => undefined);
-    onTestFinished(() => void server.close());
-    const service = new Service("shop", `https://localhost:${await portOf(server)}`);
-    onTestFinished(() => service.close());
-    const request = { method: "GET", target: "/", body: new Uint8Array(), timeout_ms: 5_000 };
-    const headers = [{ name: "host", value: Buffer.from("evil.example") }];
-    expect(await sendStored({ ...request, headers, service })).toMatchObject({
-      kind: "not_connected",
-      error: { code: "DEPTH_ZERO_SELF_SIGNED_CERT" },
+  describe("with TLS", () => {
+    async function openTls(): Promise<{ service: Service; names: string[]; connections: () => number }> {
+      const names: string[] = [];
+      let connections = 0;
+      const server = createTls(
+        {
+          ...certificate,
+          SNICallback: (name, callback) => {
+            names.push(name);
+            callback(null);
+          },
+        },
+        (req, res) => res.end(req.headers.host),
+      ).listen(0, "localhost");
+      server.on("connection", () => {
+        connections += 1;
+      });
+      const service = new Service("shop", `https://localhost:${await portOf(server)}`);
+      onTestFinished(async () => {
+        await service.close();
+        server.close();
+      });
+      return { service, names, connections: () => connections };
+    }
+
+    const send = (service: Service, host: string) =>
+      sendStored({
+        ...{ service, method: "GET", target: "/", body: new Uint8Array(), timeout_ms: 5_000 },
+        headers: [{ name: "host", value: Buffer.from(host) }],
+      });
+
+    test("is what TLS asks for; a certificate that nobody vouches for is refused before anything is sent", async () => {
+      const { service, names } = await openTls();
+      expect(await send(service, "evil.example")).toMatchObject({
+        kind: "not_connected",
+        error: { code: "DEPTH_ZERO_SELF_SIGNED_CERT" },
+      });
+      expect(names).toEqual(["localhost"]);
     });
-    expect(names).toEqual(["localhost"]);
+
+    test("keeps its connection whatever hosts the clients name", async () => {
+      vi.stubEnv("NODE_TLS_REJECT_UNAUTHORIZED", "0");
+      onTestFinished(() => void vi.unstubAllEnvs());
+      const { service, names, connections } = await openTls();
+      for (const host of ["a.example", "b.example", "127.0.0.1", "c.example", "a.example", "d.example"])
+        expect(await send(service, host)).toMatchObject({ kind: "answered", body: Buffer.from(host) });
+      // A second where the first was not free again when the next request came.
+      expect(connections()).toBeLessThanOrEqual(2);
+      expect(new Set(names)).toEqual(new Set(["localhost"]));
+    });
   });
 });
 

@@ -359,6 +359,23 @@ describe("a handler that fails", () => {
   });
 });
 
+test("a client that sends nonsense amid an answer is cut, and told nothing that could be a part of it", async () => {
+  const edge = await openEdge((req, res) => {
+    const sink: Writable = res;
+    if (req.url === "/first") sink.write("half");
+  });
+  const raw = (await Raw.open(edge.port)).send("GET /first HTTP/1.1\r\nHost: a\r\n\r\n");
+  await raw.until(/half/);
+  expect(await raw.send("what?\r\n\r\n").closed()).not.toContain("400");
+
+  // Nor where the next answer is already owed.
+  const two = (await Raw.open(edge.port)).send(
+    "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n",
+  );
+  while (edge.requests < 2) await new Promise(setImmediate);
+  expect(await two.send("what?\r\n\r\n").closed()).toBe("");
+});
+
 describe("closing", () => {
   test("lets what is in flight end, tells clients to go, and takes nobody new", async () => {
     const held: (() => void)[] = [];
