@@ -29,7 +29,7 @@ import { hold_ms } from "./hold.ts";
 import { problemOf } from "./problems.ts";
 
 const KEY_HEADER = "idempotency-key";
-const KEY_PATTERN = /^[\x20-\x7e]{1,255}$/;
+const KEY_LENGTH_MAX = 255;
 
 /** Sends a request that has leave straight on to its service. */
 export type PassOn = (req: EdgeRequest, res: EdgeResponse, target: Target, route: Route) => Promise<void>;
@@ -52,8 +52,8 @@ interface Exchange {
   readonly caller: Caller;
   /** The client's own key, where it may serve as the ticket's. */
   readonly key: string | undefined;
-  /** The client's own key is too short to serve as the ticket's. */
-  readonly keyTooShort: boolean;
+  /** Why the client's own key is not the ticket's; absent where it is, and where there is none. */
+  readonly keyIgnored: string | undefined;
 }
 
 export class DeferQueue {
@@ -76,9 +76,9 @@ export class DeferQueue {
   #exchange(req: EdgeRequest, res: EdgeResponse, target: Target, route: Route): Exchange {
     const caller = this.#options.access.caller(headersOf(req));
     const sent = req.headers[KEY_HEADER];
-    const key = typeof sent === "string" && KEY_PATTERN.test(sent) ? sent : undefined;
-    const keyTooShort = key !== undefined && caller.id === "" && key.length < KEY_LENGTH_MIN;
-    return { req, res, target, route, caller, key: keyTooShort ? undefined : key, keyTooShort };
+    const key = typeof sent === "string" ? sent : undefined;
+    const keyIgnored = key === undefined ? undefined : unfit(key, caller);
+    return { req, res, target, route, caller, key: keyIgnored === undefined ? key : undefined, keyIgnored };
   }
 
   async #handle(exchange: Exchange): Promise<void> {
@@ -126,7 +126,7 @@ export class DeferQueue {
 
   /** Waits a while for the answer; then sends the client away with its ticket. */
   async #hold(exchange: Exchange, issued: IssuedPlace, gone: AbortSignal): Promise<void> {
-    const { req, res, route, key, keyTooShort } = exchange;
+    const { req, res, route, key, keyIgnored } = exchange;
     const { replica, requests } = this.#options;
     const place = await this.#awaitEnd(issued, hold_ms(route, req), gone);
     if (gone.aborted) {
@@ -138,9 +138,8 @@ export class DeferQueue {
       await answerEnd(requests, req, res, place);
       return;
     }
-    const headers: Record<string, string> = keyTooShort
-      ? { "usher-idempotency-key": `ignored; reason="shorter than ${KEY_LENGTH_MIN} characters"` }
-      : {};
+    const headers: Record<string, string> =
+      keyIgnored === undefined ? {} : { "usher-idempotency-key": `ignored; reason="${keyIgnored}"` };
     answerStatus(replica, res, place, { status: 202, token: issued.token, headers });
   }
 
@@ -151,6 +150,14 @@ export class DeferQueue {
     for await (const place of this.#options.replica.desk.watch(issued, signal)) last = place;
     return last;
   }
+}
+
+/** Why a client's key cannot serve as a ticket's, if it cannot. It is forwarded all the same. */
+function unfit(key: string, caller: Caller): string | undefined {
+  if (/[^\x20-\x7e]/.test(key)) return "not printable ASCII";
+  if (key.length > KEY_LENGTH_MAX) return `longer than ${KEY_LENGTH_MAX} characters`;
+  if (caller.id === "" && key.length < KEY_LENGTH_MIN) return `shorter than ${KEY_LENGTH_MIN} characters`;
+  return key === "" ? "empty" : undefined;
 }
 
 function storedRequest(req: EdgeRequest, target: Target, route: Route, body: Buffer): StoredRequest {
