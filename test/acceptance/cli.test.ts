@@ -211,7 +211,9 @@ describe("usher watch", () => {
     const [, , third] = await line(3);
     const watch = kept(usherProgram(["watch", third]));
     await watch.says(/^ticket 3 in orders: position 2, /m);
+    // What went straight through ends, the first ticket's request is sent and ends, the second one's turn has come.
     gate.release();
+    await eventually(() => expect(app.seen).toHaveLength(2));
     gate.release();
     await watch.says(/^ticket 3 in orders: position 1, /m);
     gate.open();

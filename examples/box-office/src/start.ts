@@ -60,8 +60,6 @@ await runProgram("usher", async () => {
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true });
 
-  const stopping = Promise.withResolvers<"asked">();
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => stopping.resolve("asked"));
   const shop = fork(shopProgram, ["--log", join(directory, "shop.ndjson")], {
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
@@ -70,6 +68,13 @@ await runProgram("usher", async () => {
     [usherProgram, "serve", "--config", usherConfig, "--demo", "--data", join(directory, "data")],
     { stdio: ["ignore", "ignore", "inherit"] },
   );
+  const stopping = Promise.withResolvers<"asked">();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"])
+    process.on(signal, () => {
+      stopping.resolve("asked");
+      // The first asks Usher, too, and a second one presses it.
+      usher.kill("SIGTERM");
+    });
   process.on("exit", () => {
     for (const child of [shop, usher]) child.kill("SIGKILL");
   });
