@@ -185,13 +185,14 @@ describe("a service", () => {
   });
 
   test("never gets two requests on one connection at a time, so that one that breaks takes no other along", async () => {
-    const service = await openRaw(
-      (socket, received) => received.includes("/break") && socket.resetAndDestroy(),
-    );
+    const service = await openRaw((socket, received) => {
+      if (received.includes("/break")) socket.resetAndDestroy();
+      else if (received !== "") socket.write("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
+    });
     const edge = await openForwarding(service.port);
     const waiting = await Promise.all([1, 2, 3, 4].map(() => Raw.open(edge.port)));
     for (const raw of waiting) raw.send(GET);
-    await until(() => service.received.filter((received) => received !== "").length === 4);
+    await Promise.all(waiting.map((raw) => raw.until(/half$/)));
     await refusal(edge.port, "GET /break HTTP/1.1\r\nHost: a\r\n\r\n");
     expect(service.received.map((received) => received.split("\r\n\r\n").length - 1)).toEqual([
       1, 1, 1, 1, 1,
