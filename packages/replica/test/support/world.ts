@@ -91,12 +91,15 @@ export function issue(world: World, queue: string, wish: Partial<IssueWish> = {}
   return world.replica.desk.issue({ queue, caller: NOBODY, ...wish });
 }
 
-/** The log's records, in words: their kinds, in order. */
+/** What kind of record an entry is; "bad" or "newer" where it is none. */
+export function kindOf({ value }: { readonly value: Uint8Array }): string {
+  const decoded = decodeRecord(value);
+  return decoded.kind === "record" ? decoded.record.event.kind : decoded.kind;
+}
+
+/** The kinds of the log's records, in order. */
 export function kinds(store: MemoryStore): string[] {
-  return entriesOf(store).map(({ value }) => {
-    const decoded = decodeRecord(value);
-    return decoded.kind === "record" ? decoded.record.event.kind : decoded.kind;
-  });
+  return entriesOf(store).map(kindOf);
 }
 
 export function entriesOf(store: MemoryStore): readonly StoredEntry[] {
