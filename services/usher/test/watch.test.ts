@@ -289,6 +289,14 @@ test("in a terminal one line is drawn anew, cut to its width", () => {
   expect(written).toEqual(["\r\x1b[2Kposition…", "\r\x1b[2Kdone", "\n"]);
 });
 
+test.each([0, undefined])("a terminal without a width (%s) is taken for one of 80", (columns) => {
+  const { output, written } = paper({ isTTY: true, columns });
+  const screen = new Screen(output);
+  screen.show("a".repeat(79), "1");
+  screen.show("b".repeat(80), "2");
+  expect(written).toEqual([`\r\x1b[2K${"a".repeat(79)}`, `\r\x1b[2K${"b".repeat(78)}…`]);
+});
+
 test("elsewhere there is a line for each change, and none for a new estimate alone", () => {
   const { output, written } = paper();
   const screen = new Screen(output);

@@ -6,7 +6,7 @@ export interface Output {
   write(text: string): unknown;
 }
 
-/** The width taken for a terminal that does not tell its own, in characters. */
+/** The width taken for a terminal that tells none, or 0; in characters. */
 const COLUMNS = 80;
 
 export class Screen {
@@ -21,7 +21,7 @@ export class Screen {
   /** Shows `text`; where lines stay, only if `key` is another than the last one's. */
   show(text: string, key: string): void {
     if (this.#output.isTTY === true) {
-      const width = (this.#output.columns ?? COLUMNS) - 1;
+      const width = (this.#output.columns || COLUMNS) - 1;
       // To the line's start, and the rest of the old text away.
       this.#output.write(`\r\x1b[2K${text.length <= width ? text : `${text.slice(0, width - 1)}…`}`);
       this.#drawn = true;
