@@ -58,6 +58,27 @@ test("every command of the README prints what it says, with npm start running", 
   }
 });
 
+test("the four commands that npm start shows print what it says", {
+  timeout: 180_000 + GRPCURL_WAIT_MS,
+}, async () => {
+  const start = new Program("examples/box-office/src/start.ts", []);
+  onTestFinished(() => start.stop().then(() => undefined));
+  await start.says(/The box office is open[\s\S]*every promise/);
+  const type = await openShell();
+  // What is shown is indented by three.
+  const shown = shownCommands(
+    `\`\`\`console\n${start.stdout
+      .replace(/^ {3}/gm, "")
+      .replace(/^[\s\S]*?(?=^\$ )/m, "")
+      .replace(/^\n^\d\. .*\n/gm, "")}\`\`\`\n`,
+  );
+  expect(shown).toHaveLength(4);
+  for (const { command, output } of shown) {
+    const printed = await type(command.replace("npm run", `npm --prefix ${root} run`));
+    if (!asShown(output, printed)) expect(printed, `$ ${command}`).toBe(output.join("\n"));
+  }
+});
+
 test("the Korean README has the same commands, with the same output", () => {
   expect(shownCommands(korean)).toEqual(shownCommands(readme));
 });

@@ -6,13 +6,24 @@ export interface Shown {
   readonly output: readonly string[];
 }
 
-/** The commands of all `console` blocks, in order. */
+/** The commands of all `console` blocks of a page, in order. */
 export function shownCommands(markdown: string): Shown[] {
   const blocks = [...markdown.matchAll(/^```console\n([\s\S]*?)^```$/gm)].map((match) => match[1] ?? "");
+  return blocks.flatMap((block) => commandsIn(block.split("\n").slice(0, -1)));
+}
+
+/** The commands of a text that sets them, and what they print, in by three. */
+export function indentedCommands(text: string): Shown[] {
+  const lines = text.split("\n").filter((line) => line.startsWith("   "));
+  const first = lines.findIndex((line) => line.startsWith("   $ "));
+  return commandsIn(lines.slice(first).map((line) => line.slice(3)));
+}
+
+function commandsIn(lines: readonly string[]): Shown[] {
   const shown: { command: string; output: string[] }[] = [];
-  for (const line of blocks.flatMap((block) => block.split("\n").slice(0, -1))) {
+  for (const line of lines) {
     if (line.startsWith("$ ")) shown.push({ command: line.slice(2), output: [] });
-    else if (shown.length === 0) throw new Error(`a console block begins with output: ${line}`);
+    else if (shown.length === 0) throw new Error(`output, and no command before it: ${line}`);
     else shown.at(-1)?.output.push(line);
   }
   return shown;

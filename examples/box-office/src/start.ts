@@ -41,16 +41,22 @@ Four things to try, in another terminal:
 2. Buy a seat. Nobody waits, so the purchase goes straight through, too.
    $ curl -si http://localhost:${GATEWAY.port}/api/purchases -d '{"buyer":"ann","seats":1}'
    HTTP/1.1 201 Created
-   ...
+   …
    {"purchase":"p-1","buyer":"ann","seats":[1]}
 
-3. Take a ticket by hand, without any proto file, and be told number and position.
-   $ grpcurl -plaintext -d '{"queue":"purchases"}' localhost:${NATIVE.port} usher.queue.v1.QueueService/Issue
-   { "status": { "ticket": { "queue": "purchases", "number": 1, "state": "TICKET_STATE_WAITING", "position": 1, ...
+3. Take a ticket by hand, without any proto file: for a concert with room for one at a time.
+   $ grpcurl -plaintext -d '{"queue":"concert"}' localhost:${NATIVE.port} usher.queue.v1.QueueService/Issue
+   …
+         "number": 1,
+         "state": "TICKET_STATE_ADMITTED",
+         "position": 0,
+   …
 
 4. See a queue: 500 buyers within a second, at a shop and an Usher of their own; directly, and through Usher.
    $ npm run demo:burst -- --buyers 500
-   a table of the two: answered, failed, lost, the wait, the most in flight; and the path of a picture
+   …
+   Through Usher, every promise was kept.
+   …
 `;
 
 await runProgram("usher", async () => {
