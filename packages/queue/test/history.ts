@@ -63,11 +63,11 @@ const settings: fc.Arbitrary<Settings> = fc
     limit,
     fc.record({
       mode: mostly(fc.constant<Settings["mode"]>("auto"), mode),
-      max_wait_ms: fc.constantFrom(1_000, 4_000, 30_000),
+      max_wait_ms: fc.constantFrom(1_000, 10_000, 60_000, 60_000),
       max_waiting: fc.constantFrom(12, 1_000, 100_000),
       session_ms: fc.constantFrom(1_000, 3_000, 20_000),
       key_retention_ms: fc.constantFrom(1_000, 5_000, 20_000),
-      attempts: fc.constantFrom(1, 2, 5),
+      attempts: fc.constantFrom(1, 2, 5, 5),
     }),
   )
   .map(([limits, rest]) => ({
@@ -120,7 +120,7 @@ function moves(
     weighted<Extract<Move, { do: "sleep" }>>(24, {
       do: is("sleep"),
       elapsed_ms: mostly(
-        fc.constantFrom(50, 50, 200, 500, 1_000),
+        fc.constantFrom(50, 200, 500, 1_000, 1_000),
         fc.constantFrom(0, 1, 999, 5_000, UINT32_MAX),
       ),
       ticks,
@@ -185,7 +185,7 @@ function moves(
       off,
       status: fc.constantFrom(200, 500),
     }),
-    weighted<Extract<Move, { do: "configure" }>>(4, { do: is("configure"), queue, off, change }),
+    weighted<Extract<Move, { do: "configure" }>>(6, { do: is("configure"), queue, off, change }),
   ];
 }
 
@@ -203,6 +203,8 @@ const sending: fc.Arbitrary<Sending> = fc.record({
 });
 
 interface Shape {
+  /** What the queues begin with. */
+  readonly settings: fc.Arbitrary<Settings>;
   /** How many moves at most. */
   readonly moves: number;
   /** How many tickets at once. */
@@ -211,7 +213,7 @@ interface Shape {
   readonly ticks: fc.Arbitrary<number>;
 }
 
-function histories({ moves: maxLength, times, ticks }: Shape): fc.Arbitrary<readonly LogRecord[]> {
+function histories({ settings, moves: maxLength, times, ticks }: Shape): fc.Arbitrary<readonly LogRecord[]> {
   const move = fc.record({ move: fc.oneof(...moves(times, ticks)), sending });
   return fc
     .tuple(settings, settings, fc.array(move, { maxLength, size: "max" }))
@@ -221,10 +223,11 @@ function histories({ moves: maxLength, times, ticks }: Shape): fc.Arbitrary<read
 }
 
 const few = fc.integer({ min: 1, max: 3 });
-const shortSleeps = mostly(fc.integer({ min: 1, max: 4 }), fc.constantFrom(20, 40));
+const shortSleeps = mostly(fc.integer({ min: 1, max: 8 }), fc.constantFrom(20, 40));
 
 /** Some hundred records, some dozen tickets. */
 export const history = histories({
+  settings,
   moves: 160,
   times: mostly(few, fc.constant(12)),
   ticks: shortSleeps,
@@ -232,6 +235,7 @@ export const history = histories({
 
 /** Lines of thousands, so that segments fill, empty and are let go. */
 export const longHistory = histories({
+  settings: settings.map((some) => ({ ...some, max_waiting: 100_000 })),
   moves: 70,
   times: mostly(few, fc.constant(700), fc.constant(1_100)),
   ticks: shortSleeps,
@@ -239,6 +243,7 @@ export const longHistory = histories({
 
 /** Hours in which only the timekeeper is heard, so that sessions are forgotten. */
 export const quietHistory = histories({
+  settings,
   moves: 80,
   times: few,
   ticks: mostly(shortSleeps, fc.constant(3_700)),

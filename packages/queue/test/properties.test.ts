@@ -1,54 +1,33 @@
 // What holds of every history: the fold tells the same as the naive reference, and keeps the invariants.
 
-import { deepStrictEqual } from "node:assert/strict";
 import { describe, expect, test } from "vitest";
 import {
   type ChangeKind,
   Fold,
   type IgnoredReason,
-  type LogRecord,
   type RefusedReason,
   type RequestState,
   type TicketState,
 } from "../src/index.ts";
+import { compare } from "./comparison.ts";
 import { history, longHistory, quietHistory } from "./history.ts";
 import { INVARIANTS, type Invariant } from "./invariants.ts";
-import { Reference } from "./reference.ts";
 import { forAll, sampleOf } from "./sample.ts";
-import { DIGESTS, KEYS } from "./scribe.ts";
 import { traceOf } from "./trace.ts";
-import { visibleOfFold, visibleOfReference } from "./visible.ts";
 
 const TRACES = 400;
 
 describe("the fold tells the same as the naive reference", () => {
-  /** Outcome and changes of every record; now and then, and at the end, everything that can be asked. */
-  function compare(records: readonly LogRecord[], interval: number): void {
-    const fold = new Fold();
-    const reference = new Reference();
-    for (const [at, record] of records.entries()) {
-      const where = `record ${at} (${record.event.kind})`;
-      deepStrictEqual(fold.apply(record), reference.apply(record), where);
-      deepStrictEqual(fold.takeChanges(), reference.takeChanges(), where);
-      if (at % interval !== 0 && at !== records.length - 1) continue;
-      const [shown, expected] = [
-        visibleOfFold(fold, KEYS, DIGESTS[0]),
-        visibleOfReference(reference, KEYS, DIGESTS[0]),
-      ];
-      deepStrictEqual(shown, expected, where);
-    }
-  }
-
   test("of every record, and of everything that can be asked", () => {
-    forAll(history, 2_000, (records) => compare(records, 16));
+    forAll(history, 2_000, (records) => compare(Fold, records, 16));
   });
 
   test("with thousands in line", () => {
-    forAll(longHistory, 50, (records) => compare(records, 500));
+    forAll(longHistory, 50, (records) => compare(Fold, records, 500));
   });
 
   test("after hours in which nobody is heard", () => {
-    forAll(quietHistory, 50, (records) => compare(records, 500));
+    forAll(quietHistory, 50, (records) => compare(Fold, records, 500));
   });
 });
 

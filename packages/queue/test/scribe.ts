@@ -23,6 +23,9 @@ export const DIGESTS = [bytes(8, 0xa1), bytes(8, 0xa2)] as const;
 export const SUBJECTS = Array.from({ length: 5 }, (_, at) => bytes(16, at + 101));
 const WALL_MS = 1_790_000_000_000;
 
+/** Moves that make one record, sent like any other. */
+type OneRecord = Exclude<Move, { do: "sleep" | "restart" | "open oddly" | "issue" }>;
+
 interface Writer {
   session: bigint;
   sequence: number;
@@ -61,65 +64,51 @@ export class Scribe {
 
   #make(move: Move, sending: Sending): void {
     const writer = this.#writers[sending.writer]!;
-    switch (move.do) {
-      case "sleep":
-        this.#sleep(move.elapsed_ms, move.ticks);
-        return;
-      case "tick wrongly": {
-        const keeper = this.#writers.find(({ session }) => session === this.#reference.timekeeper);
-        const by = move.by === "itself" && keeper ? keeper : writer;
-        this.#say(
-          { kind: "tick", term: uint32(this.#reference.term + move.off), elapsed_ms: 100 },
-          sending,
-          by,
-        );
-        return;
-      }
-      case "open a term":
-        this.#say({ kind: "term_opened", term: uint32(this.#reference.term + 1 + move.off) }, sending);
-        return;
-      case "close the term":
-        this.#say({ kind: "term_closed", term: uint32(this.#reference.term + move.off) }, sending);
-        return;
-      case "restart":
-        this.#openSession(writer, sending);
-        return;
-      case "open oddly":
-        this.#openOddly(move.how, writer);
-        return;
-      case "begin anew":
-        this.#say({ kind: "genesis", id: "61".repeat(16) }, sending);
-        return;
-      case "issue":
-        this.#say(issued(move.queue, move.ticket), sending);
-        // The others are not the same.
-        for (let n = 1; n < move.times; n++) {
-          this.#say(issued(move.queue, { ...move.ticket, key: undefined, subject: undefined }), sending);
-        }
-        return;
-      case "configure": {
-        const found = this.#queue(move.queue);
-        const revision = uint32((found?.revision ?? 0) + 1 + move.off);
-        const base = (found ?? this.#reference.queues[0])?.settings;
-        if (base === undefined) return;
-        const settings = { ...base, ...move.change };
-        this.#say({ kind: "queue_configured", queue: move.queue, revision, settings, reason: "" }, sending);
-        return;
-      }
-      default: {
-        const event = this.#eventOf(move);
-        if (event !== undefined) this.#say(event, sending);
-      }
+    if (move.do === "sleep") this.#sleep(move.elapsed_ms, move.ticks);
+    else if (move.do === "restart") this.#openSession(writer, sending);
+    else if (move.do === "open oddly") this.#openOddly(move.how, writer);
+    else if (move.do === "issue") this.#issue(move.queue, move.ticket, move.times, sending);
+    else {
+      const event = this.#eventOf(move);
+      const keeps = move.do === "tick wrongly" && move.by === "itself" ? this.#keeper() : undefined;
+      if (event !== undefined) this.#say(event, sending, keeps ?? writer);
     }
   }
 
-  #eventOf(
-    move: Extract<Move, { ticket: Pick }> | Extract<Move, { do: "admit some" }>,
-  ): QueueEvent | undefined {
-    if (move.do === "admit some") {
-      const { queue, count } = move;
-      return { kind: "admit_requested", queue, request_id: requestIdOf(move.id), who: { count } };
+  /** Several are not the same: only the first has a key or a subject. */
+  #issue(queue: string, ticket: TicketWish, times: number, sending: Sending): void {
+    this.#say(issued(queue, ticket), sending);
+    const others = issued(queue, { ...ticket, key: undefined, subject: undefined });
+    for (let n = 1; n < times; n++) this.#say(others, sending);
+  }
+
+  #eventOf(move: OneRecord): LogEvent | undefined {
+    const { term } = this.#reference;
+    switch (move.do) {
+      case "tick wrongly":
+        return { kind: "tick", term: uint32(term + move.off), elapsed_ms: 100 };
+      case "open a term":
+        return { kind: "term_opened", term: uint32(term + 1 + move.off) };
+      case "close the term":
+        return { kind: "term_closed", term: uint32(term + move.off) };
+      case "begin anew":
+        return { kind: "genesis", id: "61".repeat(16) };
+      case "configure": {
+        const found = this.#queue(move.queue);
+        const revision = uint32((found?.revision ?? 0) + 1 + move.off);
+        const settings = { ...(found ?? this.#reference.queues[0]!).settings, ...move.change };
+        return { kind: "queue_configured", queue: move.queue, revision, settings, reason: "" };
+      }
+      case "admit some": {
+        const who = { count: move.count };
+        return { kind: "admit_requested", queue: move.queue, request_id: requestIdOf(move.id), who };
+      }
+      default:
+        return this.#eventOfTicket(move);
     }
+  }
+
+  #eventOfTicket(move: Extract<Move, { ticket: Pick }>): QueueEvent | undefined {
     const { queue } = move.ticket;
     const found = this.#find(move.ticket);
     if (found === undefined) return undefined;
@@ -151,7 +140,7 @@ export class Scribe {
   /** Time passes, for which somebody must keep it. */
   #sleep(elapsed_ms: number, ticks: number): void {
     const reference = this.#reference;
-    let keeper = this.#writers.find(({ session }) => session === reference.timekeeper);
+    let keeper = this.#keeper();
     if (keeper === undefined) {
       keeper = this.#writers[reference.term % WRITERS]!;
       this.#say({ kind: "term_opened", term: reference.term + 1 }, undefined, keeper);
@@ -159,6 +148,10 @@ export class Scribe {
     for (let n = 0; n < ticks; n++) {
       this.#say({ kind: "tick", term: reference.term, elapsed_ms }, undefined, keeper);
     }
+  }
+
+  #keeper(): Writer | undefined {
+    return this.#writers.find(({ session }) => session === this.#reference.timekeeper);
   }
 
   #openSession(writer: Writer, sending?: Sending): void {
