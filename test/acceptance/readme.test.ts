@@ -8,7 +8,7 @@ import { createInterface } from "node:readline";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { findGrpcurl, GRPCURL_WAIT_MS } from "../support/grpcurl.ts";
 import { Program } from "../support/program.ts";
-import { asShown, shownCommands } from "../support/readme.ts";
+import { asShown, indentedCommands, type Shown, shownCommands } from "../support/readme.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 const readme = await readFile(join(root, "README.md"), "utf8");
@@ -43,6 +43,14 @@ async function openShell(): Promise<(command: string) => Promise<string>> {
   };
 }
 
+/** Types each command, and compares. */
+async function tryAll(shown: readonly Shown[], type: (command: string) => Promise<string>): Promise<void> {
+  for (const { command, output } of shown) {
+    const printed = await type(command.replace(/^npm run/, `npm --prefix ${root} run`));
+    if (!asShown(output, printed)) expect(printed, `$ ${command}`).toBe(output.join("\n"));
+  }
+}
+
 test("every command of the README prints what it says, with npm start running", {
   timeout: 120_000 + GRPCURL_WAIT_MS,
 }, async () => {
@@ -52,10 +60,7 @@ test("every command of the README prints what it says, with npm start running", 
   const type = await openShell();
   const shown = shownCommands(readme);
   expect(shown.length).toBeGreaterThan(10);
-  for (const { command, output } of shown) {
-    const printed = await type(command);
-    if (!asShown(output, printed)) expect(printed, `$ ${command}`).toBe(output.join("\n"));
-  }
+  await tryAll(shown, type);
 });
 
 test("the four commands that npm start shows print what it says", {
@@ -65,18 +70,9 @@ test("the four commands that npm start shows print what it says", {
   onTestFinished(() => start.stop().then(() => undefined));
   await start.says(/The box office is open[\s\S]*every promise/);
   const type = await openShell();
-  // What is shown is indented by three.
-  const shown = shownCommands(
-    `\`\`\`console\n${start.stdout
-      .replace(/^ {3}/gm, "")
-      .replace(/^[\s\S]*?(?=^\$ )/m, "")
-      .replace(/^\n^\d\. .*\n/gm, "")}\`\`\`\n`,
-  );
+  const shown = indentedCommands(start.stdout);
   expect(shown).toHaveLength(4);
-  for (const { command, output } of shown) {
-    const printed = await type(command.replace("npm run", `npm --prefix ${root} run`));
-    if (!asShown(output, printed)) expect(printed, `$ ${command}`).toBe(output.join("\n"));
-  }
+  await tryAll(shown, type);
 });
 
 test("the Korean README has the same commands, with the same output", () => {
