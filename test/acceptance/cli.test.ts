@@ -140,6 +140,8 @@ queues: { default: { kind: defer, limit: { max_active: ${max_active} }, max_wait
     expect(told.program.output).toMatch(
       /queue default: limit\.max_active is 1 in the log and 9 in usher\.yaml; the log counts/,
     );
+    // What is announced is what holds.
+    expect(told.program.output).toMatch(/queue +default \(defer\): 1 at once\n/);
     expect(await liveLimit(told.url)).toBe("1");
     await told.program.stop();
     const applied = await serving(usherProgram(["serve", "--apply"], { cwd: directory }));

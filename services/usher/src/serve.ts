@@ -7,7 +7,7 @@
 import { BindError, type Gateway, startGateway } from "@usher/gateway";
 import { AdminService } from "@usher/protocol/admin";
 import { QueueService } from "@usher/protocol/queue";
-import { NoGenesisError } from "@usher/queue";
+import { NoGenesisError, type Settings } from "@usher/queue";
 import { ListenError, type NativeListener, nativeService, startNativeListener } from "@usher/queue-service";
 import {
   Access,
@@ -49,6 +49,8 @@ export interface Node {
   readonly url: string;
   /** The native listener's port. */
   readonly grpc_port: number;
+  /** The configuration's queues, as the log has them now. */
+  readonly queues: readonly { readonly name: string; readonly settings: Settings }[];
   /** Resolves when all that was under way has ended, or its grace is over. */
   close(): Promise<void>;
 }
@@ -93,6 +95,10 @@ async function open(config: Config, options: ServeOptions): Promise<Node> {
   return {
     url: gateway.url,
     grpc_port: native.port,
+    queues: queues.flatMap(({ name }) => {
+      const settings = replica.fold.queue(name)?.settings;
+      return settings === undefined ? [] : [{ name, settings }];
+    }),
     async close() {
       native.setServing(false);
       replica.drain();

@@ -134,10 +134,14 @@ test("a queue keeps its kind: another is refused, with what to do", async () => 
   expect(log.changes).toEqual([]);
 });
 
-test("a queue that only the log has is told of", async () => {
-  const log = new Log({ orders: BASE, old: BASE });
-  expect(await reconcile(log, { queues: wanted({}), command: [], source: "usher.yaml" })).toEqual([
-    "queue old is in the log, not in usher.yaml; it stays, without routes",
+test("queues that only the log has are told of, in one line, however many", async () => {
+  const reconciling = { queues: wanted({}), command: [], source: "usher.yaml" };
+  expect(await reconcile(new Log({ orders: BASE, old: BASE }), reconciling)).toEqual([
+    "queue old is in the log, not in usher.yaml: kept, without routes",
+  ]);
+  const many = Object.fromEntries(Array.from({ length: 300 }, (_, at) => [`q${at}`, BASE]));
+  expect(await reconcile(new Log({ orders: BASE, ...many }), reconciling)).toEqual([
+    "queues q0, q1, q2, q3, q4 and 295 more are in the log, not in usher.yaml: kept, without routes",
   ]);
 });
 

@@ -2,7 +2,6 @@
 
 import { relative, sep } from "node:path";
 import type { Command } from "commander";
-import type { Config } from "../../config/config.ts";
 import type { Node } from "../../serve.ts";
 import { settingText } from "../../settings-text.ts";
 import { Faults } from "../faults.ts";
@@ -57,13 +56,13 @@ const UNUSED = {
   trusted_proxies: "nobody's forwarding headers are believed",
 } as const;
 
-function announce({ config, demo }: Plan, { url, grpc_port }: Node): void {
+function announce({ config, demo }: Plan, { url, grpc_port, queues }: Node): void {
   for (const [field, instead] of Object.entries(UNUSED) as [keyof typeof UNUSED, string][])
     if (config[field] !== undefined && config[field].length > 0)
       say(`${field} is set, but this build does not use it yet: ${instead}`);
   const { host } = config.listen;
   const address = host.includes(":") ? `[${host}]:${grpc_port}` : `${host}:${grpc_port}`;
-  for (const line of queueLines(config)) say(line);
+  for (const line of queueLines(queues)) say(line);
   say(`gateway      ${url} (HTTP, Connect, gRPC-Web, gRPC)`);
   say(`native gRPC  ${address} (reflection, health)`);
   say(`data         ${fromHere(config.log.directory)}, keys in ${fromHere(config.keys)}`);
@@ -74,12 +73,14 @@ function announce({ config, demo }: Plan, { url, grpc_port }: Node): void {
 /** How many queues are shown when the node starts; the others are in the file, and in `usher queue list`. */
 const QUEUES_SHOWN = 5;
 
-function queueLines({ queues }: Config): string[] {
+function queueLines(queues: Node["queues"]): string[] {
   const lines = queues.slice(0, QUEUES_SHOWN).map(({ name, settings }) => {
-    const rate =
-      settings.rate_thousandths === 0 ? [] : [`${settingText("rate_thousandths", settings)} a second`];
-    const room = settings.max_active === 0 ? [] : [`${settings.max_active} at once`];
-    return `queue        ${name} (${settings.kind}): ${[...rate, ...room].join(", ")}`;
+    const { kind, mode, rate_thousandths, max_active } = settings;
+    const limits = [
+      ...(rate_thousandths === 0 ? [] : [`${settingText("rate_thousandths", settings)} a second`]),
+      ...(max_active === 0 ? [] : [`${max_active} at once`]),
+    ];
+    return `queue        ${name} (${mode === "auto" ? kind : `${kind}, ${mode}`}): ${limits.join(", ")}`;
   });
   const more = queues.length - QUEUES_SHOWN;
   return more > 0 ? [...lines, `             and ${more} more`] : lines;
