@@ -31,10 +31,18 @@ export async function reconcile(log: Queues, { queues, command, source }: Reconc
   const lines: string[] = [];
   for (const queue of queues) lines.push(...(await reconcileQueue(log, queue, command, source)));
   const named = new Set(queues.map(({ name }) => name));
-  for (const { name } of log.fold.queues())
-    if (!named.has(name))
-      lines.push(`queue ${name} is in the log, not in ${source}; it stays, without routes`);
+  const others = [...log.fold.queues()].map(({ name }) => name).filter((name) => !named.has(name));
+  if (others.length > 0) lines.push(`${listed(others)} in the log, not in ${source}: kept, without routes`);
   return lines;
+}
+
+/** How many of the log's other queues are named. */
+const OTHERS_NAMED = 5;
+
+function listed(names: readonly string[]): string {
+  if (names.length === 1) return `queue ${names[0]} is`;
+  const more = names.length - OTHERS_NAMED;
+  return `queues ${names.slice(0, OTHERS_NAMED).join(", ")}${more > 0 ? ` and ${more} more` : ""} are`;
 }
 
 async function reconcileQueue(
