@@ -36,3 +36,14 @@ export async function pass(ms: number): Promise<void> {
     await turns();
   }
 }
+
+/** Lets time pass until something has ended. */
+export async function passing<T>(work: Promise<T>): Promise<T> {
+  let over = false;
+  const done = () => {
+    over = true;
+  };
+  work.then(done, done);
+  for (await turns(); !over; ) await pass(STEP_MS);
+  return work;
+}

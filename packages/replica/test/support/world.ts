@@ -13,6 +13,7 @@ import { afterEach, expect } from "vitest";
 import { type Caller, type IssueWish, Replica, type ReplicaOptions } from "../../src/index.ts";
 import { decodeRecord } from "../../src/log/codec.ts";
 import { KEYS } from "./keys.ts";
+import { passing } from "./time.ts";
 
 /** A caller that is known by nothing but its keys. */
 export const NOBODY: Caller = { id: "", trusted: false };
@@ -38,10 +39,10 @@ export interface WorldOptions extends Omit<MemoryLogOptions, "now">, Partial<Omi
 
 const open = new Set<World>();
 
-/** Closes what a test has left open. */
+/** Closes what a test has left open; in stopped time, which passes for it. */
 export function closeWorlds(): void {
   afterEach(async () => {
-    for (const world of open) await world.close();
+    for (const world of open) await passing(world.close());
   });
 }
 
