@@ -79,8 +79,7 @@ export class Dispatcher {
         this.#backlog.add(next);
         return;
       }
-      const work = this.#sending.attempt(next.number, next.attempt).catch(this.#replica.onFault);
-      this.#track(work.finally(permit.done));
+      this.#track(this.#sending.attempt(next.number, next.attempt, permit).catch(this.#replica.onFault));
     }
   }
 

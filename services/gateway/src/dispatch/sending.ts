@@ -1,8 +1,9 @@
 // One attempt at one stored request: claim, read the claim back, send, tell the log.
 
 import type { StoredResponse } from "@usher/protocol/payload";
-import type { ReleaseReason, TicketView } from "@usher/queue";
+import type { LogEvent, ReleaseReason, TicketView } from "@usher/queue";
 import type { Replica } from "@usher/replica";
+import type { Permit } from "@usher/traffic";
 import type { Requests } from "./requests.ts";
 import type { Sender, SentOutcome } from "./sender.ts";
 
@@ -11,6 +12,11 @@ const RETRY_BASE_MS = 1_000;
 const RETRY_MAX_MS = 30_000;
 /** By what part a pause is lengthened or shortened at random, so that those who failed together come back apart. */
 const RETRY_JITTER = 0.2;
+
+/** How often, and how long apart in ms, the log is told what became of a request when it does not take it: a full disk
+ * may be seen to. Afterwards the claim lapses by itself, and the request is called unknown. */
+const TELL_TRIES = 60;
+const TELL_EVERY_MS = 1_000;
 
 /** A claim for a request that cannot be read still has to name a time-out, in ms. */
 const UNREADABLE_TIMEOUT_MS = 1_000;
@@ -34,8 +40,9 @@ export class Sending {
     return this.#notSentYet;
   }
 
-  /** Resolves when the attempt is over. Rejects when the log did not take what became of it: the claim lapses then. */
-  async attempt(number: number, attempt: number): Promise<void> {
+  /** Sends with the permit, which is done when the service is. Resolves when the log has been told, and rejects when it
+   * could not be: the claim lapses then. */
+  async attempt(number: number, attempt: number, permit: Permit): Promise<void> {
     const handOver = this.#handOver();
     try {
       const view = this.#replica.fold.queue(this.#queue)?.ticket(number);
@@ -54,9 +61,11 @@ export class Sending {
         return;
       }
       const outcome = await this.#send(request, { number, onSent: handOver });
+      permit.done();
       await this.#tell(view, attempt, outcome);
     } finally {
       handOver();
+      permit.done();
     }
   }
 
@@ -105,7 +114,7 @@ export class Sending {
   /** The response is stored with the record that calls the request answered. */
   async #answer(view: TicketView, attempt: number, response: StoredResponse): Promise<void> {
     this.#requests.answered(view.origin, attempt, response);
-    await this.#replica.append(
+    await this.#append(
       {
         kind: "request_answered",
         queue: this.#queue,
@@ -118,7 +127,7 @@ export class Sending {
   }
 
   async #release(number: number, attempt: number, reason: ReleaseReason, pause_ms: number): Promise<void> {
-    await this.#replica.append({
+    await this.#append({
       kind: "claim_released",
       queue: this.#queue,
       number,
@@ -126,6 +135,19 @@ export class Sending {
       not_before_ms: Math.round(pause_ms),
       reason,
     });
+  }
+
+  /** Tells the log what cannot be told anew: patiently. A record that is there already has no effect again. */
+  async #append(event: LogEvent, options?: Parameters<Replica["append"]>[1]): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      try {
+        await this.#replica.append(event, options);
+        return;
+      } catch (error) {
+        if (tries === TELL_TRIES || !this.#replica.ready) throw error;
+        await new Promise((resolve) => setTimeout(resolve, TELL_EVERY_MS));
+      }
+    }
   }
 }
 
