@@ -425,3 +425,13 @@ describe("closing", () => {
     ]);
   });
 });
+
+test("a handler that leaves its response in no state to be answered costs that connection, and nothing else", async () => {
+  const edge = await openEdge((req, res) => {
+    if (req.httpVersion === "1.1") res.statusMessage = "not\nallowed";
+    throw new Error("secret");
+  });
+  expect(await exchange(edge.port, LAST)).toBe("");
+  expect(await get2(openSession(edge.port))).toMatchObject({ status: 500 });
+  expect(edge.faults).toHaveLength(2);
+});

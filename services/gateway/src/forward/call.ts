@@ -65,7 +65,10 @@ export class Call implements Dispatcher.DispatchHandler {
   readonly #timers: NodeJS.Timeout[];
   #controller: Dispatcher.DispatchController | undefined;
   #stage: Stage = "connecting";
+  /** No event is told any more. */
   #over = false;
+  /** undici has done with it. */
+  #left = false;
   /** The answer ends with the connection, so that only the way it ends tells whether it is whole. */
   #untilClose = false;
 
@@ -147,7 +150,7 @@ export class Call implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(controller: Dispatcher.DispatchController): void {
-    this.#service.over();
+    this.#leave();
     if (this.#over) return;
     if (this.#untilClose && this.#service.resetting) {
       this.#fail("lost", new Error("the connection was reset before the answer's end"));
@@ -158,10 +161,16 @@ export class Call implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
-    this.#service.over();
+    this.#leave();
     if (this.#over) return;
     if (this.sent) this.#fail("lost", error);
     else this.#fail(isConnectTimeout(error) ? "timed_out" : "not_connected", error);
+  }
+
+  /** Once: undici calls `onResponseError`, too, where `onResponseEnd` throws. */
+  #leave(): void {
+    if (!this.#left) this.#service.over();
+    this.#left = true;
   }
 
   #onTimeout(ms: number): void {

@@ -153,17 +153,22 @@ class Passage {
   }
 
   #addTrailers(trailers: [string, string][]): void {
-    if (isHttp1(this.#res)) this.#res.addTrailers(trailers);
-    else this.#res.addTrailers(pairs(trailers.flat()));
+    try {
+      if (isHttp1(this.#res)) this.#res.addTrailers(trailers);
+      else this.#res.addTrailers(pairs(trailers.flat()));
+    } catch {
+      // What Node takes for no header is left out; the answer itself is whole.
+    }
   }
 
   #onFailure(failure: Failure): void {
     const gone = isGone(this.#res);
     const starved = this.#upload?.isStarved ?? false;
     this.#upload?.destroy();
-    if (failure.stage === "answering") cut(this.#res);
-    else if (!gone) answerProblem(this.#req, this.#res, this.#explain(failure, starved));
     this.#settle(gone ? { kind: "client_gone", stage: failure.stage, sent: failure.sent } : failure);
+    if (gone) return;
+    if (failure.stage === "answering") cut(this.#res);
+    else answerProblem(this.#req, this.#res, this.#explain(failure, starved));
   }
 
   #explain({ kind, stage, error }: Failure, starved: boolean): Problem {

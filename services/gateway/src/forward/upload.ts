@@ -14,6 +14,8 @@ export class Upload extends Readable {
   /** `upload_bytes`: held here at most, beyond one chunk. */
   constructor(req: EdgeRequest, res: EdgeResponse, upload_bytes: number) {
     super({ highWaterMark: upload_bytes });
+    // undici listens only while it sends, and an error that nobody hears would end the process.
+    this.on("error", () => undefined);
     this.#req = req;
     this.#res = res;
   }

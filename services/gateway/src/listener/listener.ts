@@ -73,15 +73,16 @@ export async function listen(options: ListenOptions): Promise<Listener> {
       if (closing !== undefined) http1.closeIdleConnections();
     });
     if (closing !== undefined && isHttp1(res)) res.shouldKeepAlive = false;
-    const full = requests.size > limits.requests;
-    const target = full ? problem("overloaded", "this node has as many requests as it may", 1) : inspect(req);
-    if (isProblem(target)) answerProblem(req, res, target);
-    else void handle(req, res, target);
+    void handle(req, res, requests.size > limits.requests);
   };
 
-  const handle: Handler = async (req, res, target) => {
+  const handle = async (req: EdgeRequest, res: EdgeResponse, full: boolean): Promise<void> => {
     try {
-      await handler(req, res, target);
+      const target = full
+        ? problem("overloaded", "this node has as many requests as it may", 1)
+        : inspect(req);
+      if (isProblem(target)) answerProblem(req, res, target);
+      else await handler(req, res, target);
     } catch (error) {
       onFault(error);
       answerProblem(req, res, problem("internal", "the server's own log tells more"));

@@ -85,12 +85,16 @@ export function render(problem: Problem): { readonly headers: string[]; readonly
 }
 
 /** Answers with a problem, in such a way that the client sees it even while it still sends its body. Where an answer
- * has begun already it is too late for another: the exchange is cut. */
+ * has begun already, or the response has been left in a state that takes none, the exchange is cut. Never throws. */
 export function answerProblem(req: EdgeRequest, res: EdgeResponse, problem: Problem): void {
   if (res.headersSent) {
     if (!res.writableEnded) cut(res);
     return;
   }
   const { headers, body } = render(problem);
-  endThenLinger(req, res, problem.status, headers, body);
+  try {
+    endThenLinger(req, res, problem.status, headers, body);
+  } catch {
+    cut(res);
+  }
 }
