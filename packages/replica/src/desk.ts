@@ -160,18 +160,18 @@ export class Desk {
     });
   }
 
-  /** The ticket now, and anew whenever its place is worth telling; ends after its end (unless that is *unknown*, while
-   * it may still be settled), when the signal aborts, or when this node shuts down. Throws TICKET_NOT_FOUND where the
-   * ticket was forgotten before its end could be told. */
+  /** The ticket now, and anew whenever its place is worth telling; ends after its end, when the signal aborts, or when
+   * this node shuts down. Throws TICKET_NOT_FOUND where it was forgotten before its end could be told. */
   async *watch(place: Place, signal: AbortSignal): AsyncGenerator<Place, void> {
     const { places, draining } = this.#replica;
     if (places.full) throw new UsherError("OVERLOADED", "This node holds as many streams as it may.");
     const either = AbortSignal.any([signal, draining]);
-    for await (const _ of places.watch(place.queue.name, place.view.number, either)) {
-      const view = place.queue.ticket(place.view.number);
-      if (view === undefined) return;
-      yield { queue: place.queue, view };
-      if (view.endedWall_ms !== undefined) return;
+    const { name } = place.queue;
+    const { number } = place.view;
+    for await (const _ of places.watch(name, number, either)) {
+      const now = this.#place(name, number);
+      yield now;
+      if (now.view.endedWall_ms !== undefined) return;
     }
   }
 

@@ -77,11 +77,16 @@ export class Places {
     if (this.#count > 0) this.#round ??= setTimeout(() => this.#look(), ROUND_MS);
   }
 
+  /** Wakes everybody: what has changed concerns all. */
+  wakeAll(): void {
+    for (const watcher of this.#all()) watcher.wake();
+  }
+
   /** Wakes everybody, for the last time. */
   close(): void {
     this.#closed = true;
     clearTimeout(this.#round);
-    for (const watcher of this.#all()) watcher.wake();
+    this.wakeAll();
   }
 
   #look(): void {

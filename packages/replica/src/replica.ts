@@ -241,7 +241,8 @@ export class Replica {
   #halted(error: Error): void {
     for (const appender of [this.#appender, this.#timeAppender]) appender.halt(error);
     void this.#timekeeper.stop();
-    this.places.close();
+    // Those who wait go on watching: from here on their place is the last that was known.
+    this.places.wakeAll();
     if (!this.draining.aborted) this.onFault(error);
   }
 
