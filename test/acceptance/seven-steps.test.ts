@@ -19,6 +19,7 @@ afterEach(async () => {
 });
 
 interface Route {
+  public_url?: string;
   hold?: string;
   timeout?: string;
   idempotent?: boolean;
@@ -28,6 +29,7 @@ async function start(limit: string, answer?: Service["answer"], route: Route = {
   service = await startService(answer);
   usher = await startUsher({
     config: `
+${route.public_url === undefined ? "" : `public_url: ${route.public_url}`}
 services: { shop: { url: ${service.url} } }
 queues:
   orders: { kind: defer, limit: ${limit}, max_wait: 10m }
@@ -303,4 +305,57 @@ test("a route declared idempotent is sent again after a broken connection", asyn
   const sent = service.seen.filter((request) => request.body === "second");
   expect(sent).toHaveLength(2);
   expect(sent[0]?.headers["idempotency-key"]).toBe(sent[1]?.headers["idempotency-key"]);
+});
+
+test("the service's answer is handed out verbatim, but for what is Usher's to say", async () => {
+  const gate = new Gate();
+  await start("{ max_active: 1 }", gate.answer);
+  const first = order("first");
+  await eventually(() => expect(service.inFlight).toBe(1));
+  const second = await order("second", { "usher-ticket": "99", "usher-pass": "mine" });
+  service.answer = (res) => {
+    res.writeHead(303, [
+      ...["Location", "../done?x=1", "Set-Cookie", "a=1", "Set-Cookie", "b=2"],
+      ...["Usher-Ticket", "7", "Cache-Control", "public", "X-Shop", "grün"],
+    ]);
+    res.end("see there");
+  };
+  gate.open();
+  await first;
+  const answer = await answerOf(second.headers.get("location"));
+  expect(answer.status).toBe(303);
+  expect(answer.headers.get("location")).toBe(`${usher.gatewayUrl}/done?x=1`);
+  expect(answer.headers.getSetCookie()).toEqual(["a=1", "b=2"]);
+  expect(answer.headers.get("usher-ticket")).toBe("1");
+  expect(answer.headers.get("cache-control")).toBe("no-store");
+  expect(answer.headers.get("x-shop")).toBe("grün");
+  expect(await answer.text()).toBe("see there");
+  const sent = service.seen.at(-1);
+  expect(sent?.headers["usher-ticket"]).toBe("1");
+  expect(sent?.headers).not.toHaveProperty("usher-pass");
+});
+
+test("under a public URL, tickets and redirects are where clients can reach them", async () => {
+  const gate = new Gate();
+  await start("{ max_active: 1 }", gate.answer, { public_url: "https://tickets.example.com" });
+  const first = order("first");
+  await eventually(() => expect(service.inFlight).toBe(1));
+  const second = await order("second");
+  const location = new URL(second.headers.get("location") ?? "");
+  expect(location.origin).toBe("https://tickets.example.com");
+  service.answer = (res) => {
+    res.writeHead(201, { location: "/orders/1" });
+    res.end();
+  };
+  gate.open();
+  await first;
+  const end = await eventually(async () => {
+    const res = await follow(location.pathname);
+    expect(res.status).toBe(303);
+    return res;
+  });
+  const response = new URL(end.headers.get("location") ?? "");
+  expect(response.origin).toBe("https://tickets.example.com");
+  const answer = await follow(response.pathname);
+  expect(answer.headers.get("location")).toBe("https://tickets.example.com/orders/1");
 });

@@ -35,6 +35,9 @@ export interface GatewayOptions {
   readonly services: Readonly<Record<string, { readonly url: string }>>;
   /** Among how many nodes each limit is divided. */
   readonly nodes: number;
+  /** The origin under which clients reach the gateway, such as `https://tickets.example.com`; absent: what each
+   * request says of itself. */
+  readonly public_url?: string | undefined;
   /** The address to listen at; default `localhost`. */
   readonly host?: string;
   /** 0: a free one. */
@@ -75,7 +78,7 @@ class Edge {
   #dispatchers: Dispatcher[] = [];
 
   constructor(options: GatewayOptions) {
-    const { replica, access, nodes } = options;
+    const { replica, access, nodes, public_url } = options;
     const bodies = new BodyReader();
     const requests = new Requests(replica);
     this.#options = options;
@@ -84,8 +87,8 @@ class Edge {
     this.#services = new Map(
       Object.entries(options.services).map(([name, { url }]) => [name, new Service(name, url)]),
     );
-    const send = senderTo(this.#services);
-    this.#tickets = new TicketResource(replica, requests);
+    const send = senderTo(this.#services, public_url);
+    this.#tickets = new TicketResource(replica, requests, public_url);
     for (const queue of new Set(options.routes.flatMap((route) => route.queue ?? []))) {
       const sending = new Sending({ replica, queue, requests, send });
       const lane = new Lane(replica, queue, nodes, () => sending.notSentYet);
@@ -93,7 +96,7 @@ class Edge {
       this.#queues.set(queue, {
         lane,
         sending,
-        defer: new DeferQueue({ replica, access, lane, requests, bodies, passOn }),
+        defer: new DeferQueue({ replica, access, lane, requests, bodies, passOn, public_url }),
       });
     }
   }

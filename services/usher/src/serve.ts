@@ -130,6 +130,7 @@ function openGateway(config: Config, replica: Replica, { demo, onFault }: ServeO
       Object.fromEntries(config.services.map(({ name, url }) => [name, { url }])),
     ),
     nodes: config.nodes,
+    public_url: config.public_url,
     host: config.listen.host,
     port: config.listen.port,
     onFault,

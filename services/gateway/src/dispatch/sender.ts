@@ -25,7 +25,10 @@ export type Sender = (
 /** Says on a stored answer that its body was too large to be kept. */
 const DROPPED_HEADER = "Usher-Body-Dropped";
 
-export function senderTo(services: ReadonlyMap<string, Service>): Sender {
+/** `public_url`: the origin that clients know; absent: the one that each request named. */
+export function senderTo(services: ReadonlyMap<string, Service>, public_url: string | undefined): Sender {
+  const stored = (request: StoredRequest, answer: Omit<StoredAnswer, "origin">) =>
+    storedResponse(request, { ...answer, origin: public_url ?? originOf(request) });
   return async (request, { number, onSent }) => {
     const service = services.get(request.service);
     // The configuration names it no longer: nothing can be sent, now or by another attempt soon.
@@ -43,11 +46,14 @@ export function senderTo(services: ReadonlyMap<string, Service>): Sender {
     });
     switch (result.kind) {
       case "answered":
-        return { kind: "answered", response: stored(request, result.status, result.headers, result.body) };
+        return { kind: "answered", response: stored(request, result) };
       case "too_large": {
         const dropped = `more than ${request.responseBytes} bytes`;
         const headers = [...result.headers, { name: DROPPED_HEADER, value: Buffer.from(dropped) }];
-        return { kind: "answered", response: stored(request, result.status, headers, new Uint8Array()) };
+        return {
+          kind: "answered",
+          response: stored(request, { status: result.status, headers, body: new Uint8Array() }),
+        };
       }
       case "timed_out":
         return { kind: result.sent ? "timed_out" : "not_connected" };
@@ -58,27 +64,32 @@ export function senderTo(services: ReadonlyMap<string, Service>): Sender {
   };
 }
 
-function stored(
-  request: StoredRequest,
-  status: number,
-  headers: readonly StoredHeader[],
-  body: Uint8Array,
-): StoredResponse {
-  const kept = headers.map(({ name, value }) =>
-    create(HeaderSchema, {
-      name,
-      value: name.toLowerCase() === "location" ? absolute(request, value) : value,
-    }),
-  );
+interface StoredAnswer {
+  readonly status: number;
+  readonly headers: readonly StoredHeader[];
+  readonly body: Uint8Array;
+  /** Of what a relative `Location` is meant. */
+  readonly origin: string;
+}
+
+function storedResponse(request: StoredRequest, answer: StoredAnswer): StoredResponse {
+  const { status, headers, body, origin } = answer;
+  const base = URL.parse(request.target, origin);
+  const kept = headers.map(({ name, value }) => {
+    const moved = name.toLowerCase() === "location" ? absolute(base, value) : value;
+    return create(HeaderSchema, { name, value: moved });
+  });
   return create(StoredResponseSchema, { status, headers: kept, body });
 }
 
 /** A relative `Location` would be read against the ticket's address, where the answer is collected. */
-function absolute(request: StoredRequest, location: Uint8Array): Uint8Array {
-  const origin = `${headerOf(request, "x-forwarded-proto") ?? "http"}://${headerOf(request, "host")}`;
-  const base = URL.parse(request.target, origin);
+function absolute(base: URL | null, location: Uint8Array): Uint8Array {
   const resolved = base && URL.parse(Buffer.from(location).toString("latin1"), base.href);
   return resolved ? Buffer.from(resolved.href) : location;
+}
+
+function originOf(request: StoredRequest): string {
+  return `${headerOf(request, "x-forwarded-proto") ?? "http"}://${headerOf(request, "host")}`;
 }
 
 function headerOf(request: StoredRequest, name: string): string | undefined {

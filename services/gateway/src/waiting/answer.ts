@@ -14,8 +14,9 @@ import { respond } from "./respond.ts";
 /** Under this prefix, Usher itself answers. */
 export const PREFIX = "/_usher/";
 
-export function ticketPath(token: string): string {
-  return `${PREFIX}tickets/${token}`;
+/** Where a ticket is found: below the public URL where there is one, else below whatever origin the client used. */
+export function ticketLocation(token: string, public_url = ""): string {
+  return `${public_url}${PREFIX}tickets/${token}`;
 }
 
 /** How a ticket ended that has something to answer with; absent while it waits or is served, and when a backend
@@ -35,7 +36,7 @@ export function answerStatus(
   replica: Replica,
   res: EdgeResponse,
   place: Place,
-  how: { status: 200 | 202; token?: string; headers?: Readonly<Record<string, string>> },
+  how: { status: 200 | 202; location?: string; headers?: Readonly<Record<string, string>> },
 ): void {
   const body = Buffer.from(`${JSON.stringify(toJson(StatusSchema, replica.desk.status(place)))}\n`);
   const retry_ms = retryAfter_ms(place.queue, place.view);
@@ -44,7 +45,7 @@ export function answerStatus(
     "content-length": `${body.length}`,
     "cache-control": "no-store",
     "usher-ticket": `${place.view.number}`,
-    ...(how.token !== undefined && { location: ticketPath(how.token) }),
+    ...(how.location !== undefined && { location: how.location }),
     ...(retry_ms !== undefined && { "retry-after": `${Math.ceil(retry_ms / 1000)}` }),
     ...how.headers,
   };

@@ -24,7 +24,7 @@ import type { EdgeRequest, EdgeResponse } from "../listener/exchange.ts";
 import { answerProblem, problem } from "../listener/problem.ts";
 import type { Target } from "../listener/target.ts";
 import { isIdempotent, type Route } from "../route.ts";
-import { answerEnd, answerStatus, endOf } from "./answer.ts";
+import { answerEnd, answerStatus, endOf, ticketLocation } from "./answer.ts";
 import { hold_ms } from "./hold.ts";
 import { problemOf } from "./problems.ts";
 
@@ -41,6 +41,8 @@ export interface DeferOptions {
   readonly requests: Requests;
   readonly bodies: BodyReader;
   readonly passOn: PassOn;
+  /** The origin under which clients reach the gateway; absent: whatever each of them uses. */
+  readonly public_url: string | undefined;
 }
 
 /** One request, and what is known of its sender. */
@@ -140,7 +142,8 @@ export class DeferQueue {
     }
     const headers: Record<string, string> =
       keyIgnored === undefined ? {} : { "usher-idempotency-key": `ignored; reason="${keyIgnored}"` };
-    answerStatus(replica, res, place, { status: 202, token: issued.token, headers });
+    const location = ticketLocation(issued.token, this.#options.public_url);
+    answerStatus(replica, res, place, { status: 202, location, headers });
   }
 
   async #awaitEnd(issued: Place, within_ms: number, gone: AbortSignal): Promise<Place> {

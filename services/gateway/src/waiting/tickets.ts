@@ -6,7 +6,7 @@ import type { Requests } from "../dispatch/requests.ts";
 import type { EdgeRequest, EdgeResponse } from "../listener/exchange.ts";
 import { answerProblem, problem } from "../listener/problem.ts";
 import type { Target } from "../listener/target.ts";
-import { answerEnd, answerStatus, endOf, PREFIX, ticketPath } from "./answer.ts";
+import { answerEnd, answerStatus, endOf, PREFIX, ticketLocation } from "./answer.ts";
 import { problemOf } from "./problems.ts";
 import { respond } from "./respond.ts";
 
@@ -16,8 +16,10 @@ const RESOURCE = new RegExp(`^${PREFIX}tickets/([^/]+)(/response)?$`);
 export class TicketResource {
   readonly #replica: Replica;
   readonly #requests: Requests;
+  readonly #public_url: string | undefined;
 
-  constructor(replica: Replica, requests: Requests) {
+  constructor(replica: Replica, requests: Requests, public_url: string | undefined) {
+    this.#public_url = public_url;
     this.#replica = replica;
     this.#requests = requests;
   }
@@ -65,7 +67,7 @@ export class TicketResource {
     if (end === undefined) {
       answerStatus(this.#replica, res, place, { status: 200 });
     } else if (end === "answered") {
-      const location = `${ticketPath(token)}/response`;
+      const location = `${ticketLocation(token, this.#public_url)}/response`;
       const headers = { location, "cache-control": "no-store", "content-length": "0" };
       respond(res, 303, Object.entries(headers), undefined);
     } else {

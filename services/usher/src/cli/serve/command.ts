@@ -50,16 +50,11 @@ async function run(flags: ServeFlags): Promise<void> {
   process.exit(0);
 }
 
-/** What a file may hold already, and nothing uses yet. */
-const UNUSED = {
-  public_url: "redirects in stored answers are made absolute by the request's own Host",
-  trusted_proxies: "nobody's forwarding headers are believed",
-} as const;
-
 function announce({ config, demo }: Plan, { url, grpc_port, queues }: Node): void {
-  for (const [field, instead] of Object.entries(UNUSED) as [keyof typeof UNUSED, string][])
-    if (config[field] !== undefined && config[field].length > 0)
-      say(`${field} is set, but this build does not use it yet: ${instead}`);
+  if (config.trusted_proxies.length > 0)
+    say(
+      "trusted_proxies is set, but this build does not use it yet: nobody's forwarding headers are believed",
+    );
   const { host } = config.listen;
   const address = host.includes(":") ? `[${host}]:${grpc_port}` : `${host}:${grpc_port}`;
   for (const line of queueLines(queues)) say(line);
