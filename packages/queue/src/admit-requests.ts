@@ -19,8 +19,12 @@ export interface AdmitRequest {
 export class AdmitRequests {
   readonly #byId = new Map<string, AdmitRequest>();
 
+  get size(): number {
+    return this.#byId.size;
+  }
+
   get full(): boolean {
-    return this.#byId.size >= ADMIT_REQUESTS_MAX;
+    return this.size >= ADMIT_REQUESTS_MAX;
   }
 
   get(id: string): AdmitRequest | undefined {

@@ -11,6 +11,7 @@ export class Line {
   /** Segments by index, from `#first`; undefined: let go. */
   #segments: (Segment | undefined)[] = [];
   #first = 0;
+  #held = 0;
   /** The Fenwick tree, 1-based, over `#segments`. */
   #tree = new Uint32Array(16);
   #waiting = 0;
@@ -22,9 +23,9 @@ export class Line {
     return this.#waiting;
   }
 
-  /** The segments held in memory. */
-  *segments(): Iterable<Segment> {
-    for (const segment of this.#segments) if (segment !== undefined) yield segment;
+  /** How many segments are held in memory. */
+  get segments(): number {
+    return this.#held;
   }
 
   /** The segment of a ticket, if it is still held. */
@@ -39,6 +40,7 @@ export class Line {
     if (segment === undefined) {
       segment = new Segment();
       this.#segments[at] = segment;
+      this.#held++;
       this.#growTree(at + 1);
     }
     return segment;
@@ -92,6 +94,7 @@ export class Line {
     const segment = this.#segments[at];
     if (segment === undefined || segment.present > 0 || segment.used < SEGMENT_TICKETS) return;
     this.#segments[at] = undefined;
+    this.#held--;
     this.#dropFirst();
   }
 

@@ -135,6 +135,15 @@ export class Queue {
     return this.#admissions;
   }
 
+  /** What it keeps in memory beside its tickets' numbers, in pieces: each is bounded, and this is how to see it. */
+  get kept(): { segments: number; deadlines: number; admitRequests: number } {
+    return {
+      segments: this.#tickets.segments,
+      deadlines: this.#deadlines.size,
+      admitRequests: this.#admitRequests.size,
+    };
+  }
+
   /** Millionths of a ticket left to admit, for comparing replicas. */
   get budget_millionths(): number {
     return this.#budget.millionths;

@@ -55,6 +55,11 @@ export class Tickets {
     return this.#line.waiting;
   }
 
+  /** Segments held in memory. */
+  get segments(): number {
+    return this.#line.segments;
+  }
+
   /** The number of who is next; 0: nobody waits. */
   front(): number {
     return this.#line.front();

@@ -145,6 +145,7 @@ function moves(
       do: is("complete"),
       ticket: pick("admitted"),
     }),
+    weighted<Extract<Move, { do: "leave" | "complete" }>>(2, { do: is("complete"), ticket: pick("ended") }),
     weighted<Extract<Move, { do: "admit some" }>>(3, {
       do: is("admit some"),
       queue,

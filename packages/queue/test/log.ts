@@ -18,14 +18,15 @@ export const SETTINGS: Settings = { ...SETTINGS_DEFAULTS, kind: "defer", max_act
 type Distributed<E> = E extends QueueEvent ? Omit<E, "queue"> : never;
 
 export class Log {
-  readonly fold = new Fold();
+  readonly fold: Fold;
   /** The changes that the last record made. */
   changes: readonly Change[] = [];
   readonly #sequences = new Map<bigint, number>();
   #revision = 0;
 
   /** With a session, a term, and the queue. */
-  constructor(settings: Partial<Settings> = {}) {
+  constructor(settings: Partial<Settings> = {}, fold: Fold = new Fold()) {
+    this.fold = fold;
     this.write({ kind: "genesis", id: "60".repeat(16) });
     this.open(1n);
     this.write({ kind: "term_opened", term: 1 });

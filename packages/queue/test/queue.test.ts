@@ -1,0 +1,182 @@
+// The rules of a queue as stories, for people to read. That they hold always, and together, is for the properties.
+
+import { describe, expect, test } from "vitest";
+import { Log } from "./log.ts";
+
+const SECOND = 1_000;
+const KEY = new Uint8Array(16).fill(7);
+
+/** 10 a second, no limit of room. */
+const RATE = { rate_thousandths: 10_000, max_active: 0 };
+
+describe("a turn comes", () => {
+  test("to the next in line in the very record that frees a slot", () => {
+    const log = new Log();
+    const [first, second, third] = [log.issue(), log.issue(), log.issue()];
+    log.claim(first);
+    expect([second, third].map((number) => log.queue.position(number))).toEqual([1, 2]);
+    log.answer(first);
+    expect(log.changes).toEqual([
+      { kind: "ended", queue: "orders", number: first },
+      { kind: "admitted", queue: "orders", number: second },
+    ]);
+    expect(log.queue.position(third)).toBe(1);
+  });
+
+  test("at the rate, beginning with the second tick after somebody began to wait", () => {
+    const log = new Log(RATE);
+    for (let n = 0; n < 50; n++) log.issue();
+    log.sleep(SECOND);
+    expect(log.queue.admissions).toBe(0);
+    log.sleep(100);
+    expect(log.queue.admissions).toBe(1);
+    log.sleep(50);
+    expect(log.queue.admissions).toBe(1);
+    log.sleep(50);
+    expect(log.queue.admissions).toBe(2);
+    // A second saves up 200 ms of the rate, and not more.
+    log.sleep(SECOND);
+    expect(log.queue.admissions).toBe(4);
+  });
+
+  test("in a pass queue at once, while budget lasts", () => {
+    const log = new Log({ ...RATE, kind: "pass" });
+    expect([1, 2, 3].map(() => log.queue.position(log.issue({ stored_request: false })))).toEqual([0, 0, 1]);
+  });
+
+  test("to nobody while the queue is paused, and their time to wait stands still", () => {
+    const log = new Log({ mode: "paused", max_wait_ms: 5 * SECOND });
+    const number = log.issue();
+    log.sleep(60 * SECOND);
+    expect(log.queue.position(number)).toBe(1);
+    log.configure({ max_wait_ms: 5 * SECOND });
+    expect(log.queue.position(number)).toBe(0);
+  });
+
+  test("by Admit while the queue is paused, whatever the rate, within max_active, and once for one request id", () => {
+    const log = new Log({ mode: "paused", max_active: 2, rate_thousandths: 1 });
+    for (let n = 0; n < 5; n++) log.issue();
+    const request = { kind: "admit_requested", request_id: "60".repeat(16), who: { count: 4 } } as const;
+    expect(log.say(request)).toEqual({ kind: "admitted", numbers: [1, 2] });
+    log.say({ kind: "ticket_left", number: 1 });
+    expect(log.say(request)).toEqual({ kind: "admitted", numbers: [1, 2] });
+    expect(log.say({ ...request, who: { count: 3 } })).toEqual({ kind: "refused", reason: "key_reused" });
+    expect(log.queue.active).toBe(1);
+  });
+
+  test("later where the limit is lowered, and drives nobody out", () => {
+    const log = new Log({ max_active: 3 });
+    const numbers = [1, 2, 3, 4].map(() => log.issue());
+    log.configure({ max_active: 1 });
+    expect(log.queue.active).toBe(3);
+    for (const number of numbers.slice(0, 2)) log.say({ kind: "ticket_left", number });
+    expect(log.queue.position(4)).toBe(1);
+    log.say({ kind: "ticket_left", number: 3 });
+    expect(log.queue.position(4)).toBe(0);
+  });
+});
+
+describe("the same request", () => {
+  test("under the same key is the same ticket, in a closed queue too, until it is forgotten", () => {
+    const log = new Log({ key_retention_ms: 10 * SECOND });
+    const number = log.issue({ key: KEY });
+    log.configure({ mode: "closed", key_retention_ms: 10 * SECOND });
+    log.say({ kind: "ticket_left", number });
+    log.sleep(9 * SECOND);
+    expect(log.issue({ key: KEY })).toBe(number);
+    log.sleep(SECOND);
+    expect(() => log.issue({ key: KEY })).toThrow("closed");
+  });
+
+  test("with other contents is refused", () => {
+    const log = new Log();
+    log.issue({ key: KEY });
+    const digest = new Uint8Array(8).fill(1);
+    expect(log.say({ kind: "ticket_issued", stored_request: true, key: KEY, digest })).toEqual({
+      kind: "refused",
+      reason: "key_reused",
+    });
+  });
+
+  test("of one subject is one ticket while it lives", () => {
+    const log = new Log({ kind: "pass" });
+    const ticket = { subject: KEY, stored_request: false };
+    const number = log.issue(ticket);
+    expect(log.issue(ticket)).toBe(number);
+    log.say({ kind: "ticket_completed", number });
+    expect(log.issue(ticket)).toBe(number + 1);
+  });
+});
+
+describe("a claimed request", () => {
+  test("cannot be left, nor claimed by another", () => {
+    const log = new Log();
+    const number = log.issue();
+    log.claim(number);
+    expect(log.say({ kind: "ticket_left", number })).toEqual({ kind: "refused", reason: "claimed" });
+    expect(log.claim(number)).toEqual({ kind: "ignored", reason: "not_claimable" });
+    expect(log.claim(number, 2)).toEqual({ kind: "ignored", reason: "not_claimable" });
+  });
+
+  test("that the service refused may be claimed again in its slot, until it was tried often enough", () => {
+    const log = new Log({ attempts: 2 });
+    const number = log.issue();
+    for (const attempt of [1, 2]) {
+      expect(log.claim(number, attempt)).toEqual({ kind: "applied" });
+      log.say({ kind: "claim_released", number, attempt, not_before_ms: 0, reason: "refused" });
+    }
+    expect(log.queue.ticket(number)).toMatchObject({ state: "completed", request: "failed" });
+  });
+
+  test("that lapses is unknown, and frees its slot once: a late answer frees nothing", () => {
+    const log = new Log();
+    const [first, second, third] = [log.issue(), log.issue(), log.issue()];
+    log.claim(first);
+    log.sleep(6 * SECOND);
+    expect(log.queue.ticket(first)?.request).toBe("unknown");
+    expect(log.queue.position(second)).toBe(0);
+    expect(log.answer(first)).toEqual({ kind: "applied" });
+    expect(log.queue.ticket(first)).toMatchObject({ request: "answered", status: 200 });
+    expect(log.queue.position(third)).toBe(1);
+  });
+
+  test("that lapses may be claimed again where it is idempotent", () => {
+    const log = new Log();
+    const number = log.issue();
+    log.claim(number, 1, true);
+    log.sleep(6 * SECOND);
+    expect(log.queue.ticket(number)?.request).toBe("stored");
+    expect(log.claim(number, 2, true)).toEqual({ kind: "applied" });
+  });
+});
+
+describe("an admitted ticket without a stored request", () => {
+  test("is over after its session, and in a pass queue 30 seconds later", () => {
+    const log = new Log({ session_ms: 5 * SECOND });
+    const number = log.issue({ stored_request: false });
+    log.sleep(4 * SECOND);
+    expect(log.queue.position(number)).toBe(0);
+    log.sleep(SECOND);
+    expect(log.queue.ticket(number)?.state).toBe("expired");
+
+    const pass = new Log({ kind: "pass", session_ms: 5 * SECOND });
+    const visitor = pass.issue({ stored_request: false });
+    pass.sleep(34 * SECOND);
+    expect(pass.queue.position(visitor)).toBe(0);
+    pass.sleep(SECOND);
+    expect(pass.queue.ticket(visitor)?.state).toBe("expired");
+  });
+
+  test("is completed by a backend's word, which a stored request is not", () => {
+    const log = new Log({ max_active: 2 });
+    const byHand = log.issue({ stored_request: false });
+    const stored = log.issue();
+    expect(log.say({ kind: "ticket_completed", number: byHand })).toEqual({ kind: "applied" });
+    expect(log.say({ kind: "ticket_completed", number: byHand })).toEqual({ kind: "applied" });
+    expect(log.say({ kind: "ticket_completed", number: stored })).toEqual({
+      kind: "refused",
+      reason: "stored_request",
+    });
+    expect(log.queue.active).toBe(1);
+  });
+});
