@@ -67,6 +67,11 @@ describe("a service", () => {
       "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
     ],
     ["another protocol", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"],
+    // RFC 9110, 15.2 would have it skipped; undici does not.
+    [
+      "a 100 that nobody asked for",
+      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+    ],
     ["an impossible status", "HTTP/1.1 042 What\r\nContent-Length: 0\r\n\r\n"],
     ["a control character in a header", "HTTP/1.1 200 OK\r\nX: a\x01b\r\nContent-Length: 0\r\n\r\n"],
     ["a bare line feed in a header", "HTTP/1.1 200 OK\r\nX: a\nUsher-Pass: b\r\nContent-Length: 0\r\n\r\n"],
