@@ -1,13 +1,16 @@
 // The pull consumer's view: who was admitted and has no stored request, in the order of admission. The cursor is that
 // order; whoever brings it back gets all later ones that are still active, so each is told at least once.
 
-import type { Queue, TicketView } from "@usher/queue";
+import type { Active, Queue, TicketView } from "@usher/queue";
 import { SILENCE_MS } from "./places.ts";
 import type { Replica } from "./replica.ts";
 import { UsherError } from "./rpc/errors.ts";
 
 /** Streams of admissions of a node at most: they are for backends. */
-const STREAMS_MAX = 1_000;
+export const ADMISSION_STREAMS_MAX = 1_000;
+
+/** How many are looked up at a time: each time, all active tickets before them are gone through. */
+const LOOK_AHEAD = 1_000;
 
 export class Admissions {
   readonly #replica: Replica;
@@ -17,23 +20,37 @@ export class Admissions {
     this.#replica = replica;
   }
 
-  /** Yields every admission after the cursor, and undefined where nothing has happened for a while. Ends when the
-   * signal aborts or this node shuts down. */
+  /** Yields every admission after the cursor, and undefined where there is none to tell: at once, so that the stream
+   * is seen to be open, and whenever it would be silent for too long. Ends when the signal aborts or this node shuts
+   * down. */
   async *watch(queue: Queue, cursor: number, signal: AbortSignal): AsyncGenerator<TicketView | undefined> {
-    if (this.#streams >= STREAMS_MAX)
+    if (this.#streams >= ADMISSION_STREAMS_MAX)
       throw new UsherError("OVERLOADED", "This node holds as many streams as it may.");
     this.#streams++;
-    const either = AbortSignal.any([signal, this.#replica.draining]);
+    const { clock, draining } = this.#replica;
+    const either = AbortSignal.any([signal, draining]);
     const news = new News(this.#replica, queue.name, either);
     let told = cursor;
+    let silentFrom_ms = Number.NEGATIVE_INFINITY;
     try {
       while (!either.aborted) {
-        const view = nextAdmission(queue, told);
-        if (view !== undefined) {
-          told = view.admission ?? told;
+        const later = admissionsAfter(queue, told);
+        for (const { number, admission } of later) {
+          told = admission;
+          const view = queue.ticket(number);
+          // It may have ended while those before it were told.
+          if (view?.state !== "admitted") continue;
           yield view;
-        } else if (!(await news.within(SILENCE_MS)) && !either.aborted) {
+          if (either.aborted) return;
+          silentFrom_ms = clock.monotonic_ms();
+        }
+        if (later.length > 0) continue;
+        const left_ms = silentFrom_ms + SILENCE_MS - clock.monotonic_ms();
+        if (left_ms <= 0) {
           yield undefined;
+          silentFrom_ms = clock.monotonic_ms();
+        } else {
+          await news.within(left_ms);
         }
       }
     } finally {
@@ -43,13 +60,16 @@ export class Admissions {
   }
 }
 
-/** The first admission after this one whose ticket is active and has no stored request. */
-function nextAdmission(queue: Queue, after: number): TicketView | undefined {
-  if (queue.admissions <= after) return undefined;
-  for (const active of queue.activeTickets()) {
-    if (active.admission > after && !active.stored) return queue.ticket(active.number);
+/** The next admissions after this one whose tickets are active and have no stored request. */
+function admissionsAfter(queue: Queue, after: number): Pick<Active, "number" | "admission">[] {
+  const later: Pick<Active, "number" | "admission">[] = [];
+  if (queue.admissions <= after) return later;
+  for (const { number, admission, stored } of queue.activeTickets()) {
+    if (admission <= after || stored) continue;
+    later.push({ number, admission });
+    if (later.length === LOOK_AHEAD) break;
   }
-  return undefined;
+  return later;
 }
 
 /** Remembers whether anybody was admitted since it was last asked. */
@@ -70,8 +90,8 @@ class News {
     });
   }
 
-  /** Resolves with true on news, with false when there are none within the time, or the signal aborts. */
-  async within(ms: number): Promise<boolean> {
+  /** Resolves on news, or when there are none within the time, or when the signal aborts. */
+  async within(ms: number): Promise<void> {
     if (!this.#fresh && !this.#signal.aborted) {
       let timer: NodeJS.Timeout | undefined;
       await new Promise<void>((resolve) => {
@@ -80,9 +100,7 @@ class News {
       });
       clearTimeout(timer);
     }
-    const fresh = this.#fresh;
     this.#fresh = false;
-    return fresh;
   }
 
   close(): void {

@@ -4,11 +4,13 @@
 //   reader.ts     follows and folds                    timekeeper.ts   ticks
 //   log/          records as bytes, writer sessions    payloads.ts     what is stored beside the log
 //   keys/         secrets, hashes, tokens              places.ts       who watches a ticket
-//   desk.ts       gives out and shows tickets          rpc/            the protobuf services
+//   desk.ts       gives out and shows tickets          admissions.ts   the pull consumer's view
+//   access.ts     who calls, and what they may         rpc/            the protobuf services
 
 import { randomBytes } from "node:crypto";
 import type { Change, Fold, LogEvent, Settings } from "@usher/queue";
 import { LogError, type TicketLog } from "@usher/ticket-log";
+import { Admissions } from "./admissions.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { Desk } from "./desk.ts";
 import { Cipher } from "./keys/cipher.ts";
@@ -56,6 +58,7 @@ export class Replica {
   readonly tokens: Tokens;
   readonly payloads: Payloads;
   readonly places: Places;
+  readonly admissions: Admissions;
   readonly desk: Desk;
   readonly clock: Clock;
   readonly onFault: (error: Error) => void;
@@ -99,6 +102,7 @@ export class Replica {
     this.tokens = new Tokens(keys.tag);
     this.payloads = new Payloads(log, new Cipher(keys.encryption));
     this.places = new Places(reader.fold);
+    this.admissions = new Admissions(this);
     this.desk = new Desk(this);
     this.#reader = reader;
     this.onFault = options.onFault;

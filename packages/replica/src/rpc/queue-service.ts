@@ -5,7 +5,6 @@ import type { ServiceImpl } from "@connectrpc/connect";
 import type { AdmitRequest, QueueService } from "@usher/protocol/queue";
 import { ADMIT_MAX, type AdmitWho } from "@usher/queue";
 import type { Access } from "../access.ts";
-import { Admissions } from "../admissions.ts";
 import type { Replica } from "../replica.ts";
 import { queueMessage, ticketMessage } from "./codec.ts";
 import { refusal } from "./errors.ts";
@@ -16,8 +15,7 @@ import { checkIssue, checkQueueName, checkRequestId, invalid } from "./validatio
 const RECONNECT_WITHIN_MS = 2_000;
 
 export function createQueueService(replica: Replica, access: Access): ServiceImpl<typeof QueueService> {
-  const { desk } = replica;
-  const admissions = new Admissions(replica);
+  const { admissions, desk } = replica;
 
   const methods: ServiceImpl<typeof QueueService> = {
     async issue(request, context) {
