@@ -2,18 +2,14 @@
 
 import { create, toBinary } from "@bufbuild/protobuf";
 import { anyPack } from "@bufbuild/protobuf/wkt";
-import { Code, ConnectError } from "@connectrpc/connect";
+import { ConnectError } from "@connectrpc/connect";
 import { Metadata, type StatusObject } from "@grpc/grpc-js";
-import { ErrorInfoSchema } from "@usher/protocol/error-details";
-import { ErrorReason } from "@usher/protocol/queue";
 import { StatusSchema } from "@usher/protocol/status";
+import { UsherError } from "@usher/replica";
 import { addHeaders } from "./metadata.ts";
 
 /** Characters of a status message that are sent, 1,024: it travels in a header, and clients take 8 KiB of those. */
 const MESSAGE_CHARACTERS = 1_024;
-
-/** Who defines `ErrorInfo.reason`. */
-const DOMAIN = "usher";
 
 /** Told of what no caller is told: the error as it was thrown, and the method that it came from. */
 export type OnError = (error: unknown, method: string) => void;
@@ -38,16 +34,11 @@ export function statusOf(
 
 /** The request cannot be read at all, so no field can be named. */
 export function malformed(message: string): ConnectError {
-  return withReason(message, Code.InvalidArgument, ErrorReason.INVALID_FIELD);
+  return new UsherError("INVALID_FIELD", message);
 }
 
 function internal(): ConnectError {
-  return withReason("Something failed inside Usher; its log says what.", Code.Internal, ErrorReason.INTERNAL);
-}
-
-function withReason(message: string, code: Code, reason: ErrorReason): ConnectError {
-  const info = { desc: ErrorInfoSchema, value: { reason: ErrorReason[reason], domain: DOMAIN } };
-  return new ConnectError(message, code, undefined, [info]);
+  return new UsherError("INTERNAL", "Something failed inside Usher; its log says what.");
 }
 
 function encode(error: ConnectError, trailer: Headers): StatusObject {

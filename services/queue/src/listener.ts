@@ -61,7 +61,10 @@ export async function startNativeListener(options: NativeListenerOptions): Promi
 
   const accept = (socket: Socket) => injector.injectConnection(socket);
   const { host = "localhost", port = 50051 } = options;
-  const listening = await listen(host, port, limits.connections, accept);
+  const listening = await listen(host, port, limits.connections, accept).catch((error: unknown) => {
+    streams.close();
+    throw error;
+  });
 
   let closing: Promise<void> | undefined;
   const close = async (grace_ms: number): Promise<void> => {
