@@ -64,16 +64,23 @@ export class Lane {
     return { action: "pass", permit: this.#noticed(permit) };
   }
 
-  /** Leave to send a claimed request now, if there is any. */
+  /** Leave to send a claimed request now, if there is any. In mode OPEN always: newcomers may fill the room, and those
+   * who were here first are held to the limit by the fold. */
   take(): Permit | undefined {
-    const permit = this.#configured().take(this.#replica.clock.monotonic_ms());
+    const meter = this.#configured();
+    const permit = this.#open ? meter.takeAnyway() : meter.take(this.#replica.clock.monotonic_ms());
     return permit && this.#noticed(permit);
   }
 
   /** In how many ms `take` may succeed; Infinity where only a freed slot helps. */
   wait_ms(): number {
+    if (this.#open) return 0;
     const now_ms = this.#replica.clock.monotonic_ms();
     return Math.max(0, this.#configured().nextToken_ms(now_ms) - now_ms);
+  }
+
+  get #open(): boolean {
+    return this.#desk.queue(this.queue).settings.mode === "open";
   }
 
   #noticed(permit: Permit): Permit {
