@@ -127,26 +127,33 @@ export class Desk {
     return this.#place(parsed.queue, parsed.number);
   }
 
+  /** The ticket as it stands now. */
+  again({ queue, view }: Place): Place {
+    return this.#place(queue.name, view.number);
+  }
+
   /** Gives a ticket up, and shows it as it stands then. */
-  async leave({ queue, view }: Place): Promise<Place> {
+  async leave(place: Place): Promise<Place> {
+    const { queue, view } = place;
     const { outcome } = await this.#replica.append({
       kind: "ticket_left",
       queue: queue.name,
       number: view.number,
     });
     if (outcome.kind === "refused") throw refusal(outcome.reason, queue.name);
-    return this.#place(queue.name, view.number);
+    return this.again(place);
   }
 
   /** Ends an admitted ticket, and shows it as it stands then. */
-  async complete({ queue, view }: Place): Promise<Place> {
+  async complete(place: Place): Promise<Place> {
+    const { queue, view } = place;
     const { outcome } = await this.#replica.append({
       kind: "ticket_completed",
       queue: queue.name,
       number: view.number,
     });
     if (outcome.kind === "refused") throw refusal(outcome.reason, queue.name);
-    return this.#place(queue.name, view.number);
+    return this.again(place);
   }
 
   /** What the ticket's holder sees now. */
@@ -166,12 +173,10 @@ export class Desk {
     const { places, draining } = this.#replica;
     if (places.full) throw new UsherError("OVERLOADED", "This node holds as many streams as it may.");
     const either = AbortSignal.any([signal, draining]);
-    const { name } = place.queue;
-    const { number } = place.view;
-    for await (const _ of places.watch(name, number, either)) {
-      const now = this.#place(name, number);
+    for await (const _ of places.watch(place.queue.name, place.view.number, either)) {
+      const now = this.again(place);
       yield now;
-      if (now.view.endedWall_ms !== undefined) return;
+      if (now.view.position === undefined) return;
     }
   }
 

@@ -14,6 +14,7 @@ import {
   type TicketSchema,
 } from "@usher/protocol/queue";
 import {
+  NUMBER_MAX,
   type Queue,
   type QueueKind,
   type QueueMode,
@@ -60,7 +61,7 @@ export function formatTicketId({ queue, epoch, number }: TicketId): string {
 /** Absent: no ticket's id. */
 export function parseTicketId(text: string): TicketId | undefined {
   const [, queue, epoch, number] = /^([a-z0-9._-]{1,64}):([0-9a-f]{16}):([1-9][0-9]{0,9})$/.exec(text) ?? [];
-  if (queue === undefined || epoch === undefined || number === undefined) return undefined;
+  if (queue === undefined || epoch === undefined || !(Number(number) <= NUMBER_MAX)) return undefined;
   return { queue, epoch, number: Number(number) };
 }
 

@@ -5,6 +5,7 @@ import type { ServiceImpl } from "@connectrpc/connect";
 import type { AdmitRequest, QueueService } from "@usher/protocol/queue";
 import { ADMIT_MAX, type AdmitWho } from "@usher/queue";
 import type { Access } from "../access.ts";
+import type { Place } from "../desk.ts";
 import type { Replica } from "../replica.ts";
 import { queueMessage, ticketMessage } from "./codec.ts";
 import { refusal } from "./errors.ts";
@@ -28,7 +29,7 @@ export function createQueueService(replica: Replica, access: Access): ServiceImp
         caller,
         key: request.idempotencyKey || undefined,
         subject: subject || undefined,
-        digest: replica.hashes.request([subject, ...Object.entries(attributes).sort().flat()]),
+        digest: replica.hashes.request([subject, ...inOrder(attributes).flat()]),
         store: hasDetails ? { details: { subject, attributes } } : undefined,
       });
       return { status: desk.status(issued), token: issued.token, existing: issued.existing };
@@ -44,14 +45,15 @@ export function createQueueService(replica: Replica, access: Access): ServiceImp
     async *watchPosition(request, context) {
       access.visitor(context.requestHeader);
       const place = await desk.held(request.token, Number(request.asOf));
-      let last = place;
+      let told = place;
       for await (const current of desk.watch(place, context.signal)) {
-        last = current;
+        told = current;
         yield { status: desk.status(current) };
       }
-      const over = last.view.endedWall_ms !== undefined || context.signal.aborted;
-      if (!over && replica.draining.aborted)
-        yield { status: desk.status(last), reconnectAfter: reconnectAfter() };
+      if (hasEnded(told) || context.signal.aborted || !replica.draining.aborted) return;
+      const last = desk.again(told);
+      const status = desk.status(last);
+      yield hasEnded(last) ? { status } : { status, reconnectAfter: reconnectAfter() };
     },
 
     async leave(request, context) {
@@ -121,6 +123,15 @@ function whom({ queue, who }: AdmitRequest, replica: Replica): AdmitWho {
   const place = replica.desk.named(who.value);
   if (place.queue.name !== queue) throw invalid("ticket_id", "the ticket is of another queue");
   return { number: place.view.number };
+}
+
+/** By name, so that the order in which they came makes no difference. */
+function inOrder(attributes: Readonly<Record<string, string>>): [name: string, value: string][] {
+  return Object.entries(attributes).sort(([one], [other]) => (one < other ? -1 : 1));
+}
+
+function hasEnded({ view }: Place): boolean {
+  return view.position === undefined;
 }
 
 function reconnectAfter(): Duration {
