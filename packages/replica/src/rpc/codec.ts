@@ -164,9 +164,11 @@ export function settingsMessage(settings: Settings): MessageInitShape<typeof Que
 
 type SettingReader = (message: QueueSettings) => Partial<Settings>;
 
-const setLimitRate: SettingReader = ({ limit }) => ({
-  rate_thousandths: Math.round((limit?.ratePerSecond ?? 0) * 1000),
-});
+/** A rate too low to count stays one that the model refuses, instead of becoming 0: that would be no limit at all. */
+const setLimitRate: SettingReader = ({ limit }) => {
+  const thousandths = (limit?.ratePerSecond ?? 0) * 1000;
+  return { rate_thousandths: Math.round(thousandths) || thousandths };
+};
 const setLimitRoom: SettingReader = ({ limit }) => ({ max_active: limit?.maxActive ?? 0 });
 
 /** What each path of an update mask changes. */
