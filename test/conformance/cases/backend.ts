@@ -5,6 +5,7 @@ import { TicketState, type WatchAdmissionsResponse } from "@usher/protocol/queue
 import { describe, expect, it } from "vitest";
 import {
   API_KEY_REQUIRED,
+  errorOf,
   expectRefusal,
   expectRefusals,
   first,
@@ -216,6 +217,15 @@ export function backendCases(stage: () => Stage): void {
       const told = await admissions(stage().backend.watchAdmissions({ queue }), 3);
       const cursors = told.map(({ cursor }) => cursor);
       expect(cursors).toEqual([...new Set(cursors)].sort((a, b) => (a < b ? -1 : 1)));
+    });
+
+    it("whose deadline is over ends as DEADLINE_EXCEEDED, and not as if all had been told", async () => {
+      const queue = stage().queue("one");
+      await stage().issue(queue, 1);
+      const headers = { "connect-timeout-ms": "200", "grpc-timeout": "200m" };
+      const stream = stage().backend.watchAdmissions({ queue }, { headers });
+      expect(Code[(await errorOf(admissions(stream, 2))).code]).toBe("DeadlineExceeded");
+      await stage().takesAFreshTicket();
     });
 
     it("of a queue that there is not is refused", async () => {

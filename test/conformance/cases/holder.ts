@@ -212,11 +212,13 @@ export function holderCases(stage: () => Stage): void {
       await stage().takesAFreshTicket();
     });
 
-    it("whose deadline is over ends as DEADLINE_EXCEEDED", async () => {
+    it("whose deadline is over ends as DEADLINE_EXCEEDED, and not as if all had been told", async () => {
       const [a] = await stage().issue(stage().queue("paused"), 1);
-      const { token = "" } = a ?? {};
-      const watch = new Watch(stage().visitor.watchPosition({ token }, { timeoutMs: 300 }));
+      // As headers, so that the client does not keep the time itself, and the server's word shows.
+      const headers = { "connect-timeout-ms": "200", "grpc-timeout": "200m" };
+      const watch = new Watch(stage().visitor.watchPosition({ token: a?.token ?? "" }, { headers }));
       expect(Code[(await errorOf(watch.ended)).code]).toBe("DeadlineExceeded");
+      expect(watch.seen.length).toBeGreaterThan(0);
       await stage().takesAFreshTicket();
     });
   });
