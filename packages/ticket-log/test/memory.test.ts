@@ -100,6 +100,26 @@ describe("a log in memory that fails on purpose", () => {
     expect(ends).toEqual(["unknown", "writer closed"]);
   });
 
+  it("writes and answers nothing while it is held, and all of it, in order, afterwards", async () => {
+    const log = openMemoryLog();
+    const live = new Reader({}, log);
+    const writer = log.openWriter();
+    await writer.append(entry("before"));
+    log.hold();
+    const ends: string[] = [];
+    const appends = ["a", "b"].map((text) => outcome(writer, text).then((told) => ends.push(told)));
+    for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+    expect([ends, texts(live.got)]).toEqual([[], ["before"]]);
+    log.release();
+    await Promise.all(appends);
+    await live.has(3);
+    expect(texts(live.got)).toEqual(["before", "a", "b"]);
+    log.hold();
+    const last = outcome(writer, "last");
+    await log.close();
+    expect(await last).toBe("ok");
+  });
+
   it("shows followers what strangers wrote, and ends following when told to", async () => {
     const log = openMemoryLog();
     const live = new Reader({}, log);

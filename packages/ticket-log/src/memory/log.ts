@@ -56,6 +56,8 @@ export class MemoryLog implements TicketLog {
   /** Accepted, and answered by nothing but the log's close. */
   readonly #stuck: Operation[] = [];
   #writing = false;
+  /** Nothing is written for now. */
+  #held = false;
   #payloadReads = 0;
   #closing: Promise<void> | undefined;
   readonly #idle: (() => void)[] = [];
@@ -126,6 +128,16 @@ export class MemoryLog implements TicketLog {
     this.#followers.wake();
   }
 
+  /** Writes nothing, and answers nothing, until `release`. */
+  hold(): void {
+    this.#held = true;
+  }
+
+  release(): void {
+    this.#held = false;
+    this.#writeSoon();
+  }
+
   /** Ends all following with an error. New followers begin as ever. */
   failFollowers(error: LogError): void {
     this.#followers.fail(error);
@@ -133,6 +145,7 @@ export class MemoryLog implements TicketLog {
 
   async #close(): Promise<void> {
     this.#followers.close();
+    this.release();
     for (const operation of this.#stuck.splice(0)) this.#end(operation, unknown("it was stuck"));
     if (this.#pending.held > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
     this.store.close();
@@ -146,10 +159,11 @@ export class MemoryLog implements TicketLog {
 
   /** In a later turn of the event loop, together with what else this one brings. */
   #writeSoon(): void {
-    if (this.#writing || !this.#pending.waiting) return;
+    if (this.#writing || this.#held || !this.#pending.waiting) return;
     this.#writing = true;
     setImmediate(() => {
       this.#writing = false;
+      if (this.#held) return;
       const batch = this.#pending.take();
       const ends = batch.map((operation) => ({ operation, error: this.#write(operation) }));
       this.#followers.wake();
