@@ -3,9 +3,11 @@
 // (Knuth, The Art of Computer Programming 6.4, algorithm R), so no tombstones ever slow a look-up.
 
 const CAPACITY_MIN = 64;
-/** More than this part of the slots taken: twice the slots. Below an eighth: half of them. */
+/** More than this part of the slots taken, and there are half as many again: a ticket costs 9 bytes at most. Less than
+ * a fifth: a third of them goes. */
 const LOAD_MAX = 0.7;
-const LOAD_MIN = 0.125;
+const LOAD_MIN = 0.2;
+const GROWTH = 1.5;
 
 /** Where the hashes are. */
 export interface Hashes {
@@ -30,16 +32,16 @@ export class KeyIndex {
 
   /** The number of the ticket with this hash; 0: none. */
   get(words: Uint32Array): number {
-    const mask = this.#slots.length - 1;
-    for (let at = home(words[0]!, mask); ; at = (at + 1) & mask) {
-      const number = this.#slots[at]!;
+    const slots = this.#slots;
+    for (let at = home(words[0]!, slots); ; at = next(at, slots)) {
+      const number = slots[at]!;
       if (number === 0 || this.#hashes.matches(number, words)) return number;
     }
   }
 
   /** Adds a ticket whose hash is not there yet. */
   add(number: number): void {
-    if (this.#size + 1 > this.#slots.length * LOAD_MAX) this.#resize(this.#slots.length * 2);
+    if (this.#size + 1 > this.#slots.length * LOAD_MAX) this.#resize(this.#slots.length * GROWTH);
     this.#place(number);
     this.#size++;
   }
@@ -47,40 +49,50 @@ export class KeyIndex {
   /** Takes a ticket out; its hash must still be readable. */
   delete(number: number): void {
     const slots = this.#slots;
-    const mask = slots.length - 1;
-    let hole = home(this.#hashes.firstWord(number), mask);
+    let hole = home(this.#hashes.firstWord(number), slots);
     while (slots[hole] !== number) {
       if (slots[hole] === 0) return;
-      hole = (hole + 1) & mask;
+      hole = next(hole, slots);
     }
-    for (let at = (hole + 1) & mask; slots[at] !== 0; at = (at + 1) & mask) {
-      const wants = home(this.#hashes.firstWord(slots[at]!), mask);
+    for (let at = next(hole, slots); slots[at] !== 0; at = next(at, slots)) {
+      const wants = home(this.#hashes.firstWord(slots[at]!), slots);
       // It may move back into the hole unless its home lies between the hole and where it is.
-      if (((at - wants) & mask) >= ((at - hole) & mask)) {
+      if (distance(wants, at, slots) >= distance(hole, at, slots)) {
         slots[hole] = slots[at]!;
         hole = at;
       }
     }
     slots[hole] = 0;
     this.#size--;
-    if (slots.length > CAPACITY_MIN && this.#size < slots.length * LOAD_MIN) this.#resize(slots.length / 2);
+    if (slots.length > CAPACITY_MIN && this.#size < slots.length * LOAD_MIN) {
+      this.#resize(Math.max(CAPACITY_MIN, slots.length / GROWTH));
+    }
   }
 
   #place(number: number): void {
-    const mask = this.#slots.length - 1;
-    let at = home(this.#hashes.firstWord(number), mask);
-    while (this.#slots[at] !== 0) at = (at + 1) & mask;
-    this.#slots[at] = number;
+    const slots = this.#slots;
+    let at = home(this.#hashes.firstWord(number), slots);
+    while (slots[at] !== 0) at = next(at, slots);
+    slots[at] = number;
   }
 
   #resize(capacity: number): void {
     const former = this.#slots;
-    this.#slots = new Uint32Array(capacity);
+    this.#slots = new Uint32Array(Math.ceil(capacity));
     for (const number of former) if (number !== 0) this.#place(number);
   }
 }
 
-/** The hashes are keyed HMACs, uniform already: their first bits need no mixing. */
-function home(word: number, mask: number): number {
-  return word & mask;
+/** The hashes are keyed HMACs, uniform already: a slot is as far along as the hash is among all. */
+function home(word: number, { length }: Uint32Array): number {
+  return Math.floor((word / 2 ** 32) * length);
+}
+
+function next(at: number, { length }: Uint32Array): number {
+  return at + 1 === length ? 0 : at + 1;
+}
+
+/** Slots from one to the other, round the end. */
+function distance(from: number, to: number, { length }: Uint32Array): number {
+  return to >= from ? to - from : to - from + length;
 }

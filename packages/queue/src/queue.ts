@@ -409,8 +409,7 @@ export class Queue {
     if (event.status < STATUS_MIN || event.status > STATUS_MAX) return ignored("impossible");
     const active = this.#active.get(event.number);
     if (active?.claim !== undefined && active.attempt === event.attempt) {
-      this.#tickets.answered(event.number, event.status);
-      this.#tickets.attempted(event.number, event.attempt);
+      this.#tickets.answered(event.number, event.attempt, event.status);
       this.#end(event.number, "completed", stamp.wall_ms);
       return APPLIED;
     }
@@ -420,11 +419,10 @@ export class Queue {
   /** A late answer tells what had become of an unknown request. It frees nothing: its slot is free already. */
   #settle(event: Answered): Outcome {
     if (this.#tickets.stage(event.number) !== "unknown") return ignored("no_such_claim");
-    if (event.attempt < 1 || event.attempt > this.#tickets.later(event.number).attempt) {
+    if (event.attempt < 1 || event.attempt > this.#tickets.afterwards(event.number).attempt) {
       return ignored("no_such_claim");
     }
-    this.#tickets.answered(event.number, event.status);
-    this.#tickets.attempted(event.number, event.attempt);
+    this.#tickets.answered(event.number, event.attempt, event.status);
     this.#tickets.settle(event.number, "completed");
     this.#changed("settled", event.number);
     return APPLIED;

@@ -1,6 +1,8 @@
-// 1,024 tickets in columns: typed arrays over one buffer, because ten million objects would not fit. A ticket takes
-// 46 bytes here while it waits; what is known only later (times of admission and end, the outcome) has columns
-// that the segment gets when its first ticket is admitted or ends.
+// 1,024 tickets in columns: typed arrays, because ten million objects would not fit. A ticket takes 19 bytes here
+// while it waits, 24 more in a segment with keys, 16 more in one with subjects; what is known only later is in
+// `afterwards.ts`, in rows that are made then.
+
+import { type Afterwards, AfterwardsRows, NOTHING } from "./afterwards.ts";
 
 export const SEGMENT_TICKETS = 1024;
 
@@ -30,10 +32,6 @@ export class Segment {
   readonly flags: Uint8Array;
   /** One bit a ticket: it waits. */
   readonly waiting: Uint32Array;
-  /** 128 bits of the key's hash. */
-  readonly key: Uint32Array;
-  /** 64 bits of the request's hash. */
-  readonly digest: Uint32Array;
   /** The queue's waiting clock at the issue, in ms. */
   readonly issued_ms: Float64Array;
   /** The issue record's sequence, and in `writers` its session: the name of the stored request. */
@@ -43,9 +41,12 @@ export class Segment {
   /** The issuing node's wall clock, in ms from the segment's first; display alone, so clamped at 24 days. */
   readonly #wall: Int32Array;
   #wallBase_ms = 0;
+  /** 128 bits of the key's hash, and 64 of the request's; from the first ticket that has a key. */
+  key: Uint32Array | undefined;
+  digest: Uint32Array | undefined;
   /** 128 bits of the subject's hash; from the first ticket that has one. */
   subject: Uint32Array | undefined;
-  later: LaterColumns | undefined;
+  #afterwards: AfterwardsRows | undefined;
   /** Tickets not forgotten. */
   present = 0;
   /** Slots handed out, from the lowest. */
@@ -53,15 +54,13 @@ export class Segment {
 
   constructor() {
     const n = SEGMENT_TICKETS;
-    const buffer = new ArrayBuffer(n * (8 + 4 * KEY_WORDS + 4 * DIGEST_WORDS + 4 + 4 + 2 + 1) + n / 8);
+    const buffer = new ArrayBuffer(n * (8 + 4 + 4 + 2 + 1) + n / 8);
     let at = 0;
     const take = (bytes: number): number => {
       at += bytes;
       return at - bytes;
     };
     this.issued_ms = new Float64Array(buffer, take(8 * n), n);
-    this.key = new Uint32Array(buffer, take(4 * KEY_WORDS * n), KEY_WORDS * n);
-    this.digest = new Uint32Array(buffer, take(4 * DIGEST_WORDS * n), DIGEST_WORDS * n);
     this.sequence = new Uint32Array(buffer, take(4 * n), n);
     this.#wall = new Int32Array(buffer, take(4 * n), n);
     this.waiting = new Uint32Array(buffer, take(n / 8), n / 32);
@@ -86,27 +85,25 @@ export class Segment {
     this.sequence[slot] = sequence;
   }
 
+  setKey(slot: number, key: Uint32Array, digest: Uint32Array | undefined): void {
+    this.key ??= new Uint32Array(SEGMENT_TICKETS * KEY_WORDS);
+    this.digest ??= new Uint32Array(SEGMENT_TICKETS * DIGEST_WORDS);
+    this.key.set(key, slot * KEY_WORDS);
+    if (digest !== undefined) this.digest.set(digest, slot * DIGEST_WORDS);
+  }
+
   setSubject(slot: number, words: Uint32Array): void {
     this.subject ??= new Uint32Array(SEGMENT_TICKETS * KEY_WORDS);
     this.subject.set(words, slot * KEY_WORDS);
   }
 
-  /** The columns of what comes after waiting. */
-  afterwards(): LaterColumns {
-    this.later ??= new LaterColumns();
-    return this.later;
+  /** What is known of a ticket that no longer waits. */
+  afterwards(slot: number): Afterwards {
+    return this.#afterwards?.get(slot) ?? NOTHING;
   }
-}
 
-class LaterColumns {
-  readonly admittedWall_ms = new Float64Array(SEGMENT_TICKETS);
-  readonly endedWall_ms = new Float64Array(SEGMENT_TICKETS);
-  /** The order of admission in the queue, from 1; 0: not admitted. */
-  readonly admission = new Float64Array(SEGMENT_TICKETS);
-  /** The service's HTTP status; 0: none. */
-  readonly status = new Uint16Array(SEGMENT_TICKETS);
-  /** Claims so far. */
-  readonly attempt = new Uint8Array(SEGMENT_TICKETS);
-  /** 1: ended by the service's answer. */
-  readonly answered = new Uint8Array(SEGMENT_TICKETS);
+  setAfterwards(slot: number, values: Partial<Afterwards>): void {
+    this.#afterwards ??= new AfterwardsRows(SEGMENT_TICKETS);
+    this.#afterwards.set(slot, values);
+  }
 }

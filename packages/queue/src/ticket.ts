@@ -41,7 +41,7 @@ const STATES: Record<Exclude<Stage, "absent">, TicketState> = {
 export function viewOf(number: number, tickets: Tickets, active: ActiveTickets): TicketView | undefined {
   const stage = tickets.stage(number);
   if (stage === "absent") return undefined;
-  const later = tickets.later(number);
+  const later = tickets.afterwards(number);
   return {
     number,
     state: STATES[stage],

@@ -1,6 +1,7 @@
 // A queue's tickets, by number: their columns, their keys, and who waits. Knows what a ticket is, not what may
 // happen to it: that is `queue.ts`.
 
+import type { Afterwards } from "./afterwards.ts";
 import { type Hashes, KeyIndex } from "./key-index.ts";
 import { Line, slotOf } from "./line.ts";
 import {
@@ -42,7 +43,7 @@ export class Tickets {
   #last = 0;
 
   constructor() {
-    this.#keys = new KeyIndex(this.#hashes((segment) => segment.key));
+    this.#keys = new KeyIndex(this.#hashes((segment) => segment.key!));
     this.#subjects = new KeyIndex(this.#hashes((segment) => segment.subject!));
   }
 
@@ -94,9 +95,8 @@ export class Tickets {
       (ticket.key ? HAS_KEY : 0) |
       (ticket.subject ? HAS_SUBJECT : 0) |
       (ticket.stored_request ? HAS_REQUEST : 0);
-    if (ticket.digest) segment.digest.set(ticket.digest, slot * DIGEST_WORDS);
     if (ticket.key) {
-      segment.key.set(ticket.key, slot * KEY_WORDS);
+      segment.setKey(slot, ticket.key, ticket.digest);
       this.#keys.add(number);
     }
     if (ticket.subject) {
@@ -116,8 +116,9 @@ export class Tickets {
     return (this.#flags(number) & HAS_REQUEST) !== 0;
   }
 
+  /** Whether a ticket that has a key was issued with this digest. */
   sameRequest(number: number, digest: Uint32Array): boolean {
-    const stored = this.#held(number).digest;
+    const stored = this.#held(number).digest!;
     const at = slotOf(number) * DIGEST_WORDS;
     return stored[at] === digest[0] && stored[at + 1] === digest[1];
   }
@@ -138,42 +139,22 @@ export class Tickets {
   }
 
   /** What came after waiting; all 0 before. */
-  later(number: number): {
-    admittedWall_ms: number;
-    endedWall_ms: number;
-    admission: number;
-    status: number;
-    attempt: number;
-    answered: boolean;
-  } {
-    const columns = this.#held(number).later;
-    const slot = slotOf(number);
-    return {
-      admittedWall_ms: columns?.admittedWall_ms[slot] ?? 0,
-      endedWall_ms: columns?.endedWall_ms[slot] ?? 0,
-      admission: columns?.admission[slot] ?? 0,
-      status: columns?.status[slot] ?? 0,
-      attempt: columns?.attempt[slot] ?? 0,
-      answered: columns?.answered[slot] === 1,
-    };
+  afterwards(number: number): Afterwards {
+    return this.#held(number).afterwards(slotOf(number));
   }
 
-  admit(number: number, admission: number, wall_ms: number): void {
+  admit(number: number, admission: number, admittedWall_ms: number): void {
     this.#setStage(number, "admitted");
     this.#line.leave(number);
-    const columns = this.#held(number).afterwards();
-    columns.admission[slotOf(number)] = admission;
-    columns.admittedWall_ms[slotOf(number)] = wall_ms;
+    this.#setAfterwards(number, { admission, admittedWall_ms });
   }
 
   attempted(number: number, attempt: number): void {
-    this.#held(number).afterwards().attempt[slotOf(number)] = attempt;
+    this.#setAfterwards(number, { attempt });
   }
 
-  answered(number: number, status: number): void {
-    const columns = this.#held(number).afterwards();
-    columns.answered[slotOf(number)] = 1;
-    columns.status[slotOf(number)] = status;
+  answered(number: number, attempt: number, status: number): void {
+    this.#setAfterwards(number, { attempt, status });
   }
 
   /** Ends a ticket that waits or is admitted; its subject may take another. */
@@ -183,7 +164,7 @@ export class Tickets {
     if (this.stage(number) === "waiting") this.#line.leave(number);
     if ((segment.flags[slot]! & HAS_SUBJECT) !== 0) this.#subjects.delete(number);
     this.#setStage(number, stage);
-    segment.afterwards().endedWall_ms[slot] = wall_ms;
+    segment.setAfterwards(slot, { endedWall_ms: wall_ms });
   }
 
   /** *Unknown* became *answered*. */
@@ -202,6 +183,10 @@ export class Tickets {
 
   #flags(number: number): number {
     return this.#held(number).flags[slotOf(number)]!;
+  }
+
+  #setAfterwards(number: number, values: Partial<Afterwards>): void {
+    this.#held(number).setAfterwards(slotOf(number), values);
   }
 
   #setStage(number: number, stage: PresentStage): void {
