@@ -1,7 +1,7 @@
 // `usher.queue.v1.QueueService` on a replica: the same implementation behind every listener.
 
 import { type Duration, durationFromMs } from "@bufbuild/protobuf/wkt";
-import type { ServiceImpl } from "@connectrpc/connect";
+import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
 import type { AdmitRequest, QueueService } from "@usher/protocol/queue";
 import { ADMIT_MAX, type AdmitWho } from "@usher/queue";
 import type { Access } from "../access.ts";
@@ -50,7 +50,9 @@ export function createQueueService(replica: Replica, access: Access): ServiceImp
         told = current;
         yield { status: desk.status(current) };
       }
-      if (hasEnded(told) || context.signal.aborted || !replica.draining.aborted) return;
+      if (hasEnded(told)) return;
+      mustGoOn(context.signal);
+      if (!replica.draining.aborted) return;
       const last = desk.again(told);
       const status = desk.status(last);
       yield hasEnded(last) ? { status } : { status, reconnectAfter: reconnectAfter() };
@@ -100,8 +102,8 @@ export function createQueueService(replica: Replica, access: Access): ServiceImp
         const details = await replica.payloads.readDetails(view.origin);
         yield { cursor, ticket: ticketMessage(queue, replica.epoch(), view), ...details };
       }
-      if (replica.draining.aborted && !context.signal.aborted)
-        yield { cursor, reconnectAfter: reconnectAfter() };
+      mustGoOn(context.signal);
+      if (replica.draining.aborted) yield { cursor, reconnectAfter: reconnectAfter() };
     },
 
     async complete(request, context) {
@@ -111,6 +113,11 @@ export function createQueueService(replica: Replica, access: Access): ServiceImp
     },
   };
   return guarded<typeof QueueService>(methods, replica.onFault);
+}
+
+/** A stream that its client's deadline cuts off has not come to its end. */
+function mustGoOn(signal: AbortSignal): void {
+  if (signal.aborted) throw ConnectError.from(signal.reason, Code.Canceled);
 }
 
 /** Whom an Admit means. */
