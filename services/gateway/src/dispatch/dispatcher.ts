@@ -10,9 +10,14 @@
 
 import type { Change } from "@usher/queue";
 import type { Replica } from "@usher/replica";
-import { Backlog } from "./backlog.ts";
+import type { Permit } from "@usher/traffic";
+import { Backlog, type Waiting } from "./backlog.ts";
 import type { Lane } from "./lane.ts";
 import type { Sending } from "./sending.ts";
+
+/** After an attempt that failed before its claim counted, in ms of log time; a second. The log or its store did not
+ * answer, and while it takes no ticks either, nothing is tried. */
+const AGAIN_MS = 1_000;
 
 export class Dispatcher {
   readonly #replica: Replica;
@@ -55,11 +60,13 @@ export class Dispatcher {
     this.#pump();
   }
 
-  /** Puts a ticket on the backlog if there is something to claim. */
-  #note(number: number): void {
-    const active = this.#replica.fold.queue(this.#lane.queue)?.activeTicket(number);
+  /** Puts a ticket on the backlog if there is something to claim; not to be claimed within `pause_ms` of log time. */
+  #note(number: number, pause_ms = 0): void {
+    const { fold } = this.#replica;
+    const active = fold.queue(this.#lane.queue)?.activeTicket(number);
     if (active === undefined || !active.stored || active.claim !== undefined) return;
-    this.#backlog.add({ number, attempt: active.attempt + 1, notBefore_ms: active.notBefore_ms });
+    const notBefore_ms = Math.max(active.notBefore_ms, fold.now_ms + pause_ms);
+    this.#backlog.add({ number, attempt: active.attempt + 1, notBefore_ms });
   }
 
   /** Sends as many as may go now, and comes back when the next one may. */
@@ -79,7 +86,18 @@ export class Dispatcher {
         this.#backlog.add(next);
         return;
       }
-      this.#track(this.#sending.attempt(next.number, next.attempt, permit).catch(this.#replica.onFault));
+      this.#track(this.#attempt(next, permit));
+    }
+  }
+
+  /** Never rejects. What is still unclaimed after a failure is as unsent as before, and keeps its slot: it is tried
+   * again. */
+  async #attempt({ number, attempt }: Waiting, permit: Permit): Promise<void> {
+    try {
+      await this.#sending.attempt(number, attempt, permit);
+    } catch (error) {
+      this.#replica.onFault(error instanceof Error ? error : new Error(String(error)));
+      this.#note(number, AGAIN_MS);
     }
   }
 
