@@ -1,16 +1,36 @@
 // The RPCs on the gateway's port: Connect, gRPC-Web and gRPC, by connect-node.
 
+import type { Socket } from "node:net";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { AdminService } from "@usher/protocol/admin";
 import { QueueService } from "@usher/protocol/queue";
 import { type Access, createAdminService, createQueueService, type Replica } from "@usher/replica";
-import { type EdgeRequest, type EdgeResponse, letBodyCome } from "./listener/exchange.ts";
+import {
+  authorityOf,
+  type EdgeRequest,
+  type EdgeResponse,
+  isArriving,
+  isHttp1,
+  letBodyCome,
+} from "./listener/exchange.ts";
+import { LISTENER_LIMITS } from "./listener/limits.ts";
+import { lingerAfterEnd } from "./listener/linger.ts";
+import { answerProblem, type Problem, problem } from "./listener/problem.ts";
 
 /** Bytes of one message; 64 KiB. connect-node's own default is 4 GiB, and a declared length is allocated. */
 const MESSAGE_BYTES_MAX = 64 * 1024;
 
 /** The longest that a client may have a call run, in ms; an hour. Streams are opened anew after it. */
 const TIMEOUT_MAX_MS = 60 * 60_000;
+
+/** HTTP/2's error code for a call that is given up. */
+const CANCEL = 0x8;
+
+/** By default, connect-node puts other letters in the place of bytes that are no UTF-8, and two names become one. */
+const JSON_OPTIONS = {
+  ignoreUnknownFields: true,
+  textDecoder: new TextDecoder("utf-8", { fatal: true }),
+};
 
 export interface RpcHandler {
   /** Whether a path is one of the RPCs'. */
@@ -27,12 +47,54 @@ export function createRpc(replica: Replica, access: Access): RpcHandler {
         .service(AdminService, createAdminService(replica, access)),
     readMaxBytes: MESSAGE_BYTES_MAX,
     maxTimeoutMs: TIMEOUT_MAX_MS,
+    jsonOptions: JSON_OPTIONS,
   });
   return {
     owns: (path) => prefixes.some((prefix) => path.startsWith(prefix)),
     handle(req, res) {
+      const wrong = checkAuthority(req);
+      if (wrong !== undefined) return answerProblem(req, res, wrong);
       letBodyCome(req, res);
+      boundRequest(req, res);
       adapter(req, res);
     },
   };
+}
+
+/** connect-node makes a URL of it, and throws where that cannot be. */
+function checkAuthority(req: EdgeRequest): Problem | undefined {
+  const authority = authorityOf(req);
+  if (authority === undefined) return problem("host_missing", "a call names its host, in HTTP/1.0 too");
+  if (URL.canParse(`http://${authority}`)) return undefined;
+  return problem("host_invalid", "the host is an address that cannot be");
+}
+
+/** A call is over with its answer, whatever its client goes on to send; and one that does not come whole in time is
+ * not waited for. (In HTTP/1.1, Node keeps that time itself.) */
+function boundRequest(req: EdgeRequest, res: EdgeResponse): void {
+  if (isHttp1(res)) {
+    // Gone from the request when that is destroyed.
+    const { socket } = req;
+    res.once("finish", () => {
+      if (!req.destroyed) lingerAfterEnd(req, res);
+      else if (isArriving(req)) closeSoon(socket);
+    });
+    return;
+  }
+  const { stream } = res;
+  let timer = setTimeout(() => isArriving(req) && stream.close(CANCEL), LISTENER_LIMITS.request_ms);
+  stream.once("finish", () => {
+    clearTimeout(timer);
+    // Destroyed, for Node waits with closing until somebody has read the rest.
+    timer = setTimeout(() => stream.destroy(), LISTENER_LIMITS.linger_ms);
+  });
+  stream.once("close", () => clearTimeout(timer));
+}
+
+/** Closes the connection of a request that connect-node has let go of midway, as one that was too large: the rest of
+ * it stands in the way of any other. Its client has a moment to see the answer. */
+function closeSoon(socket: Socket): void {
+  if (socket.destroyed) return;
+  const timer = setTimeout(() => socket.destroy(), LISTENER_LIMITS.linger_ms);
+  socket.once("close", () => clearTimeout(timer));
 }
