@@ -17,6 +17,8 @@ import {
 
 export type Stage = keyof typeof STAGE;
 type PresentStage = Exclude<Stage, "absent">;
+/** How a ticket ends. */
+export type EndStage = Exclude<PresentStage, "waiting" | "admitted">;
 
 const STAGES = Object.keys(STAGE) as Stage[];
 
@@ -158,7 +160,7 @@ export class Tickets {
   }
 
   /** Ends a ticket that waits or is admitted; its subject may take another. */
-  end(number: number, stage: PresentStage, wall_ms: number): void {
+  end(number: number, stage: EndStage, wall_ms: number): void {
     const segment = this.#held(number);
     const slot = slotOf(number);
     if (this.stage(number) === "waiting") this.#line.leave(number);
@@ -168,7 +170,7 @@ export class Tickets {
   }
 
   /** *Unknown* became *answered*. */
-  settle(number: number, stage: PresentStage): void {
+  settle(number: number, stage: EndStage): void {
     this.#setStage(number, stage);
   }
 

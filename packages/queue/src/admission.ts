@@ -1,0 +1,154 @@
+// Whose turn comes, and when: by the budget and the room, or by a backend's word (Admit), which the budget does not
+// hold back.
+
+import { AdmitRequests, REQUEST_ID_LENGTH } from "./admit-requests.ts";
+import { Budget } from "./budget.ts";
+import { ignored, type Outcome, refused } from "./outcome.ts";
+import { Pace } from "./pace.ts";
+import type { AdmitRequested } from "./record.ts";
+import type { QueueState } from "./state.ts";
+
+/** How long a pass's slot outlives the pass, in ms of log time: the service's clock may be behind. */
+export const PASS_GRACE_MS = 30_000;
+
+/** The most that one Admit may ask for. */
+export const ADMIT_MAX = 10_000;
+
+export class Admission {
+  readonly #state: QueueState;
+  readonly #budget: Budget;
+  readonly #pace = new Pace();
+  readonly #requests = new AdmitRequests();
+  #admissions = 0;
+  #nowServing = 0;
+  /** The next tick is the first since somebody began to wait. */
+  #firstTick = false;
+
+  constructor(state: QueueState) {
+    this.#state = state;
+    this.#budget = new Budget(state.settings.rate_thousandths);
+  }
+
+  /** So far. */
+  get admissions(): number {
+    return this.#admissions;
+  }
+
+  /** The highest number admitted. */
+  get nowServing(): number {
+    return this.#nowServing;
+  }
+
+  /** Request ids of Admit that are remembered. */
+  get requests(): number {
+    return this.#requests.size;
+  }
+
+  get budget_millionths(): number {
+    return this.#budget.millionths;
+  }
+
+  get pace(): number | undefined {
+    return this.#pace.perSecond(this.#state.now_ms);
+  }
+
+  /** Admits from the front while the budget has one, there is room, and somebody waits. */
+  admit(wall_ms: number): void {
+    const { settings, tickets } = this.#state;
+    if (settings.mode === "paused") return;
+    while (tickets.waiting > 0 && this.#hasRoom() && this.#budget.tickets >= 1) {
+      this.#budget.spend();
+      this.#admitTicket(tickets.front(), wall_ms);
+    }
+  }
+
+  /** A backend's word: so many from the front, or one, beyond the rate but within the room. */
+  request({ request_id, who }: AdmitRequested, wall_ms: number): Outcome {
+    if (request_id.length !== REQUEST_ID_LENGTH) return ignored("impossible");
+    const known = this.#requests.get(request_id);
+    if (known !== undefined) {
+      if (!AdmitRequests.same(known.who, who)) return refused("key_reused");
+      return { kind: "admitted", numbers: known.numbers };
+    }
+    if ("count" in who && !(who.count >= 1 && who.count <= ADMIT_MAX)) return ignored("impossible");
+    if (this.#requests.full) return refused("full");
+    const { tickets, now_ms } = this.#state;
+    if ("number" in who && tickets.stage(who.number) === "absent") return refused("unknown_ticket");
+    const numbers =
+      "count" in who ? this.#admitFront(who.count, wall_ms) : this.#admitOne(who.number, wall_ms);
+    this.#requests.add(request_id, { who, numbers, at_ms: now_ms });
+    return { kind: "admitted", numbers };
+  }
+
+  /** Forgets the request ids that came no later than this. */
+  forget(by_ms: number): void {
+    this.#requests.forget(by_ms);
+  }
+
+  /** Tells that somebody begins to wait. While nobody waits, the fast path of a `defer` queue spends the limit, so its
+   * budget here starts from nothing. */
+  beginToWait(): void {
+    this.#pace.begin(this.#state.now_ms);
+    if (this.#state.settings.kind !== "defer") return;
+    this.#budget.empty();
+    this.#firstTick = true;
+  }
+
+  refill(elapsed_ms: number): void {
+    const { settings, tickets } = this.#state;
+    const unspent = settings.kind === "defer" && tickets.waiting === 0;
+    if (!this.#firstTick && !unspent) this.#budget.refill(elapsed_ms);
+    this.#firstTick = false;
+  }
+
+  /** The settings have changed. */
+  configure(): void {
+    this.#budget.configure(this.#state.settings.rate_thousandths);
+  }
+
+  emptyBudget(): void {
+    this.#budget.empty();
+  }
+
+  #admitFront(count: number, wall_ms: number): number[] {
+    const { tickets } = this.#state;
+    const numbers: number[] = [];
+    while (numbers.length < count && this.#hasRoom() && tickets.waiting > 0) {
+      const number = tickets.front();
+      this.#admitTicket(number, wall_ms);
+      numbers.push(number);
+    }
+    return numbers;
+  }
+
+  #admitOne(number: number, wall_ms: number): number[] {
+    if (this.#state.tickets.stage(number) !== "waiting" || !this.#hasRoom()) return [];
+    this.#admitTicket(number, wall_ms);
+    return [number];
+  }
+
+  #hasRoom(): boolean {
+    const { settings, active } = this.#state;
+    return settings.max_active === 0 || active.size < settings.max_active;
+  }
+
+  #admitTicket(number: number, wall_ms: number): void {
+    const { settings, tickets, active, now_ms } = this.#state;
+    const stored = tickets.hasRequest(number);
+    this.#admissions++;
+    tickets.admit(number, this.#admissions, wall_ms);
+    active.add(number, { admission: this.#admissions, admitted_ms: now_ms, stored });
+    this.#nowServing = Math.max(this.#nowServing, number);
+    this.#pace.admitted(now_ms);
+    if (!stored) {
+      const grace_ms = settings.kind === "pass" ? PASS_GRACE_MS : 0;
+      this.#state.await({
+        at_ms: now_ms + settings.session_ms + grace_ms,
+        number,
+        due: "session",
+        attempt: 0,
+      });
+    }
+    this.#state.tell("admitted", number);
+  }
+}
