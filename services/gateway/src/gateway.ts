@@ -79,7 +79,9 @@ class Edge {
 
   constructor(options: GatewayOptions) {
     const { replica, access, nodes, public_url } = options;
-    const bodies = new BodyReader();
+    const bodies = new BodyReader({
+      body_bytes: Math.max(...options.routes.map((route) => route.body_bytes)),
+    });
     const requests = new Requests(replica);
     this.#options = options;
     this.#routes = new Routes(options.routes);
