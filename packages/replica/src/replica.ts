@@ -5,12 +5,14 @@
 //   log/          records as bytes, writer sessions    payloads.ts     what is stored beside the log
 //   keys/         secrets, hashes, tokens              places.ts       who watches a ticket
 //   desk.ts       gives out and shows tickets          admissions.ts   the pull consumer's view
-//   access.ts     who calls, and what they may         rpc/            the protobuf services
+//   access.ts     who calls, and what they may         behind.ts       who has seen more elsewhere
+//   rpc/          the protobuf services
 
 import { randomBytes } from "node:crypto";
 import type { Change, Fold, LogEvent, Settings } from "@usher/queue";
 import { LogError, type TicketLog } from "@usher/ticket-log";
 import { Admissions } from "./admissions.ts";
+import { Behind } from "./behind.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { Desk } from "./desk.ts";
 import { Cipher } from "./keys/cipher.ts";
@@ -31,9 +33,6 @@ const EXPIRE_EVERY_MS = 1_000;
  * longer than any ticket may wait, be served and be remembered. */
 const ORPHANS_EVERY_MS = 60 * 60_000;
 const ORPHAN_AGE_MS = 33 * 24 * 60 * 60_000;
-
-/** How long a reader waits for this node to have read as far as it has seen elsewhere, in ms. */
-export const BEHIND_WAIT_MS = 1_000;
 
 /** A queue that is deleted and made anew would count this up; queues are not deleted yet. */
 const INCARNATION = 1;
@@ -66,6 +65,7 @@ export class Replica {
   readonly #appender: Appender;
   readonly #timeAppender: Appender;
   readonly #timekeeper: Timekeeper;
+  readonly #behind = new Behind();
   readonly #batchListeners = new Set<BatchListener>();
   readonly #timers: NodeJS.Timeout[];
   readonly #draining = new AbortController();
@@ -193,18 +193,8 @@ export class Replica {
 
   /** Resolves with true once this node has read as far as that; with false when it has not within a second. */
   async caughtUp(asOf: number): Promise<boolean> {
-    const deadline_ms = this.clock.monotonic_ms() + BEHIND_WAIT_MS;
-    while (this.asOf < asOf) {
-      const left_ms = deadline_ms - this.clock.monotonic_ms();
-      if (left_ms <= 0 || this.halted !== undefined) return false;
-      let timer: NodeJS.Timeout | undefined;
-      const timeout = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, left_ms);
-      });
-      await Promise.race([this.#reader.nextBatch().catch(() => {}), timeout]);
-      clearTimeout(timer);
-    }
-    return true;
+    if (this.asOf >= asOf) return true;
+    return this.halted === undefined && this.#behind.wait(asOf);
   }
 
   /** Tells streams and new callers to go elsewhere. Appends still work, for what is under way. */
@@ -237,6 +227,7 @@ export class Replica {
   #batch(changes: readonly Change[]): void {
     const forgotten = changes.flatMap((change) => (change.origin === undefined ? [] : [change.origin]));
     this.#settle(this.payloads.drop(forgotten));
+    this.#behind.read(this.asOf);
     this.#timekeeper.notice();
     this.places.batch(changes);
     for (const listener of this.#batchListeners) listener(changes);
@@ -245,6 +236,7 @@ export class Replica {
   #halted(error: Error): void {
     for (const appender of [this.#appender, this.#timeAppender]) appender.halt(error);
     void this.#timekeeper.stop();
+    this.#behind.close();
     // Those who wait go on watching: from here on their place is the last that was known.
     this.places.wakeAll();
     if (!this.draining.aborted) this.onFault(error);

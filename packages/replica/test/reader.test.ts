@@ -4,6 +4,7 @@ import type { LogEvent, SessionId } from "@usher/queue";
 import { type Fate, MemoryStore } from "@usher/ticket-log";
 import { describe, expect, it, vi } from "vitest";
 import { encodeRecord } from "../src/log/codec.ts";
+import { Reader } from "../src/reader.ts";
 import { envelope } from "./support/envelope.ts";
 import { pass, stopClocks, turns } from "./support/time.ts";
 import { closeWorlds, issue, makeQueue, openWorld, recordsOf, type World } from "./support/world.ts";
@@ -43,6 +44,9 @@ describe("a log with entries that are no records of this build", () => {
     expect((await issue(world, "q")).view.number).toBe(1);
     expect(world.replica).toMatchObject({ ready: true, halted: undefined });
     expect(world.faults).toEqual([]);
+    const reader = new Reader(world.log);
+    await reader.readToEnd();
+    expect(reader.skipped).toBe(bad.length);
   });
 
   it("halts the node, unready and saying why, at a record of a newer format from a known session", async () => {
