@@ -9,6 +9,7 @@ import { storableHeaders } from "../src/forward/headers.ts";
 import { type SendResult, type StoredSend, sendStored } from "../src/forward/send.ts";
 import { openDeaf } from "./support/deaf.ts";
 import { openEdge } from "./support/edge.ts";
+import { openElsewhere } from "./support/elsewhere.ts";
 import { exchange } from "./support/raw.ts";
 import { closedPort, openAnswering, openHttp, openRaw, openService, until } from "./support/service.ts";
 
@@ -329,6 +330,14 @@ describe("a service that may have got it", () => {
     await until(() => service.connections[0]?.closed === true);
     expect(await send(0, { service: target })).toMatchObject({ kind: "answered", status: 201 });
     expect(requestsAt(service)).toBe(2);
+  });
+
+  test("answers while this process is stopped beyond the time-out: answered, for the answer is there", async () => {
+    const port = await openElsewhere();
+    // Stopped, as far as sockets and timers can tell: the answer and the end of the time come meanwhile.
+    const stop = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
+    const result = await send(port, { timeout_ms: 200, onSent: () => setImmediate(stop) });
+    expect(result).toMatchObject({ kind: "answered", status: 200, body: bytes("fine") });
   });
 
   test("hangs amid its answer: timed out", async () => {

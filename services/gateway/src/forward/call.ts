@@ -62,7 +62,7 @@ export interface Timeouts {
 export class Call implements Dispatcher.DispatchHandler {
   readonly #service: Service;
   readonly #events: CallEvents;
-  readonly #timers: NodeJS.Timeout[];
+  readonly #timers: NodeJS.Timeout[] = [];
   #controller: Dispatcher.DispatchController | undefined;
   #stage: Stage = "connecting";
   /** No event is told any more. */
@@ -77,11 +77,9 @@ export class Call implements Dispatcher.DispatchHandler {
     this.#service = service;
     this.#events = events;
     const { timeout_ms, headers_ms = timeout_ms } = timeouts;
-    this.#timers = [setTimeout(() => this.#onTimeout(timeout_ms), timeout_ms)];
+    this.#within(timeout_ms, () => this.#onTimeout(timeout_ms));
     if (headers_ms < timeout_ms)
-      this.#timers.push(
-        setTimeout(() => this.#stage !== "answering" && this.#onTimeout(headers_ms), headers_ms),
-      );
+      this.#within(headers_ms, () => this.#stage !== "answering" && this.#onTimeout(headers_ms));
     if (service.full) {
       queueMicrotask(() => this.#fail("not_connected", new ServiceFull(service)));
     } else {
@@ -171,6 +169,13 @@ export class Call implements Dispatcher.DispatchHandler {
   #leave(): void {
     if (!this.#left) this.#service.over();
     this.#left = true;
+  }
+
+  /** A process that was stopped, or busy, hears its timers before its sockets: an answer that has come by then is
+   * looked at first, or it would be called unknown. Not so a connection, which would be sent the request too late. */
+  #within(ms: number, onTimeout: () => void): void {
+    const timer = setTimeout(() => (this.sent ? setImmediate(onTimeout) : onTimeout()), ms);
+    this.#timers.push(timer);
   }
 
   #onTimeout(ms: number): void {
