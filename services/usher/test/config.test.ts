@@ -120,6 +120,13 @@ test("a whole file is read into plain data, in the units of the log", () => {
   });
 });
 
+test("routes may overlap, as long as each is the first for something", () => {
+  const matches = ["POST /a/b", "/a/*", "/ab", "GET /*", "POST /c", "/*"];
+  const routes = matches.map((match) => `- { match: ${match}, service: s }`);
+  const { routes: read } = parse(["services: { s: { url: http://h } }", "routes:", ...routes].join("\n"));
+  expect(read).toHaveLength(matches.length);
+});
+
 test("what a file leaves out has its default", () => {
   const config = parse("queues: { q: { kind: defer, limit: { max_active: 1 }, max_wait: 1m } }");
   expect(config).toMatchObject({
@@ -282,6 +289,16 @@ test.each([
     /routes\[1\]\.match \(line 4\): "GET \/a" is matched by routes\[0\] already/,
   ],
   [
+    "a route behind one that takes all of its requests",
+    "services: { s: { url: http://h } }\nroutes:\n- { match: /*, service: s }\n- { match: POST /orders, service: s }",
+    /routes\[1\]\.match \(line 4\): "POST \/orders" is matched by routes\[0\] already, which comes first; put it before "\/\*"/,
+  ],
+  [
+    "the bare path behind its wildcard",
+    "services: { s: { url: http://h } }\nroutes:\n- { match: /a/*, service: s }\n- { match: /a, service: s }",
+    /routes\[1\]\.match \(line 4\): "\/a" is matched by routes\[0\] already/,
+  ],
+  [
     "a route under Usher's own paths",
     "services: { s: { url: http://h } }\nroutes: [{ match: /_usher/x, service: s }]",
     /Usher keeps for itself/,
@@ -359,7 +376,7 @@ test.each([
   ["an empty file", "", /^usher.yaml: is empty/],
   ["a file of comments", "# only words\n", /^usher.yaml: is empty/],
   ["broken brackets", "a: [1\nb: }", /\n {2}\(line 2\): /],
-  ["a name that stands twice", "a: 1\na: 2", /^usher.yaml: \(line 2\): the same name stands twice/],
+  ["a name that stands twice", "a: 1\na: 2", /^usher.yaml \(line 2\): the same name stands twice/],
   ["two documents", "a: 1\n---\nb: 2", /a second document begins here/],
   ["a tag that makes code", "a: !!js/function x", /\(line 1\): Unresolved tag/],
   ["an alias of nothing", "a: 1\nb: *nobody", /\(line 2\): \*nobody: there is no anchor of that name/],

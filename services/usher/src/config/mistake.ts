@@ -34,7 +34,10 @@ export class ConfigError extends Failure {
 
 function describeAll(source: string, problems: readonly Problem[]): string {
   const lines = problems.slice(0, SHOWN_MAX).map(describe);
-  if (problems.length === 1) return `${source}: ${lines[0]}`;
+  const [only, ...more] = problems;
+  // Without a field, the line is the file's: `usher.yaml (line 4): …`.
+  if (only !== undefined && more.length === 0)
+    return `${source}${only.path.length === 0 && only.line !== undefined ? " " : ": "}${describe(only)}`;
   if (problems.length > SHOWN_MAX) lines.push(`and ${problems.length - SHOWN_MAX} more`);
   return [`${source}: ${problems.length} mistakes`, ...lines.map((line) => `  ${line}`)].join("\n");
 }

@@ -4,7 +4,7 @@
 import { QUEUES_MAX } from "@usher/queue";
 import { Mistake, type Path, type Problem, shown } from "./mistake.ts";
 import { name } from "./readers.ts";
-import { routeMatch } from "./route-match.ts";
+import { covers, type RouteMatch, routeMatch } from "./route-match.ts";
 import { suggestion } from "./suggestion.ts";
 
 /** Services that one file may hold. */
@@ -53,19 +53,16 @@ function limitProblems(queues: unknown): Problem[] {
 function routeProblems(file: Record<string, unknown>): Problem[] {
   if (!Array.isArray(file.routes)) return [];
   const problems: Problem[] = [];
-  const seen = new Map<string, number>();
+  const earlier: { readonly at: number; readonly match: RouteMatch }[] = [];
   for (const [at, route] of file.routes.entries()) {
     if (!isMap(route)) continue;
     problems.push(...referenceTo(file, at, route, "service"), ...referenceTo(file, at, route, "queue"));
-    const match = matchText(route.match);
+    const match = matchOf(route.match);
     if (match === undefined) continue;
-    const first = seen.get(match);
-    if (first === undefined) seen.set(match, at);
-    else
-      problems.push({
-        path: ["routes", at, "match"],
-        text: `${shown(match)} is matched by routes[${first}] already, which comes first; keep one`,
-      });
+    // The first route that fits counts, so such a one would leave its requests to another's queue, or to none.
+    const first = earlier.find((one) => covers(one.match, match));
+    if (first === undefined) earlier.push({ at, match });
+    else problems.push({ path: ["routes", at, "match"], text: coveredText(match, first) });
   }
   return problems;
 }
@@ -93,11 +90,20 @@ function passProblems(queues: unknown, at: number, name: string): Problem[] {
   return [{ path: ["routes", at, "queue"], text }];
 }
 
-/** A match in its plain form; absent where it is none (which the schema tells). */
-function matchText(match: unknown): string | undefined {
+function coveredText(match: RouteMatch, first: { readonly at: number; readonly match: RouteMatch }): string {
+  const [text, other] = [plain(match), plain(first.match)];
+  const advice = text === other ? "keep one" : `put it before ${shown(other)}`;
+  return `${shown(text)} is matched by routes[${first.at}] already, which comes first; ${advice}`;
+}
+
+function plain({ method, path }: RouteMatch): string {
+  return method === undefined ? path : `${method} ${path}`;
+}
+
+/** Absent where it is no match (which the schema tells). */
+function matchOf(match: unknown): RouteMatch | undefined {
   try {
-    const { method, path } = routeMatch(match);
-    return method === undefined ? path : `${method} ${path}`;
+    return routeMatch(match);
   } catch {
     return undefined;
   }

@@ -38,3 +38,12 @@ export function routeMatch(value: unknown): RouteMatch {
   if (path.startsWith(OWN_PREFIX)) refuse(`is under ${OWN_PREFIX}, which Usher keeps for itself`);
   return { method, path };
 }
+
+/** Whether every request that `other` matches is matched by `one` as well, by the rules of the gateway's `Routes`. */
+export function covers(one: RouteMatch, other: RouteMatch): boolean {
+  if (one.method !== undefined && one.method !== other.method) return false;
+  if (!one.path.endsWith("*")) return one.path === other.path;
+  const prefix = one.path.slice(0, -1);
+  // Of `/checkout/*`, the path `/checkout` is a part.
+  return other.path.startsWith(prefix) || (prefix.endsWith("/") && other.path === prefix.slice(0, -1));
+}
