@@ -721,7 +721,8 @@ export enum TicketState {
   WAITING = 1,
 
   /**
-   * Through; its position is 0, and it takes one of the queue's active slots.
+   * Through; its position is 0, and it takes one of the queue's active slots: until its stored request ends, or,
+   * without one, until Complete, Leave or the end of the queue's session.
    *
    * @generated from enum value: TICKET_STATE_ADMITTED = 2;
    */
@@ -980,7 +981,8 @@ export enum ErrorReason {
   ALREADY_CLAIMED = 10,
 
   /**
-   * The ticket waits; only an admitted one can be completed. FAILED_PRECONDITION.
+   * The ticket cannot be completed: it still waits, or it has a stored request, which ends with the service's
+   * answer. FAILED_PRECONDITION.
    *
    * @generated from enum value: ERROR_REASON_NOT_ADMITTED = 11;
    */
@@ -1060,7 +1062,8 @@ export declare const ErrorReasonSchema: GenEnum<ErrorReason>;
  */
 export declare const QueueService: GenService<{
   /**
-   * Takes a ticket. Answered when the ticket is durable and has its number.
+   * Takes a ticket, without a stored request whatever the queue's kind: only HTTP requests at a gateway are stored.
+   * Answered when the ticket is durable and has its number.
    * The same idempotency key from the same caller yields the same ticket, and its token again.
    *
    * @generated from rpc usher.queue.v1.QueueService.Issue
@@ -1134,7 +1137,8 @@ export declare const QueueService: GenService<{
     output: typeof WatchAdmissionsResponseSchema;
   },
   /**
-   * Ends an admitted ticket and frees its slot for the next. Completing twice is no error. Needs an API key.
+   * Ends an admitted ticket and frees its slot for the next. Completing twice is no error. A ticket with a stored
+   * request is refused: the service's answer ends it. Needs an API key.
    *
    * @generated from rpc usher.queue.v1.QueueService.Complete
    */
