@@ -12,12 +12,21 @@ import { changeOf, type SettingFlags } from "./change.ts";
 import { queueTable, queueText } from "./table.ts";
 
 export function addQueue(program: Command): void {
-  const queue = program.command("queue").description("Look at queues, and change them while they run.");
-  withAdminFlags(queue.command("list").description("All queues, and how they stand.")).action(list);
+  const queue = program
+    .command("queue")
+    .summary("look at queues, and change them while they run")
+    .description("Looks at queues, and changes them while they run.");
+  withAdminFlags(
+    queue
+      .command("list")
+      .summary("all queues, and how they stand")
+      .description("Lists all queues, and how they stand."),
+  ).action(list);
   withAdminFlags(
     queue
       .command("show")
-      .description("All of one queue.")
+      .summary("all of one queue")
+      .description("Shows all of one queue.")
       .argument("<queue>", "the queue's name", flag(name)),
   ).action(show);
   addSet(queue);
@@ -27,7 +36,8 @@ function addSet(queue: Command): void {
   const bounds = SETTINGS_BOUNDS;
   const command = queue
     .command("set")
-    .description("Change settings of one queue. In effect at once; recorded in the log, with the reason.")
+    .summary("change settings of one queue")
+    .description("Changes settings of one queue. In effect at once; recorded in the log, with the reason.")
     .argument("<queue>", "the queue's name", flag(name))
     .requiredOption("--reason <text>", "why, for the record")
     .option(
