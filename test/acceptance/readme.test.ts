@@ -27,11 +27,13 @@ async function openShell(): Promise<(command: string) => Promise<string>> {
     shell.kill();
     await rm(directory, { recursive: true, force: true });
   });
+  // The commands are on the path, and this folder has no package in which npx could find them.
+  shell.stdin.write('npx() { "$@"; }\n');
   const lines = createInterface({ input: shell.stdout })[Symbol.asyncIterator]();
   let count = 0;
   return async (command) => {
     const end = `-- end ${++count} --`;
-    shell.stdin.write(`${command.replace(/^npx /, "")}\necho\necho '${end}'\n`);
+    shell.stdin.write(`${command}\necho\necho '${end}'\n`);
     const printed: string[] = [];
     for (;;) {
       const { value, done } = await lines.next();

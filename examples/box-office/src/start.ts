@@ -52,8 +52,8 @@ Four things to try, in another terminal:
          "position": 0,
    …
 
-4. See a queue: 500 buyers within a second, at a shop and an Usher of their own; directly, and through Usher.
-   $ npm run demo:burst -- --buyers 500
+4. See a queue: 1,500 buyers within a second, at a shop and an Usher of their own. Without Usher, most of them fail.
+   $ npm run demo:burst -- --buyers 1500
    …
    Through Usher, every promise was kept.
    …
