@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 const SOURCE = fileURLToPath(new URL("../../src", import.meta.url));
-/** Where the copy finds the packages that it imports. */
-const MODULES = fileURLToPath(new URL("../../../../node_modules", import.meta.url));
+/** Where the copy finds the packages that it imports: at the root of the repository. */
+const MODULES = join(SOURCE, "../../../node_modules");
 
 /** What is changed: the text must be there exactly once, so that a fault never quietly goes out of date. */
 export interface Change {
