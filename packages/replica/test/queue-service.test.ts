@@ -235,6 +235,23 @@ describe("WatchPosition", () => {
   });
 });
 
+describe("a stream that its client's deadline cuts off", () => {
+  it("ends as cut off, and leaves no watcher behind", async () => {
+    const world = await open();
+    const { queue } = clientsOf(world, backend());
+    await queue.issue({ queue: "q" });
+    const { token } = await queue.issue({ queue: "q" });
+    const streams = [
+      all(queue.watchPosition({ token }, { timeoutMs: 1_000 })),
+      all(queue.watchAdmissions({ queue: "q" }, { timeoutMs: 1_000 })),
+    ];
+    for (const refusal of await passing(Promise.all(streams.map(refusalOf))))
+      expect(refusal.code).toBe("DeadlineExceeded");
+    await turns();
+    expect(world.replica.places.watchers).toBe(0);
+  });
+});
+
 describe("Leave", () => {
   it("gives a ticket up, waiting or admitted; doing so again changes nothing", async () => {
     const world = await open();
