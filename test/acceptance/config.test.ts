@@ -59,11 +59,11 @@ routes:
 
 test.each<[string, string | Buffer, RegExp]>([
   ["an empty file", "", /^usher: usher\.yaml: is empty/],
-  ["no YAML", "queues: [", /^usher: usher\.yaml: \(line 1\): /],
+  ["no YAML", "queues: [", /^usher: usher\.yaml \(line 1\): /],
   [
     "a name that stands twice",
     "queues: {}\nqueues: {}",
-    /^usher: usher\.yaml: \(line 2\): the same name stands twice/,
+    /^usher: usher\.yaml \(line 2\): the same name stands twice/,
   ],
   ["anchors that multiply", bomb(), /^usher: usher\.yaml: repeats its anchors/],
   ["brackets without end", "[".repeat(200_000), /^usher: usher\.yaml: /],
