@@ -10,6 +10,10 @@ const SQLITE_FULL = 13;
 const SQLITE_TOOBIG = 18;
 const SQLITE_NOTADB = 26;
 
+/** An extended one: a write that the system refused otherwise than for want of room, such as one beyond a quota or a
+ * limit on the file's size. */
+const SQLITE_IOERR_WRITE = 10 | (3 << 8);
+
 const CODES: ReadonlyMap<number, LogErrorCode> = new Map([
   [SQLITE_BUSY, "in_use"],
   [SQLITE_CORRUPT, "corrupt"],
@@ -26,6 +30,14 @@ export class StoreError extends Error {
 /** A commit failed after it had begun: it may be in the file, and be found there after a crash. */
 export class CommitError extends Error {
   override readonly name = "CommitError";
+}
+
+/** SQLite meets these while it writes, before the record that makes a commit valid: surely nothing happened, and the
+ * next write may succeed. (A flush that failed is another matter: what it was to keep may be lost or not.) */
+function isHarmless(error: unknown): boolean {
+  const code = codeOf(error);
+  if (code === "disk_full" || code === "too_large") return true;
+  return error instanceof Error && "errcode" in error && error.errcode === SQLITE_IOERR_WRITE;
 }
 
 function codeOf(error: unknown): LogErrorCode {
@@ -51,8 +63,7 @@ export function faultOf(error: unknown, file: string): Fault {
   const code = codeOf(reason);
   const text = reason instanceof Error ? reason.message : String(reason);
   const advice = reason instanceof StoreError ? undefined : ADVICE[code];
-  // SQLite meets these while it writes, before the record that makes a commit valid: surely nothing happened.
-  const harmless = code === "disk_full" || code === "too_large";
+  const harmless = isHarmless(reason);
   return {
     code,
     message: advice === undefined ? `${file}: ${text}` : `${file}: ${advice} (${text})`,
