@@ -147,10 +147,12 @@ export class DeferQueue {
   }
 
   async #awaitEnd(issued: Place, within_ms: number, gone: AbortSignal): Promise<Place> {
-    if (endOf(issued) !== undefined || within_ms === 0) return issued;
+    const { desk, places } = this.#options.replica;
+    // Where nobody more may watch, the client is sent away at once: its request is stored, so this is no refusal.
+    if (endOf(issued) !== undefined || within_ms === 0 || places.full) return issued;
     const signal = AbortSignal.any([gone, AbortSignal.timeout(within_ms)]);
     let last = issued;
-    for await (const place of this.#options.replica.desk.watch(issued, signal)) last = place;
+    for await (const place of desk.watch(issued, signal)) last = place;
     return last;
   }
 }
