@@ -56,6 +56,7 @@ export class Dispatcher {
       if (kind === "admitted" || kind === "released") this.#note(number);
       else this.#backlog.delete(number);
       if (kind === "released" || kind === "ended") this.#lane.claimEnded(number);
+      if (kind === "ended") this.#sending.ended(number);
     }
     this.#pump();
   }

@@ -26,9 +26,13 @@ export class Requests {
     this.#requests.add(nameOf(origin, 0), request);
   }
 
+  /** A request that will not be sent (again): it left, expired, was answered or given up. */
+  forget(origin: TicketOrigin): void {
+    this.#requests.delete(nameOf(origin, 0));
+  }
+
   /** An answer that is about to be stored. */
   answered(origin: TicketOrigin, attempt: number, response: StoredResponse): void {
-    this.#requests.delete(nameOf(origin, 0));
     this.#responses.add(nameOf(origin, attempt), response);
   }
 

@@ -9,7 +9,7 @@ import {
   StoredResponseSchema,
 } from "@usher/protocol/payload";
 import { type StoredHeader, sendStored } from "../forward/send.ts";
-import type { Service } from "../forward/service.ts";
+import { type Service, ServiceFault } from "../forward/service.ts";
 
 /** What became of one sending. All but `answered` say that there is no answer of the service to keep. */
 export type SentOutcome =
@@ -25,8 +25,15 @@ export type Sender = (
 /** Says on a stored answer that its body was too large to be kept. */
 const DROPPED_HEADER = "Usher-Body-Dropped";
 
-/** `public_url`: the origin that clients know; absent: the one that each request named. */
-export function senderTo(services: ReadonlyMap<string, Service>, public_url: string | undefined): Sender {
+export interface SenderOptions {
+  readonly services: ReadonlyMap<string, Service>;
+  /** The origin that clients know; absent: the one that each request named. */
+  readonly public_url: string | undefined;
+  /** Told of a service that fails. */
+  readonly onFault: (error: Error) => void;
+}
+
+export function senderTo({ services, public_url, onFault }: SenderOptions): Sender {
   const stored = (request: StoredRequest, answer: Omit<StoredAnswer, "origin">) =>
     storedResponse(request, { ...answer, origin: public_url ?? originOf(request) });
   return async (request, { number, onSent }) => {
@@ -55,11 +62,11 @@ export function senderTo(services: ReadonlyMap<string, Service>, public_url: str
           response: stored(request, { status: result.status, headers, body: new Uint8Array() }),
         };
       }
-      case "timed_out":
-        return { kind: result.sent ? "timed_out" : "not_connected" };
-      case "not_connected":
-      case "lost":
-        return { kind: result.kind };
+      default: {
+        onFault(new ServiceFault(service, result.kind));
+        const sent = result.kind !== "timed_out" || result.sent;
+        return { kind: sent ? result.kind : "not_connected" };
+      }
     }
   };
 }

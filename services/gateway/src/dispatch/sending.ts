@@ -40,6 +40,12 @@ export class Sending {
     return this.#notSentYet;
   }
 
+  /** A ticket of the queue has ended, in whatever way. */
+  ended(number: number): void {
+    const view = this.#replica.fold.queue(this.#queue)?.ticket(number);
+    if (view !== undefined) this.#requests.forget(view.origin);
+  }
+
   /** Sends with the permit, which is done when the service is. Resolves when the log has been told, and rejects when it
    * could not be: the claim lapses then. */
   async attempt(number: number, attempt: number, permit: Permit): Promise<void> {
