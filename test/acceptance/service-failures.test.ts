@@ -147,6 +147,8 @@ describe("for a request that goes straight through, a service that", () => {
     expect(res.headers.get("retry-after")).toBe("1");
     expect(await res.json()).toMatchObject({ type: "urn:usher:problem:service_unreachable" });
     expect(seen()).toEqual([]);
+    // The operator is told, too.
+    await eventually(() => expect(usher.output()).toMatch(/service \w+ \(http:[^)]+\) cannot be reached/));
   });
 
   test("hangs is 504 at the route's time-out, and its connection is closed", async () => {

@@ -13,7 +13,7 @@ import { Requests } from "./dispatch/requests.ts";
 import { senderTo } from "./dispatch/sender.ts";
 import { Sending } from "./dispatch/sending.ts";
 import { forward } from "./forward/forward.ts";
-import { Service } from "./forward/service.ts";
+import { Service, ServiceFault } from "./forward/service.ts";
 import { BodyReader } from "./listener/body.ts";
 import type { EdgeRequest, EdgeResponse } from "./listener/exchange.ts";
 import { type Listener, listen } from "./listener/listener.ts";
@@ -89,7 +89,7 @@ class Edge {
     this.#services = new Map(
       Object.entries(options.services).map(([name, { url }]) => [name, new Service(name, url)]),
     );
-    const send = senderTo(this.#services, public_url);
+    const send = senderTo({ services: this.#services, public_url, onFault: options.onFault });
     this.#tickets = new TicketResource(replica, requests, public_url);
     for (const queue of new Set(options.routes.flatMap((route) => route.queue ?? []))) {
       const sending = new Sending({ replica, queue, requests, send });
@@ -142,7 +142,9 @@ class Edge {
     const service = this.#services.get(route.service);
     if (service === undefined)
       throw new Error(`the route to ${route.path} names no service that is configured`);
-    await forward(req, res, { service, timeout_ms: route.timeout_ms });
+    const outcome = await forward(req, res, { service, timeout_ms: route.timeout_ms });
+    const { kind } = outcome;
+    if (kind !== "answered" && kind !== "client_gone") this.#options.onFault(new ServiceFault(service, kind));
   }
 
   #health(req: EdgeRequest, res: EdgeResponse, well: boolean): void {

@@ -109,12 +109,14 @@ export function statusMessage({ queue, epoch, view, stale, asOf }: StatusFacts):
 const RETRY_MIN_MS = 1_000;
 const RETRY_MAX_MS = 30_000;
 
-/** When to ask again: a tenth of the wait that is left, so that those near the front ask soon and those far from it
- * seldom; absent once there is nothing to wait for. */
+/** When to ask again, in whole seconds: a tenth of the wait that is left, by the measured pace, or by the limit while
+ * there is none; so that those near the front ask soon and those far from it seldom. Absent once there is nothing to
+ * wait for. */
 export function retryAfter_ms(queue: Queue, view: TicketView): number | undefined {
   if (view.endedWall_ms !== undefined) return undefined;
-  const wait_ms = estimate(queue, view)?.p50_ms;
-  if (wait_ms === undefined) return view.position === 0 ? RETRY_MIN_MS : RETRY_MIN_MS * 2;
+  const { rate_thousandths, max_active } = queue.settings;
+  const pace = queue.pace ?? (rate_thousandths > 0 ? rate_thousandths / 1000 : max_active);
+  const wait_ms = ((view.position ?? 0) * 1000) / pace;
   return Math.ceil(Math.min(RETRY_MAX_MS, Math.max(RETRY_MIN_MS, wait_ms / 10)) / 1000) * 1000;
 }
 

@@ -18,8 +18,25 @@ export class ServiceError extends Error {
   override readonly name = "ServiceError";
 }
 
+/** Told to the operator when a service fails a request; the same words each time, so that they can be counted. */
+export class ServiceFault extends Error {
+  override readonly name = "ServiceFault";
+
+  constructor(service: Service, kind: "not_connected" | "lost" | "timed_out") {
+    super(`service ${service.name} (${service.origin}) ${FAULTS[kind]}`);
+  }
+}
+
+const FAULTS = {
+  not_connected: "cannot be reached",
+  lost: "broke off before it had answered",
+  timed_out: "did not answer in time",
+} as const;
+
 export class Service {
   readonly name: string;
+  /** Scheme, host and port. */
+  readonly origin: string;
   readonly limits: ServiceLimits;
   readonly #hostname: string;
   readonly #pool: Pool;
@@ -32,6 +49,7 @@ export class Service {
     this.name = name;
     this.limits = { ...SERVICE_LIMITS, ...limits };
     const { origin, hostname } = parseOrigin(name, url);
+    this.origin = origin;
     this.#hostname = hostname.replace(/^\[(.*)\]$/, "$1");
     this.#pool = new Pool(origin, {
       connect: this.#connector(),
