@@ -29,31 +29,44 @@ const ROWS: readonly { contestant: ContestantName; waiting: number; has: string;
   { contestant: "array", waiting: MILLION / 10, has: "objects in an array", goal: false },
 ];
 
+const NOTES = [
+  "Bytes are resident memory after less before, with all that ended and is still remembered. Places are asked at",
+  "random. Times are the processor's, so that others who use it do not count. Not measured: reading and decoding",
+  "the log, admissions, claims, several queues, and the longest single record (an index of keys that grows).",
+];
+
 export const name = "model";
 export const about = "memory, places and folding with ten million in line, beside arrays and Maps of objects";
 
 export async function run(print: (line: string) => void): Promise<void> {
   print("The model, after a tenth more had come and expired, left or asked twice; each row a fresh process:");
   print("                                        waiting   bytes each   µs a place    issues/s");
-  const missed: string[] = [];
-  for (const { contestant, waiting, has, goal } of ROWS) {
-    const { bytes, microseconds, issues, ...counts } = await measure(contestant, waiting);
-    const figures = [counts.waiting.toLocaleString("en"), bytes.toFixed(1), microseconds.toFixed(2)];
-    const columns = [figures[0]!.padStart(12), figures[1]!.padStart(12), figures[2]!.padStart(12)];
-    print(`  ${has.padEnd(34)}${columns.join(" ")} ${Math.round(issues).toLocaleString("en").padStart(11)}`);
-    if (goal && bytes > BYTES_GOAL) missed.push(`${has}: more than ${BYTES_GOAL} bytes a waiting ticket`);
-    if (goal && microseconds >= MICROSECONDS_GOAL)
-      missed.push(`${has}: ${MICROSECONDS_GOAL} µs a place or more`);
+  const measured = new Map<ContestantName, Measured>();
+  for (const { contestant, waiting, has } of ROWS) {
+    measured.set(contestant, await measure(contestant, waiting));
+    print(`  ${has.padEnd(34)}${columns(measured.get(contestant)!)}`);
   }
+  const [usher, map] = [measured.get("defer")!, measured.get("map")!];
+  const share = (usher.bytes / map.bytes).toFixed(2);
+  const speed = (usher.issues / map.issues).toFixed(2);
+  print(
+    `In a line ten times as long as the Map's, a ticket takes ${share} of the memory, at ${speed} of the speed.`,
+  );
   print(`Goals: at most ${BYTES_GOAL} bytes a waiting ticket, and a place in under ${MICROSECONDS_GOAL} µs.`);
-  print(missed.length === 0 ? "Met." : `Missed. ${missed.join("; ")}.`);
-  print(
-    "Bytes are resident memory after less before, with all that ended and is still remembered; places are asked",
-  );
-  print(
-    "at random. Not measured: reading and decoding the log, admissions, claims, several queues, snapshots.",
-  );
+  const missed = ROWS.filter(({ goal, contestant }) => goal && !meetsGoals(measured.get(contestant)!));
+  print(missed.length === 0 ? "Met." : `Missed: ${missed.map(({ has }) => has).join("; ")}.`);
+  for (const line of NOTES) print(line);
   if (missed.length > 0) process.exitCode = 1;
+}
+
+function columns({ waiting, bytes, microseconds, issues }: Measured): string {
+  const figures = [waiting.toLocaleString("en"), bytes.toFixed(1), microseconds.toFixed(2)];
+  const rate = Math.round(issues).toLocaleString("en");
+  return `${figures.map((figure) => figure.padStart(12)).join(" ")} ${rate.padStart(11)}`;
+}
+
+function meetsGoals({ bytes, microseconds }: Measured): boolean {
+  return bytes <= BYTES_GOAL && microseconds < MICROSECONDS_GOAL;
 }
 
 async function measure(contestant: ContestantName, waiting: number): Promise<Measured> {

@@ -3,11 +3,11 @@
 // (Knuth, The Art of Computer Programming 6.4, algorithm R), so no tombstones ever slow a look-up.
 
 const CAPACITY_MIN = 64;
-/** More than this part of the slots taken, and there are half as many again: a ticket costs 9 bytes at most. Less than
- * a fifth: a third of them goes. */
+/** More than this part of the slots taken, and they become more: a ticket costs 8 bytes at most (while there are many).
+ * Less than a fifth: they become fewer. */
 const LOAD_MAX = 0.7;
 const LOAD_MIN = 0.2;
-const GROWTH = 1.5;
+const GROWTH = 1.4;
 
 /** Where the hashes are. */
 export interface Hashes {

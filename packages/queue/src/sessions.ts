@@ -3,7 +3,7 @@
 
 import type { SessionId } from "./record.ts";
 
-/** How long a session may be silent, in ms of log time, before it is forgotten. */
+/** How long a session may be silent, in ms of log time, before it is forgotten. Looked for once a minute. */
 export const SESSION_SILENCE_MS = 60 * 60_000;
 
 /** How many are kept; one more, and the one that was silent the longest goes. */
