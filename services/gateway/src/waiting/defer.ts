@@ -149,10 +149,20 @@ export class DeferQueue {
   async #awaitEnd(issued: Place, within_ms: number, gone: AbortSignal): Promise<Place> {
     const { desk, places } = this.#options.replica;
     // Where nobody more may watch, the client is sent away at once: its request is stored, so this is no refusal.
-    if (endOf(issued) !== undefined || within_ms === 0 || places.full) return issued;
-    const signal = AbortSignal.any([gone, AbortSignal.timeout(within_ms)]);
+    if (endOf(issued) !== undefined || within_ms === 0 || gone.aborted || places.full) return issued;
+    // Not AbortSignal.any of a time-out: watching joins the signal with another, and of joined ones that are joined
+    // again and run out, Node keeps some for ever.
+    const over = new AbortController();
+    const end = () => over.abort();
+    const timer = setTimeout(end, within_ms);
+    gone.addEventListener("abort", end);
     let last = issued;
-    for await (const place of desk.watch(issued, signal)) last = place;
+    try {
+      for await (const place of desk.watch(issued, over.signal)) last = place;
+    } finally {
+      clearTimeout(timer);
+      gone.removeEventListener("abort", end);
+    }
     return last;
   }
 }
