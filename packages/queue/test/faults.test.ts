@@ -2,12 +2,12 @@
 // faults is `faults.ts`.
 
 import { describe, expect, test } from "vitest";
+import { planted } from "../../../test/support/planted.ts";
 import type { LogRecord } from "../src/index.ts";
 import { compare } from "./comparison.ts";
 import { FAULTS, type Fault } from "./faults.ts";
 import { history, longHistory, quietHistory } from "./history.ts";
 import { INVARIANTS } from "./invariants.ts";
-import { packageWith } from "./planted.ts";
 import { sampleOf } from "./sample.ts";
 import { type FoldClass, traceOf } from "./trace.ts";
 
@@ -26,7 +26,7 @@ function isCaught(FaultyFold: FoldClass, by: Fault["caughtBy"], records: readonl
 describe("a model that", () => {
   for (const fault of FAULTS) {
     test(`${fault.does} is caught by ${fault.caughtBy}`, async () => {
-      const { Fold } = await packageWith(fault);
+      const { Fold } = await planted<typeof import("../src/index.ts")>("packages/queue", fault);
       expect(HISTORIES.some((records) => isCaught(Fold, fault.caughtBy, records))).toBe(true);
     });
   }
@@ -39,5 +39,5 @@ test("every invariant has a fault that it catches", () => {
 
 test("a fault whose place is no longer in the source is told, not passed over", async () => {
   const gone = { file: "queue.ts", find: "this text is not there", replace: "" };
-  await expect(packageWith(gone)).rejects.toThrow("0 times");
+  await expect(planted<typeof import("../src/index.ts")>("packages/queue", gone)).rejects.toThrow("0 times");
 });

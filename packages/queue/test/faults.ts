@@ -1,8 +1,8 @@
 // Faults that somebody could build into the model, and what must notice each of them: a named invariant, or the
 // comparison with the naive reference. The texts to replace are the shipped ones.
 
+import type { Change } from "../../../test/support/planted.ts";
 import type { InvariantName } from "./invariants.ts";
-import type { Change } from "./planted.ts";
 
 export interface Fault extends Change {
   /** What the model does with it. */

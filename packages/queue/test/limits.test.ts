@@ -1,10 +1,10 @@
 // What happens at the limits of a queue, and that its memory is given back.
 
 import { describe, expect, test } from "vitest";
+import { planted } from "../../../test/support/planted.ts";
 import { ADMIT_MAX, ADMIT_REQUESTS_MAX, NUMBER_MAX } from "../src/index.ts";
 import { SEGMENT_TICKETS } from "../src/segment.ts";
 import { Log } from "./log.ts";
-import { packageWith } from "./planted.ts";
 
 const SECOND = 1_000;
 
@@ -15,7 +15,7 @@ function admit(log: Log, id: number, count: number) {
 
 describe("a queue at its limits", () => {
   test("gives out the last number that there is, and refuses whoever comes after", async () => {
-    const { Fold } = await packageWith({
+    const { Fold } = await planted<typeof import("../src/index.ts")>("packages/queue", {
       file: "tickets.ts",
       find: "#last = 0;",
       replace: `#last = ${NUMBER_MAX - 1_500};`,

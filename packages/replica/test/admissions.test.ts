@@ -3,9 +3,9 @@
 import { create } from "@bufbuild/protobuf";
 import { StoredRequestSchema } from "@usher/protocol/payload";
 import { describe, expect, it } from "vitest";
+import { pick, random } from "../../../test/support/random.ts";
 import { ADMISSION_STREAMS_MAX } from "../src/admissions.ts";
 import { SILENCE_MS } from "../src/index.ts";
-import { pick, random } from "./support/random.ts";
 import { pass, stopClocks, turns } from "./support/time.ts";
 import { closeWorlds, issue, makeQueue, openWorld, type World } from "./support/world.ts";
 

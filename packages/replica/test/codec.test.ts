@@ -5,9 +5,9 @@ import { EnvelopeSchema } from "@usher/protocol/log";
 import type { LogEvent, LogRecord, Settings } from "@usher/queue";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { pick, random } from "../../../test/support/random.ts";
 import { decodeRecord, encodeRecord, FORMAT_LEVEL } from "../src/log/codec.ts";
 import { envelope, recordBytes } from "./support/envelope.ts";
-import { pick, random } from "./support/random.ts";
 
 const SEED = 2026;
 

@@ -1,8 +1,8 @@
 // Each promise is shown to be checked: a fault is planted in the shipped source, and the check of it notices.
 
 import { describe, expect, test } from "vitest";
+import { type Change, planted } from "../../../test/support/planted.ts";
 import { type Code, crowd } from "./support/crowd.ts";
-import { type Change, replicaWith } from "./support/planted.ts";
 import { PROMISES, type Promised } from "./support/promises.ts";
 import { stopClocks } from "./support/time.ts";
 
@@ -131,7 +131,12 @@ async function isCaught(code: Code, by: Promised): Promise<boolean> {
 describe("a replica that", () => {
   for (const fault of FAULTS) {
     test(`${fault.does} is caught by ${fault.breaks}`, async () => {
-      expect(await isCaught(await replicaWith(fault), fault.breaks)).toBe(true);
+      expect(
+        await isCaught(
+          await planted<typeof import("../src/index.ts")>("packages/replica", fault),
+          fault.breaks,
+        ),
+      ).toBe(true);
     });
   }
 });
@@ -142,5 +147,7 @@ test("every promise has a fault that breaks it", () => {
 
 test("a fault whose place is no longer in the source is told, not passed over", async () => {
   const gone = { file: "desk.ts", find: "this text is not there", replace: "" };
-  await expect(replicaWith(gone)).rejects.toThrow("0 times");
+  await expect(planted<typeof import("../src/index.ts")>("packages/replica", gone)).rejects.toThrow(
+    "0 times",
+  );
 });

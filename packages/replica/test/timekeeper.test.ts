@@ -5,10 +5,10 @@ import { StoredRequestSchema } from "@usher/protocol/payload";
 import type { LogRecord } from "@usher/queue";
 import type { Fate } from "@usher/ticket-log";
 import { describe, expect, it } from "vitest";
+import { pick, random } from "../../../test/support/random.ts";
 import type { Clock } from "../src/clock.ts";
 import { encodeRecord } from "../src/log/codec.ts";
 import { TICK_BUSY_MS, TICK_IDLE_MS } from "../src/timekeeper.ts";
-import { pick, random } from "./support/random.ts";
 import { pass, stopClocks, turns } from "./support/time.ts";
 import {
   closeWorlds,

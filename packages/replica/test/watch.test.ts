@@ -5,9 +5,9 @@ import { StoredRequestSchema } from "@usher/protocol/payload";
 import type { Change } from "@usher/queue";
 import { LogError } from "@usher/ticket-log";
 import { describe, expect, it, vi } from "vitest";
+import { pick, random } from "../../../test/support/random.ts";
 import { type Place, SILENCE_MS } from "../src/index.ts";
 import { Places, WATCHERS_MAX } from "../src/places.ts";
-import { pick, random } from "./support/random.ts";
 import { pass, stopClocks, turns } from "./support/time.ts";
 import { closeWorlds, issue, makeQueue, openWorld, type World } from "./support/world.ts";
 

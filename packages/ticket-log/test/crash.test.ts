@@ -4,11 +4,11 @@ import { closeSync, openSync, statSync, truncateSync, writeSync } from "node:fs"
 import { cp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { pick, random } from "../../../test/support/random.ts";
 import { openSqliteLog, type TicketLog } from "../src/index.ts";
 import { readAll } from "./contract/reader.ts";
 import { AT_ONCE, appendUntilKilled, type Moment } from "./programs/appending.ts";
 import { type RecordId, recordEntry, recordId, recordPayload } from "./programs/records.ts";
-import { pick, random } from "./random.ts";
 import { temporaryDirectory } from "./sqlite-harness.ts";
 
 const SEED = 2026;

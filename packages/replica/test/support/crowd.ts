@@ -6,9 +6,9 @@
 
 import type { Settings } from "@usher/queue";
 import { type Fate, type MemoryLog, MemoryStore, openMemoryLog } from "@usher/ticket-log";
+import { pick, random } from "../../../../test/support/random.ts";
 import type { Caller, IssuedPlace, Replica } from "../../src/index.ts";
 import { KEYS } from "./keys.ts";
-import { pick, random } from "./random.ts";
 import { pass, passing, turns } from "./time.ts";
 import { entriesOf } from "./world.ts";
 

@@ -1,9 +1,9 @@
 // Followers: each entry once, in order, from anywhere.
 
 import assert from "node:assert/strict";
+import { pick, random } from "../../../../test/support/random.ts";
 import { BATCH, READ } from "../../src/limits.ts";
 import type { Following } from "../../src/log.ts";
-import { pick, random } from "../random.ts";
 import { appendAll, numbered, places, refusedAs, texts } from "./entries.ts";
 import type { LogCheck } from "./harness.ts";
 import { Reader, readAll } from "./reader.ts";

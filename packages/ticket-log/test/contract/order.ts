@@ -1,8 +1,8 @@
 // One order, decided once.
 
 import assert from "node:assert/strict";
+import { pick, random } from "../../../../test/support/random.ts";
 import { BATCH } from "../../src/limits.ts";
-import { pick, random } from "../random.ts";
 import { appendAll, entry, numbered, texts } from "./entries.ts";
 import type { LogCheck } from "./harness.ts";
 import { Reader, readAll } from "./reader.ts";

@@ -1,9 +1,9 @@
 // Bytes come back as they were.
 
 import assert from "node:assert/strict";
+import { pick, random } from "../../../../test/support/random.ts";
 import { LOG_LIMITS } from "../../src/limits.ts";
 import type { Entry } from "../../src/log.ts";
-import { pick, random } from "../random.ts";
 import type { LogCheck } from "./harness.ts";
 import { Reader, readAll } from "./reader.ts";
 

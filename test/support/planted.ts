@@ -1,0 +1,35 @@
+// What is shipped, with a fault in it: a copy of a package's source in which one place is replaced by another text. A
+// test that means to notice the fault has to.
+
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+
+const root = resolve(import.meta.dirname, "../..");
+
+/** What is changed: the text must be there exactly once, so that a fault never quietly goes out of date. */
+export interface Change {
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+}
+
+/** The package in that folder, as its source would be with this change. */
+export async function planted<Package>(folder: string, change: Change): Promise<Package> {
+  const copy = mkdtempSync(join(tmpdir(), "usher-planted-"));
+  try {
+    cpSync(join(root, folder, "src"), copy, { recursive: true });
+    // Where the copy finds the packages that it imports.
+    symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
+    const path = join(copy, change.file);
+    const parts = readFileSync(path, "utf8").split(change.find);
+    if (parts.length !== 2) {
+      throw new Error(`${change.file} has ${parts.length - 1} times, not once: ${change.find}`);
+    }
+    writeFileSync(path, parts.join(change.replace));
+    return await import(pathToFileURL(join(copy, "index.ts")).href);
+  } finally {
+    rmSync(copy, { recursive: true });
+  }
+}
