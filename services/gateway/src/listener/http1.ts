@@ -34,7 +34,8 @@ export function createHttp1(limits: ListenerLimits, deliver: Deliver): Server {
     if (told.has(socket)) return;
     // Once anything has been answered, what is told now could be taken for a part of it.
     if (socket.writable && !open.begun(socket)) refuseRaw(socket, explain(error, limits), limits);
-    else socket.destroy();
+    // Not at once: a refusal that was written in this very turn, of a request whose coding cannot be parsed, is still here.
+    else setImmediate(() => socket.destroy());
   });
   server.setTimeout(limits.stalled_ms, (socket) => {
     // Silent, and either between two requests or with bytes ready that the client does not take. Else the silence is
