@@ -1,14 +1,7 @@
 // HTTP requests that make no sense, or more than one: each is refused in words, none of it reaches the service, and
 // the next ticket has the next number.
 
-import { once } from "node:events";
-import {
-  type ClientHttp2Session,
-  connect as connectHttp2,
-  type IncomingHttpHeaders,
-  type IncomingHttpStatusHeader,
-  type OutgoingHttpHeaders,
-} from "node:http2";
+import { type ClientHttp2Session, connect as connectHttp2, type OutgoingHttpHeaders } from "node:http2";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { backendOf } from "../support/callers.ts";
 import { eventually } from "../support/eventually.ts";
@@ -136,7 +129,6 @@ describe("a target", () => {
       [{ ":path": "/\\evil.example/x" }, "target_not_path"],
       [{ ":path": "/public/%2e%2e/secret" }, "target_ambiguous"],
       [{ ":path": "/public/x", ":authority": "localhost", host: "evil.example" }, "host_duplicate"],
-      [{ ":path": "/public/x", ":authority": "me@evil.example" }, "host_invalid"],
     ] as const) {
       const [status, body] = await getHttp2(session, headers);
       expect([status, JSON.parse(body)]).toMatchObject([400, { type: `urn:usher:problem:${type}` }]);
@@ -347,8 +339,11 @@ async function getHttp2(
   headers: OutgoingHttpHeaders,
 ): Promise<[number, string]> {
   const stream = session.request(headers);
-  const response = once(stream, "response") as Promise<[IncomingHttpHeaders & IncomingHttpStatusHeader]>;
+  let status = 0;
+  stream.on("response", (response) => {
+    status = response[":status"] ?? 0;
+  });
   let body = "";
   for await (const part of stream.setEncoding("utf8")) body += part;
-  return [(await response)[0][":status"] ?? 0, body];
+  return [status, body];
 }
