@@ -24,6 +24,8 @@ export interface Active {
   claim: Claim | undefined;
   /** Not to be claimed before, in ms of log time. */
   notBefore_ms: number;
+  /** The service has seen it: a claim ended otherwise than before anything was sent. */
+  reached: boolean;
   /** A claim was lost after sending had begun: the service may have carried it out. */
   maybeDone: boolean;
 }
@@ -42,7 +44,7 @@ export class ActiveTickets {
     return this.#stored;
   }
 
-  /** How many carry a stored request that was never claimed. */
+  /** How many carry a stored request that the service has not seen, and nobody is sending: newcomers are behind them. */
   get unsent(): number {
     return this.#unsent;
   }
@@ -67,12 +69,13 @@ export class ActiveTickets {
       attempt: 0,
       claim: undefined,
       notBefore_ms: 0,
+      reached: false,
       maybeDone: false,
     });
   }
 
   claim(active: Active, claim: Claim): void {
-    if (active.attempt === 0) this.#unsent--;
+    if (isUnsent(active)) this.#unsent--;
     active.attempt++;
     active.claim = claim;
   }
@@ -80,6 +83,7 @@ export class ActiveTickets {
   release(active: Active, notBefore_ms: number): void {
     active.claim = undefined;
     active.notBefore_ms = notBefore_ms;
+    if (isUnsent(active)) this.#unsent++;
   }
 
   delete(number: number): void {
@@ -88,6 +92,10 @@ export class ActiveTickets {
     this.#byNumber.delete(number);
     if (!active.stored) return;
     this.#stored--;
-    if (active.attempt === 0) this.#unsent--;
+    if (isUnsent(active)) this.#unsent--;
   }
+}
+
+function isUnsent({ stored, claim, reached }: Active): boolean {
+  return stored && claim === undefined && !reached;
 }

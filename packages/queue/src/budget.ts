@@ -7,6 +7,9 @@ const TICKET = 1_000_000;
  * little to be felt by the service. */
 export const BURST_MS = 200;
 
+/** Two ticks, in milliseconds. */
+const HEADROOM_MS = 100;
+
 export class Budget {
   #rate_thousandths: number;
   #millionths: number;
@@ -17,9 +20,10 @@ export class Budget {
     this.#millionths = this.#burst;
   }
 
-  /** One burst: 200 ms of the rate, at least one ticket. */
+  /** One burst: 200 ms of the rate, at least a ticket and what two ticks bring. With less, what a tick brings beyond a
+   * ticket would be lost, and a queue of five a second would admit four. */
   get #burst(): number {
-    return Math.max(TICKET, this.#rate_thousandths * BURST_MS);
+    return Math.max(TICKET + this.#rate_thousandths * HEADROOM_MS, this.#rate_thousandths * BURST_MS);
   }
 
   /** Whole tickets that may be admitted now; Infinity where there is no limit of rate. */

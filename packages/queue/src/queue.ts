@@ -131,6 +131,13 @@ export class Queue {
     return number === 0 ? undefined : { number, same: this.#sameRequest(number, digest) };
   }
 
+  /** Why no newcomer is taken now; absent when one is. */
+  get refusal(): RefusedReason | undefined {
+    if (this.settings.mode === "closed") return "closed";
+    const held = this.#tickets.waiting + this.remembered;
+    return held >= this.settings.max_waiting || this.#tickets.last === NUMBER_MAX ? "full" : undefined;
+  }
+
   /** Absent: not admitted, or ended. */
   activeTicket(number: number): Active | undefined {
     return this.#active.get(number);
@@ -210,8 +217,7 @@ export class Queue {
       event.subject && this.settings.kind === "pass" ? hashWords(event.subject, KEY_WORDS) : undefined;
     const known = this.#known(event, key, subject);
     if (known !== undefined) return known;
-    const refusal = this.#refusal();
-    if (refusal !== undefined) return refused(refusal);
+    if (this.refusal !== undefined) return refused(this.refusal);
     if (this.waiting === 0) this.#admission.beginToWait();
     const number = this.#tickets.add({
       key,
@@ -239,13 +245,6 @@ export class Queue {
 
   #sameRequest(number: number, digest: Uint8Array | undefined): boolean {
     return this.#tickets.sameRequest(number, hashWords(digest ?? new Uint8Array(), DIGEST_WORDS));
-  }
-
-  /** Why no newcomer is taken now. */
-  #refusal(): RefusedReason | undefined {
-    if (this.settings.mode === "closed") return "closed";
-    const held = this.#tickets.waiting + this.remembered;
-    return held >= this.settings.max_waiting || this.#tickets.last === NUMBER_MAX ? "full" : undefined;
   }
 
   #leave(event: Left, stamp: Stamp): Outcome {

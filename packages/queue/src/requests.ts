@@ -37,6 +37,7 @@ export class StoredRequests {
   release(event: Released, wall_ms: number): Outcome {
     const active = this.#claimed(event);
     if (active === undefined) return ignored("no_such_claim");
+    active.reached ||= event.reason !== "not_connected" && event.reason !== "draining";
     if (event.reason === "lost" || event.reason === "timed_out") active.maybeDone = true;
     if (event.reason === "payload_gone") this.#giveUp(active, wall_ms);
     else this.#retryOrGiveUp(active, event.not_before_ms, wall_ms);
@@ -45,6 +46,7 @@ export class StoredRequests {
 
   /** A claim's time is over. */
   lapse(active: Active, wall_ms: number): void {
+    active.reached = true;
     active.maybeDone = true;
     this.#retryOrGiveUp(active, 0, wall_ms);
   }

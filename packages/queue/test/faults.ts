@@ -73,8 +73,8 @@ export const FAULTS: readonly Fault[] = [
     does: "empties the budget for a ticket that it then refuses",
     caughtBy: "I4",
     file: "queue.ts",
-    find: "const refusal = this.#refusal();",
-    replace: "this.#admission.emptyBudget(); const refusal = this.#refusal();",
+    find: "if (this.refusal !== undefined) return refused(this.refusal);",
+    replace: "this.#admission.emptyBudget(); if (this.refusal !== undefined) return refused(this.refusal);",
   },
   {
     does: "lets somebody leave while saying that they cannot",

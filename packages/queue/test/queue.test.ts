@@ -39,6 +39,15 @@ describe("a turn comes", () => {
     expect(log.queue.admissions).toBe(4);
   });
 
+  test.each([1, 3, 5, 7, 9])("at a rate of %i a second that often, whatever the ticks bring", (rate) => {
+    const log = new Log({ rate_thousandths: rate * 1_000, max_active: 0, max_wait_ms: 3_600_000 });
+    for (let n = 0; n < 1_000; n++) log.issue();
+    // A tick comes a little late, as ticks do.
+    for (let n = 0; n < 1_000; n++) log.sleep(60);
+    expect(log.queue.admissions).toBeGreaterThanOrEqual(60 * rate - 1);
+    expect(log.queue.admissions).toBeLessThanOrEqual(60 * rate + 1);
+  });
+
   test("in a pass queue at once, while budget lasts", () => {
     const log = new Log({ ...RATE, kind: "pass" });
     expect([1, 2, 3].map(() => log.queue.position(log.issue({ stored_request: false })))).toEqual([0, 0, 1]);
@@ -126,6 +135,23 @@ describe("a claimed request", () => {
       log.say({ kind: "claim_released", number, attempt, not_before_ms: 0, reason: "refused" });
     }
     expect(log.queue.ticket(number)).toMatchObject({ state: "completed", request: "failed" });
+  });
+
+  test("is before every newcomer until the service has seen it", () => {
+    const log = new Log();
+    const number = log.issue();
+    expect(log.queue.unsent).toBe(1);
+    log.claim(number);
+    expect(log.queue.unsent).toBe(0);
+    const release = { kind: "claim_released", number, not_before_ms: 0 } as const;
+    log.say({ ...release, attempt: 1, reason: "not_connected" });
+    expect(log.queue.unsent).toBe(1);
+    log.claim(number, 2);
+    log.say({ ...release, attempt: 2, reason: "refused" });
+    expect(log.queue.unsent).toBe(0);
+    log.claim(number, 3);
+    log.say({ ...release, attempt: 3, reason: "not_connected" });
+    expect(log.queue.unsent).toBe(0);
   });
 
   test("that lapses is unknown, and frees its slot once: a late answer frees nothing", () => {

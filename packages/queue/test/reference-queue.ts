@@ -39,6 +39,7 @@ export interface ReferenceTicket {
   claims: number;
   claim?: { session: bigint; lapses_ms: number; idempotent: boolean };
   notBefore_ms: number;
+  reached: boolean;
   maybeDone: boolean;
   answer?: { attempt: number; status: number };
 }
@@ -115,6 +116,7 @@ export class ReferenceQueue {
         return this.#claim(event, ticket, record);
       case "claim_released":
         if (ticket?.claim === undefined || ticket.claims !== event.attempt) return NO_SUCH_CLAIM;
+        if (event.reason !== "not_connected" && event.reason !== "draining") ticket.reached = true;
         if (event.reason === "lost" || event.reason === "timed_out") ticket.maybeDone = true;
         this.#giveBack(ticket, event.reason !== "payload_gone", event.not_before_ms, record);
         return APPLIED;
@@ -164,6 +166,7 @@ export class ReferenceQueue {
       issuedWall_ms: record.wall_ms,
       claims: 0,
       notBefore_ms: 0,
+      reached: false,
       maybeDone: false,
     });
     return { kind: "issued", number: this.issued, existing: false };
@@ -263,6 +266,7 @@ export class ReferenceQueue {
     for (const { ticket } of due) {
       if (!ticket.stored) this.#end(ticket, "expired", record);
       else {
+        ticket.reached = true;
         ticket.maybeDone = true;
         this.#giveBack(ticket, true, 0, record);
       }
@@ -319,9 +323,10 @@ export class ReferenceQueue {
     return this.settings.max_active === 0 || this.active.length < this.settings.max_active;
   }
 
-  /** 200 ms of the rate, at least one ticket. */
+  /** 200 ms of the rate, at least one ticket and 100 ms of it. */
   #burst(): number {
-    return Math.max(TICKET, this.settings.rate_thousandths * 200);
+    const { rate_thousandths } = this.settings;
+    return Math.max(TICKET + rate_thousandths * 100, rate_thousandths * 200);
   }
 
   #find(number: number): ReferenceTicket | undefined {

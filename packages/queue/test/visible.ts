@@ -102,7 +102,8 @@ export function visibleOfReference(
       settings: queue.settings,
       waiting: queue.waiting().length,
       activeByHand: queue.active.filter(({ stored }) => !stored).length,
-      unsent: queue.active.filter(({ stored, claims }) => stored && claims === 0).length,
+      unsent: queue.active.filter(({ stored, claim, reached }) => stored && claim === undefined && !reached)
+        .length,
       remembered: queue.ended.length,
       lastNumber: queue.issued,
       nowServing: queue.nowServing,

@@ -64,6 +64,10 @@ export class Desk {
     const key =
       wish.key === undefined ? undefined : hashes.idempotencyKey(queue.name, wish.caller.id, wish.key);
     const subject = wish.subject === undefined ? undefined : hashes.subject(queue.name, wish.subject);
+    const newcomer =
+      subject === undefined && (key === undefined || queue.byKey(key, undefined) === undefined);
+    // The fold decides; but what it would surely refuse is not written, or a full queue would fill the disk.
+    if (newcomer && queue.refusal !== undefined) throw refusal(queue.refusal, queue.name);
     this.#countUnfolded(queue.name, 1);
     try {
       const stored_request = wish.store !== undefined && "request" in wish.store;

@@ -18,12 +18,12 @@ import { BodyReader } from "./listener/body.ts";
 import type { EdgeRequest, EdgeResponse } from "./listener/exchange.ts";
 import { type Listener, listen } from "./listener/listener.ts";
 import { answerProblem, problem } from "./listener/problem.ts";
+import { respond } from "./listener/respond.ts";
 import type { Target } from "./listener/target.ts";
 import { type Route, Routes } from "./route.ts";
 import { createRpc, type RpcHandler } from "./rpc.ts";
 import { PREFIX } from "./waiting/answer.ts";
 import { DeferQueue } from "./waiting/defer.ts";
-import { respond } from "./waiting/respond.ts";
 import { TicketResource } from "./waiting/tickets.ts";
 
 export interface GatewayOptions {
@@ -125,9 +125,7 @@ class Edge {
       return;
     }
     const queue = route.queue === undefined ? undefined : this.#queues.get(route.queue);
-    await (queue === undefined
-      ? this.#passOn(req, res, target, route)
-      : queue.defer.handle(req, res, target, route));
+    await (queue === undefined ? this.#passOn(req, res, route) : queue.defer.handle(req, res, target, route));
   }
 
   /** Stops sending and listening together: what is being sent may still be answered to who holds the line. */
@@ -138,7 +136,7 @@ class Edge {
     await Promise.all([...this.#services.values()].map((service) => service.close()));
   }
 
-  async #passOn(req: EdgeRequest, res: EdgeResponse, _target: Target, route: Route): Promise<void> {
+  async #passOn(req: EdgeRequest, res: EdgeResponse, route: Route): Promise<void> {
     const service = this.#services.get(route.service);
     if (service === undefined)
       throw new Error(`the route to ${route.path} names no service that is configured`);

@@ -24,7 +24,7 @@ export function withinBudget(steps: readonly QueueStep[]): Verdict {
   let left = Infinity;
   for (const step of steps) {
     const rate = step.after.settings.rate_thousandths;
-    const burst = Math.max(1, rate / 5_000);
+    const burst = Math.max(1 + rate / 10_000, rate / 5_000);
     left = rate === 0 ? Infinity : Math.min(burst, left + (rate * step.elapsed_ms) / 1_000_000);
     const { outcome } = step;
     const byRequest = outcome?.kind === "admitted" ? outcome.numbers : [];

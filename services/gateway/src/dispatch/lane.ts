@@ -31,11 +31,6 @@ export class Lane {
     this.#nodes = nodes;
   }
 
-  /** Requests that this node has let go and that are not over. */
-  get inFlight(): number {
-    return this.#meter?.inFlight ?? 0;
-  }
-
   /** A claim that was there before this node ran: it takes room until it lapses. */
   inherit(number: number): void {
     this.#inherited.add(number);

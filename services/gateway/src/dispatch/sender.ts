@@ -16,10 +16,10 @@ export type SentOutcome =
   | { readonly kind: "answered"; readonly response: StoredResponse }
   | { readonly kind: "not_connected" | "lost" | "timed_out" };
 
-/** Sends a request of a ticket; `onSent` is called when its first byte goes out. Never rejects. */
+/** Sends a request of a ticket, and gives up after `timeout_ms`; `onSent` is called when its first byte goes out. Never rejects. */
 export type Sender = (
   request: StoredRequest,
-  ticket: { readonly number: number; readonly onSent: () => void },
+  ticket: { readonly number: number; readonly timeout_ms: number; readonly onSent: () => void },
 ) => Promise<SentOutcome>;
 
 /** Says on a stored answer that its body was too large to be kept. */
@@ -36,7 +36,7 @@ export interface SenderOptions {
 export function senderTo({ services, public_url, onFault }: SenderOptions): Sender {
   const stored = (request: StoredRequest, answer: Omit<StoredAnswer, "origin">) =>
     storedResponse(request, { ...answer, origin: public_url ?? originOf(request) });
-  return async (request, { number, onSent }) => {
+  return async (request, { number, timeout_ms, onSent }) => {
     const service = services.get(request.service);
     // The configuration names it no longer: nothing can be sent, now or by another attempt soon.
     if (service === undefined) return { kind: "not_connected" };
@@ -47,7 +47,7 @@ export function senderTo({ services, public_url, onFault }: SenderOptions): Send
       headers: request.headers,
       body: request.body,
       add: [["Usher-Ticket", `${number}`]],
-      timeout_ms: request.timeoutMs,
+      timeout_ms,
       response_bytes: request.responseBytes || undefined,
       onSent,
     });

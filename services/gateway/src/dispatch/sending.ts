@@ -61,12 +61,13 @@ export class Sending {
         await this.#release(number, attempt, "payload_gone", 0);
         return;
       }
+      const left_ms = timeout_ms - (this.#replica.clock.monotonic_ms() - claimed_ms);
       // A claim that took this long to be read back may lapse before its answer could come.
-      if (this.#replica.clock.monotonic_ms() - claimed_ms > timeout_ms / 2) {
+      if (left_ms < timeout_ms / 2) {
         await this.#release(number, attempt, "draining", 0);
         return;
       }
-      const outcome = await this.#send(request, { number, onSent: handOver });
+      const outcome = await this.#send(request, { number, timeout_ms: left_ms, onSent: handOver });
       permit.done();
       await this.#tell(view, attempt, outcome);
     } finally {

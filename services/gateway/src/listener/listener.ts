@@ -9,6 +9,7 @@
 //   exchange.ts  a request and its response, of either protocol
 //   door.ts      what is refused before any routing
 //   target.ts    the target, and the one path that routes are matched against
+//   respond.ts   answering whole, over either protocol
 //   problem.ts   refusals that clients can read
 //   linger.ts    answering a client that is still sending
 //   body.ts      reading a body whole, bounded in bytes and time

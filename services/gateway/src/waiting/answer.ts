@@ -9,7 +9,7 @@ import { retryAfter_ms } from "@usher/replica";
 import type { Requests } from "../dispatch/requests.ts";
 import type { EdgeRequest, EdgeResponse } from "../listener/exchange.ts";
 import { answerProblem, type Problem, type ProblemReason, problem } from "../listener/problem.ts";
-import { respond } from "./respond.ts";
+import { respond } from "../listener/respond.ts";
 
 /** Under this prefix, Usher itself answers. */
 export const PREFIX = "/_usher/";
@@ -77,13 +77,11 @@ function writeResponse(req: EdgeRequest, res: EdgeResponse, number: number, resp
     const key = name.toLowerCase();
     headers.set(key, [...(headers.get(key) ?? []), Buffer.from(value).toString("latin1")]);
   }
-  headers
-    .set("cache-control", ["no-store"])
-    .set("usher-ticket", [`${number}`])
-    .delete("content-length");
-  const bodiless = response.status === 204 || response.status === 304;
+  headers.set("cache-control", ["no-store"]).set("usher-ticket", [`${number}`]);
+  // An answer without a body may still tell the length that one would have had.
+  const bodiless = req.method === "HEAD" || response.status === 204 || response.status === 304;
   if (!bodiless) headers.set("content-length", [`${response.body.length}`]);
-  respond(res, response.status, headers, bodiless || req.method === "HEAD" ? undefined : response.body);
+  respond(res, response.status, headers, bodiless ? undefined : response.body);
 }
 
 /** What to say of a ticket that has no answer of the service. */

@@ -32,7 +32,7 @@ const KEY_HEADER = "idempotency-key";
 const KEY_LENGTH_MAX = 255;
 
 /** Sends a request that has leave straight on to its service. */
-export type PassOn = (req: EdgeRequest, res: EdgeResponse, target: Target, route: Route) => Promise<void>;
+export type PassOn = (req: EdgeRequest, res: EdgeResponse, route: Route) => Promise<void>;
 
 export interface DeferOptions {
   readonly replica: Replica;
@@ -100,9 +100,9 @@ export class DeferQueue {
     await this.#hold(exchange, issued, gone);
   }
 
-  async #pass(permit: Permit, { req, res, target, route }: Exchange): Promise<void> {
+  async #pass(permit: Permit, { req, res, route }: Exchange): Promise<void> {
     try {
-      await this.#options.passOn(req, res, target, route);
+      await this.#options.passOn(req, res, route);
     } finally {
       permit.done();
     }

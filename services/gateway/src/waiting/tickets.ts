@@ -5,10 +5,10 @@ import type { Place, Replica } from "@usher/replica";
 import type { Requests } from "../dispatch/requests.ts";
 import type { EdgeRequest, EdgeResponse } from "../listener/exchange.ts";
 import { answerProblem, problem } from "../listener/problem.ts";
+import { respond } from "../listener/respond.ts";
 import type { Target } from "../listener/target.ts";
 import { answerEnd, answerStatus, endOf, PREFIX, ticketLocation } from "./answer.ts";
 import { problemOf } from "./problems.ts";
-import { respond } from "./respond.ts";
 
 /** Whatever stands in a token's place is taken for one, so that all that are none get one answer. */
 const RESOURCE = new RegExp(`^${PREFIX}tickets/([^/]+)(/response)?$`);

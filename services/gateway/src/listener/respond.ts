@@ -1,4 +1,4 @@
-import type { EdgeResponse } from "../listener/exchange.ts";
+import type { EdgeResponse } from "./exchange.ts";
 
 /** Answers whole, over either protocol. Header values of several lines go in lists. */
 export function respond(
