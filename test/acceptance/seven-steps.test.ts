@@ -53,6 +53,15 @@ function follow(location: string | null, init: RequestInit = {}): Promise<Respon
   return fetch(new URL(location ?? "", usher.gatewayUrl), { redirect: "manual", ...init });
 }
 
+/** Usher before a service with room for one, which is there already, and stays until the gate lets it go. */
+async function startBusy(route?: Route): Promise<{ gate: Gate; first: Promise<Response> }> {
+  const gate = new Gate();
+  await start("{ max_active: 1 }", gate.answer, route);
+  const first = order("first");
+  await eventually(() => expect(service.inFlight).toBe(1));
+  return { gate, first };
+}
+
 interface StatusJson {
   ticket: { id: string; number: number; state: string; requestState?: string; position?: number };
 }
@@ -81,10 +90,7 @@ test("under the limit, requests go straight through and the log has no record of
 });
 
 test("over the limit, a request gets a ticket, waits its turn, and its client gets the service's answer", async () => {
-  const gate = new Gate();
-  await start("{ max_active: 1 }", gate.answer);
-  const first = order("first");
-  await eventually(() => expect(service.inFlight).toBe(1));
+  const { gate, first } = await startBusy();
 
   const second = await order("second");
   expect(second.status).toBe(202);
@@ -115,10 +121,7 @@ test("over the limit, a request gets a ticket, waits its turn, and its client ge
 });
 
 test("a place is seen moving by WatchPosition, to the end", async () => {
-  const gate = new Gate();
-  await start("{ max_active: 1 }", gate.answer);
-  const first = order();
-  await eventually(() => expect(service.inFlight).toBe(1));
+  const { gate, first } = await startBusy();
   const tickets = [await order("a"), await order("b"), await order("c")];
   const token = tickets[2]!.headers.get("location")!.split("/").at(-1)!;
   const positions: (number | undefined)[] = [];
@@ -137,10 +140,7 @@ test("a place is seen moving by WatchPosition, to the end", async () => {
 });
 
 test("back to straight-through when nobody waits any more", async () => {
-  const gate = new Gate();
-  await start("{ max_active: 1 }", gate.answer);
-  const first = order();
-  await eventually(() => expect(service.inFlight).toBe(1));
+  const { gate, first } = await startBusy();
   const second = await order();
   expect(second.status).toBe(202);
   gate.open();
@@ -155,10 +155,7 @@ test("back to straight-through when nobody waits any more", async () => {
 });
 
 test("a connection held long enough gets the answer itself, as if nothing had been in between", async () => {
-  const gate = new Gate();
-  await start("{ max_active: 1 }", gate.answer, { hold: "30s" });
-  const first = order("first");
-  await eventually(() => expect(service.inFlight).toBe(1));
+  const { gate, first } = await startBusy({ hold: "30s" });
   const second = order("second");
   await eventually(async () => {
     const { queue } = await client.getQueue({ queue: "orders" });
@@ -173,20 +170,14 @@ test("a connection held long enough gets the answer itself, as if nothing had be
 });
 
 test("Prefer: wait=0 shortens the hold to nothing", async () => {
-  const gate = new Gate();
-  await start("{ max_active: 1 }", gate.answer, { hold: "50s" });
-  const first = order("first");
-  await eventually(() => expect(service.inFlight).toBe(1));
+  const { gate, first } = await startBusy({ hold: "50s" });
   expect((await order("second", { prefer: "wait=0" })).status).toBe(202);
   gate.open();
   await first;
 });
 
 test("the same key is the same ticket, with its token again; another body under it is refused with 422", async () => {
-  const gate = new Gate();
-  await start("{ max_active: 1 }", gate.answer);
-  const first = order("first");
-  await eventually(() => expect(service.inFlight).toBe(1));
+  const { gate, first } = await startBusy();
   const key = { "idempotency-key": "0123456789abcdef0123456789" };
   const one = await order("mine", key);
   const again = await order("mine", key);
@@ -207,10 +198,7 @@ test("the same key is the same ticket, with its token again; another body under 
 });
 
 test("whoever gives a ticket up is not sent, and those behind move up", async () => {
-  const gate = new Gate();
-  await start("{ max_active: 1 }", gate.answer);
-  const first = order("first");
-  await eventually(() => expect(service.inFlight).toBe(1));
+  const { gate, first } = await startBusy();
   // The one whose turn is next may be admitted and unclaimed already; those behind it surely wait.
   const tickets = [await order("a"), await order("b"), await order("c")];
   const left = await follow(tickets[1]!.headers.get("location"), { method: "DELETE" });
@@ -225,10 +213,7 @@ test("whoever gives a ticket up is not sent, and those behind move up", async ()
 });
 
 test("a caller without a key that hangs up while it is held leaves the line", async () => {
-  const gate = new Gate();
-  await start("{ max_active: 1 }", gate.answer, { hold: "50s" });
-  const first = order("first");
-  await eventually(() => expect(service.inFlight).toBe(1));
+  const { gate, first } = await startBusy({ hold: "50s" });
   const ahead = order("ahead");
   await eventually(async () => {
     const { queue } = await client.getQueue({ queue: "orders" });
@@ -252,10 +237,7 @@ test("a caller without a key that hangs up while it is held leaves the line", as
 });
 
 test("a service that refuses with 503 is tried again within the slot, and then answers", async () => {
-  const gate = new Gate();
-  await start("{ max_active: 1 }", gate.answer);
-  const first = order("first");
-  await eventually(() => expect(service.inFlight).toBe(1));
+  const { gate, first } = await startBusy();
   const second = await order("second");
   let tries = 0;
   service.answer = (res) => {
@@ -271,10 +253,7 @@ test("a service that refuses with 503 is tried again within the slot, and then a
 });
 
 test("a connection that breaks after sending is called unknown, and the request is not sent again", async () => {
-  const gate = new Gate();
-  await start("{ max_active: 1 }", gate.answer);
-  const first = order("first");
-  await eventually(() => expect(service.inFlight).toBe(1));
+  const { gate, first } = await startBusy();
   const second = await order("second");
   service.answer = (res) => void res.socket?.destroy();
   gate.open();
@@ -287,10 +266,7 @@ test("a connection that breaks after sending is called unknown, and the request 
 });
 
 test("a route declared idempotent is sent again after a broken connection", async () => {
-  const gate = new Gate();
-  await start("{ max_active: 1 }", gate.answer, { idempotent: true });
-  const first = order("first");
-  await eventually(() => expect(service.inFlight).toBe(1));
+  const { gate, first } = await startBusy({ idempotent: true });
   const second = await order("second");
   let tries = 0;
   service.answer = (res) => {
@@ -308,10 +284,7 @@ test("a route declared idempotent is sent again after a broken connection", asyn
 });
 
 test("the service's answer is handed out verbatim, but for what is Usher's to say", async () => {
-  const gate = new Gate();
-  await start("{ max_active: 1 }", gate.answer);
-  const first = order("first");
-  await eventually(() => expect(service.inFlight).toBe(1));
+  const { gate, first } = await startBusy();
   const second = await order("second", { "usher-ticket": "99", "usher-pass": "mine" });
   service.answer = (res) => {
     res.writeHead(303, [
@@ -336,10 +309,7 @@ test("the service's answer is handed out verbatim, but for what is Usher's to sa
 });
 
 test("under a public URL, tickets and redirects are where clients can reach them", async () => {
-  const gate = new Gate();
-  await start("{ max_active: 1 }", gate.answer, { public_url: "https://tickets.example.com" });
-  const first = order("first");
-  await eventually(() => expect(service.inFlight).toBe(1));
+  const { gate, first } = await startBusy({ public_url: "https://tickets.example.com" });
   const second = await order("second");
   const location = new URL(second.headers.get("location") ?? "");
   expect(location.origin).toBe("https://tickets.example.com");
