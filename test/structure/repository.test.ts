@@ -7,7 +7,7 @@ const LAYOUT = [
   "[^/]+",
   `packages/(protocol|queue|traffic|ticket-log|replica|sdk|telemetry)/${IN_A_WORKSPACE}`,
   `services/(gateway|queue|usher|console)/${IN_A_WORKSPACE}`,
-  `examples/box-office/(${IN_A_WORKSPACE}|[.]gitignore|[^/]+[.]yaml)`,
+  `examples/box-office/(${IN_A_WORKSPACE}|[.]gitignore|[^/]+[.]yaml|burst[.]svg)`,
   "test/(structure|support|acceptance|conformance|integration|e2e|bench|chaos)/.+",
   "proto/.+[.]proto",
   "(scripts|docs|[.]ci)/.+",
