@@ -45,7 +45,9 @@ describe("grpcurl", () => {
   it("describes services with their comments and options", async () => {
     const listening = await startListening();
     const service = await grpcurl(listening, "describe", "usher.queue.v1.QueueService");
-    expect(service).toContain("// Takes a ticket. Answered when the ticket is durable and has its number.");
+    expect(service).toContain(
+      "// Takes a ticket, without a stored request whatever the queue's kind: only HTTP requests at a gateway are stored.",
+    );
     expect(service).toContain("returns ( stream .usher.queue.v1.WatchPositionResponse )");
     const getTicket = await grpcurl(listening, "describe", "usher.queue.v1.QueueService.GetTicket");
     expect(getTicket).toContain("option idempotency_level = NO_SIDE_EFFECTS");
