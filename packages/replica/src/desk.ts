@@ -95,19 +95,15 @@ export class Desk {
 
   /** Whether a key has a ticket already. */
   knows(wish: Required<Pick<IssueWish, "queue" | "caller" | "key">>): boolean {
-    const queue = this.queue(wish.queue);
-    const hash = this.#replica.hashes.idempotencyKey(queue.name, wish.caller.id, wish.key);
-    return queue.byKey(hash, undefined) !== undefined;
+    return this.#byKey(wish, undefined) !== undefined;
   }
 
   /** The ticket that a key has already, looked up without writing. Throws KEY_REUSED when it was another request's. */
   find(wish: Required<Pick<IssueWish, "queue" | "caller" | "key" | "digest">>): IssuedPlace | undefined {
-    const queue = this.queue(wish.queue);
-    const hash = this.#replica.hashes.idempotencyKey(queue.name, wish.caller.id, wish.key);
-    const found = queue.byKey(hash, wish.digest);
+    const found = this.#byKey(wish, wish.digest);
     if (found === undefined) return undefined;
-    if (!found.same) throw refusal("key_reused", queue.name);
-    return this.#issued(queue, found.number, true);
+    if (!found.same) throw refusal("key_reused", wish.queue);
+    return this.#issued(this.queue(wish.queue), found.number, true);
   }
 
   /** The ticket that a token proves. Waits until this node has read as far as the token, or the caller, has seen. */
@@ -191,6 +187,13 @@ export class Desk {
       "BEHIND",
       "This node has not read as far as you have seen; try again, here or elsewhere.",
     );
+  }
+
+  #byKey(
+    { queue, caller, key }: Required<Pick<IssueWish, "queue" | "caller" | "key">>,
+    digest: Uint8Array | undefined,
+  ): ReturnType<Queue["byKey"]> {
+    return this.queue(queue).byKey(this.#replica.hashes.idempotencyKey(queue, caller.id, key), digest);
   }
 
   #mustBeReady(): void {

@@ -67,6 +67,7 @@ export class Replica {
   readonly #timekeeper: Timekeeper;
   readonly #behind = new Behind();
   readonly #batchListeners = new Set<BatchListener>();
+  #epoch: string | undefined;
   readonly #timers: NodeJS.Timeout[];
   readonly #draining = new AbortController();
 
@@ -161,7 +162,11 @@ export class Replica {
 
   /** A queue's present life, as ids and tokens carry it. */
   epoch(): string {
-    return epochOf(this.fold.genesis ?? "", INCARNATION);
+    // A log's genesis never changes, and every ticket that is shown names its epoch.
+    if (this.#epoch === undefined && this.fold.genesis !== undefined) {
+      this.#epoch = epochOf(this.fold.genesis, INCARNATION);
+    }
+    return this.#epoch ?? epochOf("", INCARNATION);
   }
 
   /** Appends a record and tells what the fold made of it. Rejects with a `LogError`, whose `outcome` says whether the

@@ -15,8 +15,6 @@ export class Lane {
   readonly #nodes: number;
   readonly #notSentYet: () => number;
   #meter: Meter | undefined;
-  /** What the meter was set to, so that it is set anew only on a change. */
-  #set = "";
   /** Tickets that an earlier run of this node was sending when it ended: the service may still be at work on them. */
   readonly #inherited = new Set<number>();
   /** Called when a slot has become free. */
@@ -94,10 +92,9 @@ export class Lane {
     const { rate_thousandths, max_active } = settings;
     const reserved = Math.ceil(activeByHand / this.#nodes) + this.#inherited.size;
     const limit = { rate_thousandths, max_active, reserved, nodes: this.#nodes };
-    const wanted = `${rate_thousandths}/${max_active}/${reserved}`;
+    // Nothing changes for a meter that is told the limit which it has.
     if (this.#meter === undefined) this.#meter = new Meter(limit);
-    else if (wanted !== this.#set) this.#meter.configure(limit, this.#replica.clock.monotonic_ms());
-    this.#set = wanted;
+    else this.#meter.configure(limit, this.#replica.clock.monotonic_ms());
     return this.#meter;
   }
 }
