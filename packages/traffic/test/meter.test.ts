@@ -181,6 +181,18 @@ describe("a limit that changes", () => {
     expect(takeAll(meter, 50)).toBe(5);
   });
 
+  test("to what it was changes nothing, however often it is told", () => {
+    const told = new Meter(perSecond(10, 3));
+    const untold = new Meter(perSecond(10, 3));
+    for (let now_ms = 0; now_ms < 2_000; now_ms += 7) {
+      told.configure(perSecond(10, 3), now_ms);
+      const [one, other] = [told.take(now_ms), untold.take(now_ms)];
+      expect(one === undefined).toBe(other === undefined);
+      for (const permit of [one, other]) if (now_ms % 2 === 0) permit?.done();
+      expect(told.nextToken_ms(now_ms)).toBe(untold.nextToken_ms(now_ms));
+    }
+  });
+
   test("counts slots that others occupy, even more than there are", () => {
     const meter = new Meter(perSecond(1_000, 4));
     meter.configure({ ...perSecond(1_000, 4), reserved: 3 }, 0);
