@@ -1,5 +1,5 @@
 // The port of the log: one ordered sequence of entries, and payloads kept beside it. Entries are bytes here; what
-// they mean is for the reader. Two adapters stand behind it, `sqlite/` and (later) `kafka/`, and one contract suite
+// they mean is for the reader. Two adapters stand behind it, `sqlite/` and `kafka/`, and one contract suite
 // (`test/contract.ts`) says what both must do.
 
 /** Where an entry is in the log. Rises from entry to entry, with gaps where an adapter has them (Kafka). */
@@ -65,11 +65,17 @@ export interface Follower {
 }
 
 export interface Following {
+  /** How long ago, in milliseconds, the follower is known to have had everything: 0 while it has all there is, about
+   * the time between two looks at a log elsewhere, and ever more while that cannot be reached or brings more than the
+   * follower takes. Infinity before the first time. */
+  readonly lag_ms: number;
   /** Stops. No call reaches the follower after this returns. */
   close(): void;
 }
 
 export interface TicketLog {
+  /** Whether other processes may have it open and write in it, too. */
+  readonly shared: boolean;
   /** Throws a `LogError` when the log is closed or has failed. */
   openWriter(): Writer;
   /** Delivers every entry from `from` on, first those that are there, then those that come; never before this has
@@ -97,6 +103,8 @@ export interface TicketLog {
  * - `in_use`: another process has the store open.
  * - `disk_full`: no room on the disk.
  * - `unavailable`: the store cannot be reached, or failed. Try again later.
+ * - `misconfigured`: the store refuses this node (credentials, rights), or has other settings than Usher needs. The
+ *   message names the setting and what mends it. Try again when it is mended.
  * - `corrupt`: the store is damaged, is not an Usher log, or a newer Usher's. Halt.
  */
 export type LogErrorCode =
@@ -106,7 +114,15 @@ export type LogErrorCode =
   | "in_use"
   | "disk_full"
   | "unavailable"
+  | "misconfigured"
   | "corrupt";
+
+const RETRYABLE: ReadonlySet<LogErrorCode> = new Set<LogErrorCode>([
+  "overloaded",
+  "disk_full",
+  "unavailable",
+  "misconfigured",
+]);
 
 export class LogError extends Error {
   override readonly name = "LogError";
@@ -133,6 +149,6 @@ export class LogError extends Error {
 
   /** Whether the same call may succeed later, on this store. */
   get retryable(): boolean {
-    return this.code === "overloaded" || this.code === "disk_full" || this.code === "unavailable";
+    return RETRYABLE.has(this.code);
   }
 }

@@ -10,6 +10,8 @@ export class Followers {
   readonly #store: MemoryStore;
   readonly #max: number;
   readonly #followings = new Set<MemoryFollowing>();
+  /** The store cannot be reached. */
+  #cut = false;
 
   constructor(store: MemoryStore, max: number) {
     this.#store = store;
@@ -20,9 +22,10 @@ export class Followers {
     if (!Number.isSafeInteger(from) || from < 0) throw new RangeError(`${from} is not an offset`);
     if (this.#followings.size >= this.#max)
       throw new LogError("overloaded", `${this.#max} followers are there already`);
-    const following: MemoryFollowing = new MemoryFollowing(from, follower, this.#store, () =>
-      this.#followings.delete(following),
-    );
+    const following: MemoryFollowing = new MemoryFollowing(from, follower, {
+      store: () => (this.#cut ? undefined : this.#store),
+      closed: () => this.#followings.delete(following),
+    });
     this.#followings.add(following);
     following.wake();
     return following;
@@ -31,6 +34,15 @@ export class Followers {
   /** Tells that there is more to read. */
   wake(): void {
     for (const following of this.#followings) following.wake();
+  }
+
+  cut(): void {
+    this.#cut = true;
+  }
+
+  mend(): void {
+    this.#cut = false;
+    this.wake();
   }
 
   fail(error: LogError): void {
@@ -42,19 +54,31 @@ export class Followers {
   }
 }
 
+interface Source {
+  /** Absent while it cannot be reached. */
+  store(): MemoryStore | undefined;
+  closed(): void;
+}
+
 class MemoryFollowing implements Following {
   #next: Offset;
   readonly #follower: Follower;
-  readonly #store: MemoryStore;
-  readonly #closed: () => void;
+  readonly #source: Source;
   #open = true;
   #awake = false;
+  /** When it was seen to have read to the end. */
+  #read_ms = Number.NEGATIVE_INFINITY;
 
-  constructor(from: Offset, follower: Follower, store: MemoryStore, closed: () => void) {
+  constructor(from: Offset, follower: Follower, source: Source) {
     this.#next = from;
     this.#follower = follower;
-    this.#store = store;
-    this.#closed = closed;
+    this.#source = source;
+  }
+
+  get lag_ms(): number {
+    const now_ms = performance.now();
+    if (this.#next === this.#source.store()?.end) this.#read_ms = now_ms;
+    return now_ms - this.#read_ms;
   }
 
   wake(): void {
@@ -74,23 +98,26 @@ class MemoryFollowing implements Following {
 
   close(): void {
     this.#open = false;
-    this.#closed();
+    this.#source.closed();
   }
 
   #readOn(): void {
-    const { end } = this.#store;
-    if (!this.#open || this.#next === end) return;
-    if (this.#next > end) {
-      this.fail(new LogError("corrupt", `entry ${this.#next} is asked for, but the log ends at ${end}`));
+    const store = this.#source.store();
+    if (!this.#open || store === undefined || this.#next === store.end) return;
+    if (this.#next > store.end) {
+      this.fail(
+        new LogError("corrupt", `entry ${this.#next} is asked for, but the log ends at ${store.end}`),
+      );
       return;
     }
-    const batch = this.#store.read(this.#next, READ.records);
+    const batch = store.read(this.#next, READ.records);
     this.#next += batch.length;
+    if (this.#next === store.end) this.#read_ms = performance.now();
     try {
       this.#follower.entries(batch);
     } catch (cause) {
       this.fail(new LogError("unavailable", "the follower threw", { cause }));
     }
-    if (this.#open && this.#next < this.#store.end) this.wake();
+    if (this.#open && this.#next < store.end) this.wake();
   }
 }

@@ -39,11 +39,9 @@ export interface MemoryLogOptions {
   readonly fate?: FateOf;
 }
 
-/** Opens a log on a store. Throws "in_use" when another is open on it. */
+/** Opens a log on a store. Throws "in_use" when another is open on it, unless it is shared. */
 export function openMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
-  const store = options.store ?? new MemoryStore();
-  store.open();
-  return new MemoryLog(store, options);
+  return new MemoryLog(options.store ?? new MemoryStore(), options);
 }
 
 export class MemoryLog implements TicketLog {
@@ -62,14 +60,20 @@ export class MemoryLog implements TicketLog {
   #closing: Promise<void> | undefined;
   readonly #idle: (() => void)[] = [];
 
-  /** `store` is open already: `openMemoryLog`. */
+  readonly #listener = { written: () => this.#followers.wake() };
+
   constructor(store: MemoryStore, options: MemoryLogOptions) {
+    store.open(this.#listener);
     this.store = store;
     this.#limits = logLimits(options.limits);
     this.#now = options.now ?? Date.now;
     this.#fate = options.fate ?? (() => "written");
     this.#pending = new Pending(this.#limits);
     this.#followers = new Followers(store, this.#limits.followers_max);
+  }
+
+  get shared(): boolean {
+    return this.store.shared;
   }
 
   openWriter(): Writer {
@@ -125,7 +129,6 @@ export class MemoryLog implements TicketLog {
   /** Writes an entry that came from elsewhere: another process's, or nothing of Usher's. */
   inject(entry: Entry): void {
     this.store.write(entry, undefined, this.#now());
-    this.#followers.wake();
   }
 
   /** Writes nothing, and answers nothing, until `release`. */
@@ -138,6 +141,17 @@ export class MemoryLog implements TicketLog {
     this.#writeSoon();
   }
 
+  /** Neither writes nor reads, as a log that cannot be reached, until `mend`. */
+  cut(): void {
+    this.hold();
+    this.#followers.cut();
+  }
+
+  mend(): void {
+    this.#followers.mend();
+    this.release();
+  }
+
   /** Ends all following with an error. New followers begin as ever. */
   failFollowers(error: LogError): void {
     this.#followers.fail(error);
@@ -145,10 +159,10 @@ export class MemoryLog implements TicketLog {
 
   async #close(): Promise<void> {
     this.#followers.close();
-    this.release();
+    this.mend();
     for (const operation of this.#stuck.splice(0)) this.#end(operation, unknown("it was stuck"));
     if (this.#pending.held > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
-    this.store.close();
+    this.store.close(this.#listener);
   }
 
   /** Throws "overloaded". */
@@ -166,7 +180,6 @@ export class MemoryLog implements TicketLog {
       if (this.#held) return;
       const batch = this.#pending.take();
       const ends = batch.map((operation) => ({ operation, error: this.#write(operation) }));
-      this.#followers.wake();
       for (const { operation, error } of ends) if (error !== "stuck") this.#end(operation, error);
       this.#writeSoon();
     });

@@ -1,5 +1,5 @@
-// What outlives a log that is closed, or whose process is killed: the entries and payloads, and what is late. Of one
-// store, one log at a time is open.
+// What outlives a log that is closed, or whose process is killed: the entries and payloads, and what is late. On one
+// store, one log at a time is open, or any number on a shared one.
 
 import {
   type Entry,
@@ -23,31 +23,45 @@ interface Late {
   ahead: number;
 }
 
+/** A log that is open on the store. */
+export interface StoreListener {
+  /** There is more to read. */
+  written(): void;
+}
+
 /** Numbers the entries from 0, without gaps. */
 export class MemoryStore {
   #entries: StoredEntry[] = [];
   /** By ticket, then by attempt. */
   #payloads = new Map<string, Map<number, StoredPayload>>();
   #late: Late[] = [];
-  #open = false;
+  readonly #open = new Set<StoreListener>();
+  /** Whether several logs, as of several processes, may be open on it at once. */
+  readonly shared: boolean;
+
+  constructor({ shared = false }: { readonly shared?: boolean } = {}) {
+    this.shared = shared;
+  }
 
   get end(): Offset {
     return this.#entries.length;
   }
 
-  /** Throws "in_use" while a log is open on it. */
-  open(): void {
-    if (this.#open) throw new LogError("in_use", "a log is open on this store already");
-    this.#open = true;
+  /** Tells the listener of what is written until it is closed. Throws "in_use" while a log is open on a store that is
+   * not shared. */
+  open(listener: StoreListener): void {
+    if (!this.shared && this.#open.size > 0)
+      throw new LogError("in_use", "a log is open on this store already");
+    this.#open.add(listener);
   }
 
-  close(): void {
-    this.#open = false;
+  close(listener: StoreListener): void {
+    this.#open.delete(listener);
   }
 
   /** The store as it is now, with no log open on it. */
   copy(): MemoryStore {
-    const copy = new MemoryStore();
+    const copy = new MemoryStore({ shared: this.shared });
     copy.#entries = [...this.#entries];
     copy.#payloads = new Map([...this.#payloads].map(([ticket, attempts]) => [ticket, new Map(attempts)]));
     copy.#late = this.#late.map((late) => ({ ...late }));
@@ -63,9 +77,9 @@ export class MemoryStore {
     this.#append(entry, payload, now_ms);
     for (const late of this.#late) late.ahead--;
     const due = this.#late.filter(({ ahead }) => ahead <= 0);
-    if (due.length === 0) return;
-    this.#late = this.#late.filter(({ ahead }) => ahead > 0);
+    if (due.length > 0) this.#late = this.#late.filter(({ ahead }) => ahead > 0);
     for (const late of due) this.#append(late.entry, late.payload, now_ms);
+    for (const listener of this.#open) listener.written();
   }
 
   /** Keeps an entry back until so many others are written. */

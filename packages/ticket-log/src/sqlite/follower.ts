@@ -76,11 +76,19 @@ class SqliteFollowing implements Following {
   readonly #source: Source;
   #next: Offset;
   #open = true;
+  /** When it was seen to have read to the end. */
+  #read_ms = Number.NEGATIVE_INFINITY;
 
   constructor(from: Offset, follower: Follower, source: Source) {
     this.#next = from;
     this.#follower = follower;
     this.#source = source;
+  }
+
+  get lag_ms(): number {
+    const now_ms = performance.now();
+    if (this.#next === this.#source.end()) this.#read_ms = now_ms;
+    return now_ms - this.#read_ms;
   }
 
   start(): void {
@@ -121,6 +129,7 @@ class SqliteFollowing implements Following {
   #deliver(entries: readonly StoredEntry[]): void {
     if (!this.#open) return;
     this.#next += entries.length;
+    if (this.#next === this.#source.end()) this.#read_ms = performance.now();
     try {
       this.#follower.entries(entries);
     } catch (cause) {

@@ -61,6 +61,7 @@ export async function openSqliteLog(options: SqliteLogOptions): Promise<TicketLo
 }
 
 class SqliteLog implements TicketLog {
+  readonly shared = false;
   readonly #thread: Thread;
   readonly #limits: LogLimits;
   readonly #now: () => number;

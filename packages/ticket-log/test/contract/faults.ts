@@ -166,8 +166,8 @@ const inFollowing: readonly Fault[] = [
     name: "goes on after a follower is closed",
     twist: (log) => ({
       follow(from, follower) {
-        log.follow(from, follower);
-        return { close() {} };
+        const { lag_ms } = log.follow(from, follower);
+        return { lag_ms, close() {} };
       },
     }),
     caughtBy: ["a closed follower gets nothing more, and the others go on"],

@@ -46,6 +46,7 @@ export function harnessWith(fault: Fault, harness: LogHarness): LogHarness {
 
 function twisted(log: TicketLog, { appends, delivers, ...rest }: Twist): TicketLog {
   return {
+    shared: log.shared,
     openWriter() {
       const writer = log.openWriter();
       const append: Append = (entry, options) => writer.append(entry, options);
