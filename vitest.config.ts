@@ -3,8 +3,8 @@
 
 import { defineConfig } from "vitest/config";
 
-/** What crosses boundaries, and the crash and burst tests beside the pieces. */
-const PROGRAMS = ["test/!(structure)/**/*.test.ts", "**/*{crash,burst}*.test.ts"];
+/** What crosses boundaries, and the crash and burst tests and those with a Kafka beside the pieces. */
+const PROGRAMS = ["test/!(structure)/**/*.test.ts", "**/*{crash,burst,kafka}*.test.ts"];
 const NEVER = ["**/node_modules/**"];
 
 // From 1 on: with the default order, 0, vitest puts a project with one worker after all others.

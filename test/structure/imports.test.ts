@@ -176,6 +176,14 @@ describe("a planted fault is found:", () => {
     expect(staysInItsWorkspace([{ path: "packages/queue/test/a.ts", text }], repository)).toEqual([]);
   });
 
+  test("the Kafka of the tests, in what is shipped; a test may have it", () => {
+    const text = 'import { startKafka } from "@usher/local-kafka";';
+    for (const rule of [followsTheTable, declaresWhatItImports]) {
+      expect(rule([{ path: "packages/ticket-log/src/a.ts", text }], repository)).toHaveLength(1);
+      expect(rule([{ path: "packages/ticket-log/test/a.ts", text }], repository)).toEqual([]);
+    }
+  });
+
   test("a declared package that nobody imports", () => {
     expect(importsWhatItDeclares([], repository)).toContainEqual(expect.stringContaining("declares undici"));
   });

@@ -6,6 +6,7 @@ const IN_A_WORKSPACE = "(package.json|README.md|DESIGN.md|(src|test|bin)/.+)";
 const LAYOUT = [
   "[^/]+",
   `packages/(protocol|queue|traffic|ticket-log|replica|sdk|telemetry)/${IN_A_WORKSPACE}`,
+  `packages/local-kafka/(${IN_A_WORKSPACE}|pom[.]xml)`,
   `services/(gateway|queue|usher|console)/${IN_A_WORKSPACE}`,
   `examples/box-office/(${IN_A_WORKSPACE}|[.]gitignore|[^/]+[.]yaml|burst[.]svg)`,
   "test/(structure|support|acceptance|conformance|integration|e2e|bench|chaos)/.+",
