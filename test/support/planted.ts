@@ -19,16 +19,17 @@ export interface Change {
 export async function planted<Package>(folder: string, change: Change): Promise<Package> {
   const copy = mkdtempSync(join(tmpdir(), "usher-planted-"));
   try {
-    cpSync(join(root, folder, "src"), copy, { recursive: true });
+    for (const part of ["src", "package.json"])
+      cpSync(join(root, folder, part), join(copy, part), { recursive: true });
     // Where the copy finds the packages that it imports.
     symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
-    const path = join(copy, change.file);
+    const path = join(copy, "src", change.file);
     const parts = readFileSync(path, "utf8").split(change.find);
     if (parts.length !== 2) {
       throw new Error(`${change.file} has ${parts.length - 1} times, not once: ${change.find}`);
     }
     writeFileSync(path, parts.join(change.replace));
-    return await import(pathToFileURL(join(copy, "index.ts")).href);
+    return await import(pathToFileURL(join(copy, "src", "index.ts")).href);
   } finally {
     rmSync(copy, { recursive: true });
   }

@@ -4,7 +4,7 @@ import type { StoredRequest } from "@usher/protocol/payload";
 import type { Status } from "@usher/protocol/queue";
 import type { Queue, TicketView } from "@usher/queue";
 import type { Caller } from "./access.ts";
-import type { AppendOptions } from "./log/appender.ts";
+import type { RecordOptions } from "./log/session.ts";
 import type { Details } from "./payloads.ts";
 import type { Replica } from "./replica.ts";
 import { parseTicketId, statusMessage } from "./rpc/codec.ts";
@@ -22,6 +22,8 @@ export interface IssueWish {
   readonly digest?: Uint8Array;
   /** Stored with the ticket: the request to send at its turn, or what to hand over with the admission. */
   readonly store?: { readonly request: StoredRequest } | { readonly details: Details };
+  /** The trace that it belongs to (`traceContext`). */
+  readonly trace?: RecordOptions["headers"];
 }
 
 /** A ticket, in its queue. */
@@ -80,7 +82,7 @@ export class Desk {
           digest: key && wish.digest,
           stored_request,
         },
-        { payload: this.#payload(wish.store) },
+        { payload: this.#payload(wish.store), headers: wish.trace },
       );
       if (outcome.kind === "issued") {
         if (outcome.existing && wish.store) this.#replica.discard(name);
@@ -219,7 +221,7 @@ export class Desk {
     return { queue, view, token, existing };
   }
 
-  #payload(store: IssueWish["store"]): NonNullable<AppendOptions>["payload"] {
+  #payload(store: IssueWish["store"]): RecordOptions["payload"] {
     if (store === undefined) return undefined;
     const { payloads } = this.#replica;
     return (origin) =>

@@ -11,3 +11,4 @@ export { createAdminService } from "./rpc/admin-service.ts";
 export { retryAfter_ms } from "./rpc/codec.ts";
 export { type Reason, UsherError } from "./rpc/errors.ts";
 export { createQueueService } from "./rpc/queue-service.ts";
+export { traceContext } from "./trace.ts";

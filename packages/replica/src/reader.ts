@@ -13,13 +13,23 @@ export interface ReaderListener {
   halted(error: Error): void;
 }
 
+/** What became of the entries of a log. */
+export interface RecordCounts {
+  /** Records that had an effect, or whose wish was refused. */
+  readonly folded: number;
+  /** Records without any, such as duplicates. */
+  readonly ignored: number;
+  /** No records, passed over. */
+  readonly skipped: number;
+}
+
 export class Reader {
   readonly fold = new Fold();
   readonly #log: TicketLog;
   readonly #listeners = new Set<ReaderListener>();
   readonly #following: Following;
   #next: Offset = 0;
-  #skipped = 0;
+  readonly #records = { folded: 0, ignored: 0, skipped: 0 };
   #halted: Error | undefined;
 
   constructor(log: TicketLog) {
@@ -35,9 +45,14 @@ export class Reader {
     return this.#next;
   }
 
-  /** Entries that were no records, and were passed over. */
-  get skipped(): number {
-    return this.#skipped;
+  /** How long ago, in ms, all that was in the log had been folded; Infinity before the first time. */
+  get lag_ms(): number {
+    return this.#following.lag_ms;
+  }
+
+  /** What became of the entries that were read. */
+  get records(): RecordCounts {
+    return this.#records;
   }
 
   /** Why nothing more is read; absent while all is well. */
@@ -102,6 +117,7 @@ export class Reader {
     if (decoded.kind === "record") {
       const { record } = decoded;
       const outcome = this.fold.apply(record);
+      this.#records[outcome.kind === "ignored" ? "ignored" : "folded"]++;
       for (const listener of this.#listeners) listener.folded(record, outcome);
     } else if (decoded.kind === "newer" && this.#mayCount(decoded.session)) {
       throw new LogError(
@@ -110,7 +126,7 @@ export class Reader {
           `${FORMAT_LEVEL}: run a newer Usher on this log`,
       );
     } else {
-      this.#skipped++;
+      this.#records.skipped++;
     }
     this.#next = entry.offset + 1;
   }

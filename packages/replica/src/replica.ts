@@ -6,6 +6,7 @@
 //   keys/         secrets, hashes, tokens              places.ts       who watches a ticket
 //   desk.ts       gives out and shows tickets          admissions.ts   the pull consumer's view
 //   access.ts     who calls, and what they may         behind.ts       who has seen more elsewhere
+//   trace.ts      the trace that a request belongs to   entries.ts       the log itself, entry by entry
 //   rpc/          the protobuf services
 
 import { randomBytes } from "node:crypto";
@@ -15,24 +16,32 @@ import { Admissions } from "./admissions.ts";
 import { Behind } from "./behind.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { Desk } from "./desk.ts";
+import { Entries } from "./entries.ts";
 import { Cipher } from "./keys/cipher.ts";
 import { Hashes } from "./keys/hashes.ts";
 import type { Keys } from "./keys/keys.ts";
 import { epochOf, Tokens } from "./keys/tokens.ts";
-import { type Appended, Appender, type AppendOptions } from "./log/appender.ts";
-import type { RecordName } from "./log/session.ts";
+import { type Appended, Appender } from "./log/appender.ts";
+import type { RecordName, RecordOptions } from "./log/session.ts";
 import { Payloads } from "./payloads.ts";
 import { Places } from "./places.ts";
-import { Reader } from "./reader.ts";
+import { Reader, type RecordCounts } from "./reader.ts";
 import { Timekeeper } from "./timekeeper.ts";
 
-/** How often callers are looked through for those who have waited too long, in ms. */
+/** How often callers are looked through for those who have waited too long, and what is told for its age, in ms. */
 const EXPIRE_EVERY_MS = 1_000;
 
 /** How often payloads that no ticket came for are looked for, in ms, and how old they must be by the wall clock:
  * longer than any ticket may wait, be served and be remembered. */
 const ORPHANS_EVERY_MS = 60 * 60_000;
 const ORPHAN_AGE_MS = 33 * 24 * 60 * 60_000;
+
+/** How long this node may not have read everything, in ms, before what it tells counts as old: longer than a log
+ * elsewhere takes to change its leader. */
+export const STALE_MS = 5_000;
+
+/** What the sessions of ticks add to the node's name. */
+const TIME_LABEL = "/time";
 
 /** A queue that is deleted and made anew would count this up; queues are not deleted yet. */
 const INCARNATION = 1;
@@ -43,6 +52,10 @@ export interface ReplicaOptions {
   /** This node's name, which its sessions in the log carry; one running process a name. */
   readonly node: string;
   readonly clock?: Clock;
+  /** Stops the opening, which takes as long as the log cannot be reached; it rejects with code "closed". */
+  readonly signal?: AbortSignal;
+  /** Told when what this node tells becomes old, and when it is up to date again. */
+  readonly onStale?: (stale: boolean) => void;
   /** Told of what goes wrong beside any call: a log that cannot be followed, a tick that was not written. */
   readonly onFault: (error: Error) => void;
 }
@@ -58,9 +71,15 @@ export class Replica {
   readonly payloads: Payloads;
   readonly places: Places;
   readonly admissions: Admissions;
+  /** The log itself, for those who look at it. */
+  readonly entries: Entries;
   readonly desk: Desk;
   readonly clock: Clock;
   readonly onFault: (error: Error) => void;
+  /** Whether other nodes write in the log, too. */
+  readonly shared: boolean;
+  readonly #onStale: (stale: boolean) => void;
+  #wasStale = false;
   readonly #reader: Reader;
   readonly #appender: Appender;
   readonly #timeAppender: Appender;
@@ -71,15 +90,20 @@ export class Replica {
   readonly #timers: NodeJS.Timeout[];
   readonly #draining = new AbortController();
 
-  /** Reads the log to its end, begins it where it is empty, and stands as timekeeper. Rejects with a `LogError` or a
-   * `NoGenesisError` when the log cannot be read or is none of Usher's. */
+  /** Reads the log to its end, begins it where it is empty, and stands as timekeeper where there is none. Rejects with
+   * a `LogError` or a `NoGenesisError` when the log cannot be read or is none of Usher's. */
   static async open(options: ReplicaOptions): Promise<Replica> {
     const reader = new Reader(options.log);
+    const stop = () => reader.close();
+    options.signal?.addEventListener("abort", stop);
     try {
+      options.signal?.throwIfAborted();
       await reader.readToEnd();
     } catch (error) {
       reader.close();
       throw error;
+    } finally {
+      options.signal?.removeEventListener("abort", stop);
     }
     const replica = new Replica(options, reader);
     try {
@@ -104,22 +128,28 @@ export class Replica {
     this.payloads = new Payloads(log, new Cipher(keys.encryption));
     this.places = new Places(reader.fold);
     this.admissions = new Admissions(this);
+    this.entries = new Entries(log, this.draining);
     this.desk = new Desk(this);
     this.#reader = reader;
     this.onFault = options.onFault;
+    this.shared = log.shared;
+    this.#onStale = options.onStale ?? (() => {});
     this.#appender = appender(node);
     // Ticks go before what waits to be written, so they cannot share a session, whose sequence must rise.
-    this.#timeAppender = appender(`${node}/time`);
+    this.#timeAppender = appender(`${node}${TIME_LABEL}`);
     this.#timekeeper = new Timekeeper({
       fold: reader.fold,
       appender: this.#timeAppender,
       clock,
+      shared: log.shared,
+      lag_ms: () => reader.lag_ms,
       onFault: options.onFault,
     });
     reader.listen({
       folded: (record, outcome) => {
         this.#appender.folded(record, outcome);
         this.#timeAppender.folded(record, outcome);
+        this.#timekeeper.folded(record, outcome);
       },
       batch: (changes) => this.#batch(changes),
       halted: (error) => this.#halted(error),
@@ -140,14 +170,33 @@ export class Replica {
     return this.#reader.next;
   }
 
+  /** What has been read since this process started. */
+  get records(): RecordCounts {
+    return this.#reader.records;
+  }
+
   /** Why this node can answer nothing new; absent while all is well. */
   get halted(): Error | undefined {
     return this.#reader.halted;
   }
 
-  /** Whether the log cannot be reached, so that what is told may be old. */
+  /** How long ago, in ms, this node had read everything. */
+  get lag_ms(): number {
+    return this.#reader.lag_ms;
+  }
+
+  /** Whether the log cannot be read, or not as quickly as it grows, so that what is told may be old. */
   get stale(): boolean {
-    return this.halted !== undefined;
+    return this.halted !== undefined || this.lag_ms > STALE_MS;
+  }
+
+  /** Who keeps time; absent while nobody does. */
+  get timekeeper(): { readonly node: string; readonly term: number; readonly own: boolean } | undefined {
+    const { timekeeper, term, sessions } = this.fold;
+    if (timekeeper === undefined) return undefined;
+    const label = sessions.node(timekeeper) ?? "";
+    const node = label.endsWith(TIME_LABEL) ? label.slice(0, -TIME_LABEL.length) : label;
+    return { node, term, own: timekeeper === this.#timeAppender.session };
   }
 
   /** Aborts when this node begins to shut down: streams end, and clients are told to come back. */
@@ -157,7 +206,12 @@ export class Replica {
 
   /** Whether tickets are issued here. */
   get ready(): boolean {
-    return this.halted === undefined && !this.draining.aborted;
+    return !this.stale && !this.draining.aborted;
+  }
+
+  /** Whether a record was written by this node, or by an earlier process of its name. */
+  isOwn({ session }: Pick<RecordName, "session">): boolean {
+    return !this.shared || this.fold.sessions.node(session) === this.node;
   }
 
   /** A queue's present life, as ids and tokens carry it. */
@@ -171,7 +225,7 @@ export class Replica {
 
   /** Appends a record and tells what the fold made of it. Rejects with a `LogError`, whose `outcome` says whether the
    * record may be in the log. */
-  append(event: LogEvent, options?: AppendOptions): Promise<Appended> {
+  append(event: LogEvent, options?: RecordOptions): Promise<Appended> {
     return this.#appender.append(event, options);
   }
 
@@ -250,6 +304,11 @@ export class Replica {
   #expire(): void {
     this.#appender.expire();
     this.#timeAppender.expire();
+    const { stale } = this;
+    if (stale === this.#wasStale) return;
+    this.#wasStale = stale;
+    this.places.wakeAll();
+    this.#onStale(stale);
   }
 
   /** For what nobody waits for. */

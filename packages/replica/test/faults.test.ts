@@ -119,7 +119,7 @@ const FAULTS: readonly Fault[] = [
 ];
 
 /** How many histories a fault may take to show. */
-const SEEDS_MAX = 60;
+const SEEDS_MAX = 200;
 
 async function isCaught(code: Code, by: Promised): Promise<boolean> {
   for (let seed = 1; seed <= SEEDS_MAX; seed++) {

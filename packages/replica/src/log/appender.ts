@@ -4,15 +4,13 @@
 import type { LogEvent, LogRecord, Outcome, SessionId } from "@usher/queue";
 import { LogError, type TicketLog } from "@usher/ticket-log";
 import type { Clock } from "../clock.ts";
-import { type RecordName, Session } from "./session.ts";
+import { type RecordName, type RecordOptions, Session } from "./session.ts";
 
 export interface Appended {
   readonly outcome: Outcome;
   /** The record that did it, for naming payloads. */
   readonly name: RecordName;
 }
-
-export type AppendOptions = Parameters<Session["append"]>[1];
 
 export class Appender {
   readonly #log: TicketLog;
@@ -43,7 +41,7 @@ export class Appender {
 
   /** Appends a record of this node and tells what it did. Rejects with a `LogError`, whose outcome says whether the
    * record may be in the log. A record that its session's end made ineffective is appended once more. */
-  async append(event: LogEvent, options?: AppendOptions): Promise<Appended> {
+  async append(event: LogEvent, options?: RecordOptions): Promise<Appended> {
     const first = await (await this.#current()).append(event, options);
     if (!ofLostSession(first.outcome)) return first;
     if (this.#session?.id === first.name.session) this.#retire();

@@ -5,7 +5,7 @@
 
 import { randomBytes } from "node:crypto";
 import type { LogEvent, LogRecord, Outcome, SessionId } from "@usher/queue";
-import { type AppendOptions, LogError, type TicketLog, type Writer } from "@usher/ticket-log";
+import { type AppendOptions, type Entry, LogError, type TicketLog, type Writer } from "@usher/ticket-log";
 import type { Clock } from "../clock.ts";
 import { encodeRecord } from "./codec.ts";
 
@@ -22,6 +22,15 @@ const SEQUENCE_MAX = 2 ** 32 - 1;
 export interface RecordName {
   readonly session: SessionId;
   readonly sequence: number;
+}
+
+export interface RecordOptions {
+  /** Before what waits to be written. */
+  readonly urgent?: boolean;
+  /** What is stored with the record, under its name. */
+  readonly payload?: (name: RecordName) => AppendOptions["payload"];
+  /** Beside the record: the trace context of what it was written for. */
+  readonly headers?: Entry["headers"];
 }
 
 interface Pending {
@@ -62,17 +71,15 @@ export class Session {
   }
 
   /** Appends, and tells what the fold made of it. Rejects with a `LogError` that says whether it may be in the log. */
-  append(
-    event: LogEvent,
-    options?: { urgent?: boolean; payload?: (name: RecordName) => AppendOptions["payload"] },
-  ): Promise<{ outcome: Outcome; name: RecordName }> {
+  append(event: LogEvent, options?: RecordOptions): Promise<{ outcome: Outcome; name: RecordName }> {
     if (this.broken) return Promise.reject(new LogError("unavailable", "the writer session has ended"));
     if (this.#pending.size >= PENDING_MAX) {
       return Promise.reject(new LogError("overloaded", `${PENDING_MAX} records are being written already`));
     }
     const name = { session: this.id, sequence: ++this.#sequence };
     const record: LogRecord = { ...name, wall_ms: this.#clock.wall_ms(), event };
-    const entry = { key: "queue" in event ? event.queue : "", value: encodeRecord(record) };
+    const headers = options?.headers;
+    const entry = { key: "queue" in event ? event.queue : "", value: encodeRecord(record), headers };
     const payload = options?.payload?.(name);
     return new Promise((resolve, reject) => {
       const deadline_ms = this.#clock.monotonic_ms() + APPEND_TIMEOUT_MS;

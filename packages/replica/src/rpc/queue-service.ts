@@ -1,19 +1,17 @@
 // `usher.queue.v1.QueueService` on a replica: the same implementation behind every listener.
 
-import { type Duration, durationFromMs } from "@bufbuild/protobuf/wkt";
-import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
+import type { ServiceImpl } from "@connectrpc/connect";
 import type { AdmitRequest, QueueService } from "@usher/protocol/queue";
 import { ADMIT_MAX, type AdmitWho } from "@usher/queue";
 import type { Access } from "../access.ts";
 import type { Place } from "../desk.ts";
 import type { Replica } from "../replica.ts";
+import { traceContext } from "../trace.ts";
 import { queueMessage, ticketMessage } from "./codec.ts";
 import { refusal } from "./errors.ts";
 import { guarded } from "./guard.ts";
+import { mustGoOn, reconnectAfter } from "./stream-end.ts";
 import { checkIssue, checkQueueName, checkRequestId, invalid } from "./validation.ts";
-
-/** Within this time, in ms, the clients of a node that shuts down come back, each at a random moment. */
-const RECONNECT_WITHIN_MS = 2_000;
 
 export function createQueueService(replica: Replica, access: Access): ServiceImpl<typeof QueueService> {
   const { admissions, desk } = replica;
@@ -31,6 +29,7 @@ export function createQueueService(replica: Replica, access: Access): ServiceImp
         subject: subject || undefined,
         digest: replica.hashes.request([subject, ...inOrder(attributes).flat()]),
         store: hasDetails ? { details: { subject, attributes } } : undefined,
+        trace: traceContext((name) => context.requestHeader.get(name) ?? undefined),
       });
       return { status: desk.status(issued), token: issued.token, existing: issued.existing };
     },
@@ -115,11 +114,6 @@ export function createQueueService(replica: Replica, access: Access): ServiceImp
   return guarded<typeof QueueService>(methods, replica.onFault);
 }
 
-/** A stream that its client's deadline cuts off has not come to its end. */
-function mustGoOn(signal: AbortSignal): void {
-  if (signal.aborted) throw ConnectError.from(signal.reason, Code.Canceled);
-}
-
 /** Whom an Admit means. */
 function whom({ queue, who }: AdmitRequest, replica: Replica): AdmitWho {
   if (who.case === "count") {
@@ -139,8 +133,4 @@ function inOrder(attributes: Readonly<Record<string, string>>): [name: string, v
 
 function hasEnded({ view }: Place): boolean {
   return view.position === undefined;
-}
-
-function reconnectAfter(): Duration {
-  return durationFromMs(Math.floor(Math.random() * RECONNECT_WITHIN_MS));
 }

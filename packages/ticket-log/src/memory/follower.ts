@@ -31,9 +31,9 @@ export class Followers {
     return following;
   }
 
-  /** Tells that there is more to read. */
-  wake(): void {
-    for (const following of this.#followings) following.wake();
+  /** Tells that there is more to read since this moment. */
+  written(): void {
+    for (const following of this.#followings) following.written();
   }
 
   cut(): void {
@@ -42,7 +42,7 @@ export class Followers {
 
   mend(): void {
     this.#cut = false;
-    this.wake();
+    for (const following of this.#followings) following.wake();
   }
 
   fail(error: LogError): void {
@@ -79,6 +79,11 @@ class MemoryFollowing implements Following {
     const now_ms = performance.now();
     if (this.#next === this.#source.store()?.end) this.#read_ms = now_ms;
     return now_ms - this.#read_ms;
+  }
+
+  written(): void {
+    if (!this.#awake && this.#source.store() !== undefined) this.#read_ms = performance.now();
+    this.wake();
   }
 
   wake(): void {

@@ -60,7 +60,7 @@ export class MemoryLog implements TicketLog {
   #closing: Promise<void> | undefined;
   readonly #idle: (() => void)[] = [];
 
-  readonly #listener = { written: () => this.#followers.wake() };
+  readonly #listener = { written: () => this.#followers.written() };
 
   constructor(store: MemoryStore, options: MemoryLogOptions) {
     store.open(this.#listener);

@@ -8,7 +8,7 @@
 //   lane.ts      the meter and the decision      backlog.ts   what is next
 //   sending.ts   one attempt at one request
 
-import type { Change } from "@usher/queue";
+import type { Active, Change } from "@usher/queue";
 import type { Replica } from "@usher/replica";
 import type { Permit } from "@usher/traffic";
 import { Backlog, type Waiting } from "./backlog.ts";
@@ -18,6 +18,14 @@ import type { Sending } from "./sending.ts";
 /** After an attempt that failed before its claim counted, in ms of log time; a second. The log or its store did not
  * answer, and while it takes no ticks either, nothing is tried. */
 const AGAIN_MS = 1_000;
+
+/** How long the node that took a request has it to itself, in ms of log time; half a second. Then any other with room
+ * may claim it: the node may be dead, or have more to send than its share. */
+export const OWN_MS = 500;
+
+/** Before a request that is stored elsewhere, but not here, is looked for again, in ms of log time; five seconds.
+ * Nodes that have it send it; if none does, the fold calls it failed after the queue's `max_wait`. */
+const ABSENT_MS = 5_000;
 
 export class Dispatcher {
   readonly #replica: Replica;
@@ -36,8 +44,8 @@ export class Dispatcher {
     this.#unlisten = replica.onBatch((changes) => this.#batch(changes));
     lane.onRoom = () => this.#pump();
     for (const { number, claim } of replica.fold.queue(lane.queue)?.activeTickets() ?? []) {
-      if (claim !== undefined) lane.inherit(number);
-      else this.#note(number);
+      if (claim === undefined) this.#note(number);
+      else if (replica.isOwn(claim)) lane.inherit(number);
     }
     this.#pump();
   }
@@ -66,8 +74,15 @@ export class Dispatcher {
     const { fold } = this.#replica;
     const active = fold.queue(this.#lane.queue)?.activeTicket(number);
     if (active === undefined || !active.stored || active.claim !== undefined) return;
-    const notBefore_ms = Math.max(active.notBefore_ms, fold.now_ms + pause_ms);
+    const notBefore_ms = Math.max(this.#claimable_ms(active), fold.now_ms + pause_ms);
     this.#backlog.add({ number, attempt: active.attempt + 1, notBefore_ms });
+  }
+
+  /** From when on this node may claim it: the one that took the request, before all others. */
+  #claimable_ms({ number, admitted_ms, notBefore_ms }: Active): number {
+    const ticket = this.#replica.fold.queue(this.#lane.queue)?.ticket(number);
+    if (ticket === undefined || this.#replica.isOwn(ticket.origin)) return notBefore_ms;
+    return Math.max(admitted_ms, notBefore_ms) + OWN_MS;
   }
 
   /** Sends as many as may go now, and comes back when the next one may. */
@@ -95,7 +110,8 @@ export class Dispatcher {
    * again. */
   async #attempt({ number, attempt }: Waiting, permit: Permit): Promise<void> {
     try {
-      await this.#sending.attempt(number, attempt, permit);
+      const end = await this.#sending.attempt(number, attempt, permit);
+      if (end === "absent") this.#note(number, ABSENT_MS);
     } catch (error) {
       this.#replica.onFault(error instanceof Error ? error : new Error(String(error)));
       this.#note(number, AGAIN_MS);

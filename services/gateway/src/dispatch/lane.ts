@@ -29,7 +29,7 @@ export class Lane {
     this.#nodes = nodes;
   }
 
-  /** A claim that was there before this node ran: it takes room until it lapses. */
+  /** A claim of this node's that was there before it ran: it takes room until it lapses. */
   inherit(number: number): void {
     this.#inherited.add(number);
   }

@@ -1,8 +1,8 @@
 // One attempt at one stored request: claim, read the claim back, send, tell the log.
 
-import type { StoredResponse } from "@usher/protocol/payload";
-import type { LogEvent, ReleaseReason, TicketView } from "@usher/queue";
-import type { Replica } from "@usher/replica";
+import type { StoredRequest, StoredResponse } from "@usher/protocol/payload";
+import type { LogEvent, ReleaseReason } from "@usher/queue";
+import { type Replica, type TicketOrigin, traceContext } from "@usher/replica";
 import type { Permit } from "@usher/traffic";
 import type { Requests } from "./requests.ts";
 import type { Sender, SentOutcome } from "./sender.ts";
@@ -47,29 +47,32 @@ export class Sending {
   }
 
   /** Sends with the permit, which is done when the service is. Resolves when the log has been told, and rejects when it
-   * could not be: the claim lapses then. */
-  async attempt(number: number, attempt: number, permit: Permit): Promise<void> {
+   * could not be: the claim lapses then. "absent": it is not claimed, for other nodes may have it, and this has not. */
+  async attempt(number: number, attempt: number, permit: Permit): Promise<"over" | "absent"> {
     const handOver = this.#handOver();
     try {
       const view = this.#replica.fold.queue(this.#queue)?.ticket(number);
-      if (view === undefined) return;
+      if (view === undefined) return "over";
       const request = await this.#requests.read(view.origin);
+      if (request === undefined && this.#replica.shared) return "absent";
       const claimed_ms = this.#replica.clock.monotonic_ms();
       const timeout_ms = request?.timeoutMs ?? UNREADABLE_TIMEOUT_MS;
-      if (!(await this.#claim(number, attempt, timeout_ms, request?.idempotent ?? false))) return;
+      const claim = { number, attempt, trace: request && traceOf(request) };
+      if (!(await this.#claim(claim, timeout_ms, request?.idempotent ?? false))) return "over";
       if (request === undefined) {
-        await this.#release(number, attempt, "payload_gone", 0);
-        return;
+        await this.#release(claim, "payload_gone", 0);
+        return "over";
       }
       const left_ms = timeout_ms - (this.#replica.clock.monotonic_ms() - claimed_ms);
       // A claim that took this long to be read back may lapse before its answer could come.
       if (left_ms < timeout_ms / 2) {
-        await this.#release(number, attempt, "draining", 0);
-        return;
+        await this.#release(claim, "draining", 0);
+        return "over";
       }
       const outcome = await this.#send(request, { number, timeout_ms: left_ms, onSent: handOver });
       permit.done();
-      await this.#tell(view, attempt, outcome);
+      await this.#tell(claim, view.origin, outcome);
+      return "over";
     } finally {
       handOver();
       permit.done();
@@ -87,61 +90,51 @@ export class Sending {
   }
 
   /** Whether the claim is ours: the first in the log. */
-  async #claim(number: number, attempt: number, timeout_ms: number, idempotent: boolean): Promise<boolean> {
-    const { outcome } = await this.#replica.append({
-      kind: "dispatch_claimed",
-      queue: this.#queue,
-      number,
-      attempt,
-      timeout_ms,
-      idempotent,
-    });
+  async #claim({ number, attempt, trace }: Claim, timeout_ms: number, idempotent: boolean): Promise<boolean> {
+    const { outcome } = await this.#replica.append(
+      { kind: "dispatch_claimed", queue: this.#queue, number, attempt, timeout_ms, idempotent },
+      { headers: trace },
+    );
     return outcome.kind === "applied";
   }
 
-  async #tell(view: TicketView, attempt: number, outcome: SentOutcome): Promise<void> {
+  async #tell(claim: Claim, origin: TicketOrigin, outcome: SentOutcome): Promise<void> {
+    const pause_ms = retryPause_ms(claim.attempt);
     switch (outcome.kind) {
       case "answered":
-        if (isRefusal(outcome.response)) {
-          const pause_ms = retryAfter_ms(outcome.response) ?? retryPause_ms(attempt);
-          await this.#release(view.number, attempt, "refused", pause_ms);
-        } else {
-          await this.#answer(view, attempt, outcome.response);
-        }
+        if (isRefusal(outcome.response))
+          await this.#release(claim, "refused", retryAfter_ms(outcome.response) ?? pause_ms);
+        else await this.#answer(claim, origin, outcome.response);
         return;
       case "not_connected":
-        await this.#release(view.number, attempt, "not_connected", retryPause_ms(attempt));
-        return;
       case "lost":
       case "timed_out":
-        await this.#release(view.number, attempt, outcome.kind, retryPause_ms(attempt));
+        await this.#release(claim, outcome.kind, pause_ms);
     }
   }
 
   /** The response is stored with the record that calls the request answered. */
-  async #answer(view: TicketView, attempt: number, response: StoredResponse): Promise<void> {
-    this.#requests.answered(view.origin, attempt, response);
+  async #answer(claim: Claim, origin: TicketOrigin, response: StoredResponse): Promise<void> {
+    const { number, attempt, trace } = claim;
+    this.#requests.answered(origin, attempt, response);
     await this.#append(
-      {
-        kind: "request_answered",
-        queue: this.#queue,
-        number: view.number,
-        attempt,
-        status: response.status,
-      },
-      { payload: () => this.#replica.payloads.response(view.origin, attempt, response) },
+      { kind: "request_answered", queue: this.#queue, number, attempt, status: response.status },
+      { payload: () => this.#replica.payloads.response(origin, attempt, response), headers: trace },
     );
   }
 
-  async #release(number: number, attempt: number, reason: ReleaseReason, pause_ms: number): Promise<void> {
-    await this.#append({
-      kind: "claim_released",
-      queue: this.#queue,
-      number,
-      attempt,
-      not_before_ms: Math.round(pause_ms),
-      reason,
-    });
+  async #release({ number, attempt, trace }: Claim, reason: ReleaseReason, pause_ms: number): Promise<void> {
+    await this.#append(
+      {
+        kind: "claim_released",
+        queue: this.#queue,
+        number,
+        attempt,
+        not_before_ms: Math.round(pause_ms),
+        reason,
+      },
+      { headers: trace },
+    );
   }
 
   /** Tells the log what cannot be told anew: patiently. A record that is there already has no effect again. */
@@ -151,11 +144,27 @@ export class Sending {
         await this.#replica.append(event, options);
         return;
       } catch (error) {
-        if (tries === TELL_TRIES || !this.#replica.ready) throw error;
+        if (tries === TELL_TRIES || this.#replica.halted !== undefined || this.#replica.draining.aborted)
+          throw error;
         await new Promise((resolve) => setTimeout(resolve, TELL_EVERY_MS));
       }
     }
   }
+}
+
+/** One claim of this node's. */
+interface Claim {
+  readonly number: number;
+  readonly attempt: number;
+  /** What the records about it carry, so that a trace can be followed from the request on. */
+  readonly trace: ReturnType<typeof traceContext>;
+}
+
+function traceOf({ headers }: StoredRequest): ReturnType<typeof traceContext> {
+  return traceContext((wanted) => {
+    const found = headers.filter(({ name }) => name.toLowerCase() === wanted);
+    return found.length === 1 ? Buffer.from(found[0]?.value ?? "").toString("latin1") : undefined;
+  });
 }
 
 /** The service says that it has not carried the request out, and to come again. */

@@ -14,6 +14,7 @@ import {
   KEY_LENGTH_MIN,
   type Place,
   type Replica,
+  traceContext,
 } from "@usher/replica";
 import type { Permit } from "@usher/traffic";
 import type { Lane } from "../dispatch/lane.ts";
@@ -121,7 +122,8 @@ export class DeferQueue {
     const wish = { queue: lane.queue, caller, digest };
     const found = key === undefined ? undefined : replica.desk.find({ ...wish, key });
     if (found !== undefined) return found;
-    const issued = await replica.desk.issue({ ...wish, key, store: { request } });
+    const trace = traceContext((name) => onlyOf(req.headers[name]));
+    const issued = await replica.desk.issue({ ...wish, key, store: { request }, trace });
     if (!issued.existing) requests.took(issued.view.origin, request);
     return issued;
   }
@@ -208,8 +210,13 @@ function goneSignal(res: EdgeResponse): AbortSignal {
 function headersOf(req: EdgeRequest): Headers {
   const headers = new Headers();
   for (const name of ["authorization", "usher-api-key"]) {
-    const value = req.headers[name];
-    if (typeof value === "string") headers.set(name, value);
+    const value = onlyOf(req.headers[name]);
+    if (value !== undefined) headers.set(name, value);
   }
   return headers;
+}
+
+/** A header's value; absent where it came more than once. */
+function onlyOf(value: string | string[] | undefined): string | undefined {
+  return typeof value === "string" ? value : undefined;
 }
