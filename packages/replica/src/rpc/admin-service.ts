@@ -1,13 +1,14 @@
-// `usher.admin.v1.AdminService` on a replica: queues, whole, and changing them.
+// `usher.admin.v1.AdminService` on a replica: queues, whole, and changing them; the node, and its log.
 
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { AdminService } from "@usher/protocol/admin";
 import { type Queue, type Settings, settingsProblems } from "@usher/queue";
 import type { Access } from "../access.ts";
 import type { Replica } from "../replica.ts";
-import { detailsMessage, updatedSettings } from "./codec.ts";
+import { detailsMessage, nodeMessage, updatedSettings } from "./admin-codec.ts";
 import { UsherError } from "./errors.ts";
 import { guarded } from "./guard.ts";
+import { readLog } from "./log-stream.ts";
 import { checkQueueName, invalid } from "./validation.ts";
 
 const REASON_LENGTH_MAX = 500;
@@ -45,6 +46,17 @@ export function createAdminService(replica: Replica, access: Access): ServiceImp
       });
       if (outcome.kind !== "applied") throw etagMismatch(queue);
       return { queue: details(queue) };
+    },
+
+    async getNode(_request, context) {
+      access.backend(context.requestHeader);
+      context.responseHeader.set("Cache-Control", "no-store");
+      return { node: nodeMessage(replica) };
+    },
+
+    async *readLog(request, context) {
+      access.backend(context.requestHeader);
+      yield* readLog(replica, request, context.signal);
     },
   };
   return guarded<typeof AdminService>(methods, replica.onFault);

@@ -1,8 +1,7 @@
-// Between what the fold tells and the messages of `usher.queue.v1` and `usher.admin.v1`.
+// Between what the fold tells and the messages of `usher.queue.v1`.
 
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { durationFromMs, durationMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
-import type { QueueDetailsSchema, QueueSettings, QueueSettingsSchema } from "@usher/protocol/admin";
+import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import {
   QueueKind as KindCode,
   QueueMode as ModeCode,
@@ -19,7 +18,6 @@ import {
   type QueueKind,
   type QueueMode,
   type RequestState,
-  type Settings,
   type TicketState,
   type TicketView,
   waitAt,
@@ -39,8 +37,8 @@ const REQUESTS: Readonly<Record<RequestState, RequestCode>> = {
   failed: RequestCode.FAILED,
   unknown: RequestCode.UNKNOWN,
 };
-const KINDS: Readonly<Record<QueueKind, KindCode>> = { defer: KindCode.DEFER, pass: KindCode.PASS };
-const MODES: Readonly<Record<QueueMode, ModeCode>> = {
+export const KINDS: Readonly<Record<QueueKind, KindCode>> = { defer: KindCode.DEFER, pass: KindCode.PASS };
+export const MODES: Readonly<Record<QueueMode, ModeCode>> = {
   auto: ModeCode.AUTO,
   queue_all: ModeCode.QUEUE_ALL,
   paused: ModeCode.PAUSED,
@@ -136,71 +134,4 @@ export function queueMessage(queue: Queue): MessageInitShape<typeof QueueSchema>
     pacePerSecond: queue.pace,
     notice: queue.settings.notice,
   };
-}
-
-export function detailsMessage(queue: Queue, etag: string): MessageInitShape<typeof QueueDetailsSchema> {
-  return {
-    name: queue.name,
-    settings: settingsMessage(queue.settings),
-    revision: queue.revision,
-    etag,
-    queue: queueMessage(queue),
-    active: queue.active,
-    remembered: queue.remembered,
-  };
-}
-
-export function settingsMessage(settings: Settings): MessageInitShape<typeof QueueSettingsSchema> {
-  return {
-    kind: KINDS[settings.kind],
-    mode: MODES[settings.mode],
-    limit: { ratePerSecond: settings.rate_thousandths / 1000, maxActive: settings.max_active },
-    maxWait: durationFromMs(settings.max_wait_ms),
-    maxWaiting: settings.max_waiting,
-    session: durationFromMs(settings.session_ms),
-    keyRetention: durationFromMs(settings.key_retention_ms),
-    attempts: settings.attempts,
-    notice: settings.notice,
-  };
-}
-
-type SettingReader = (message: QueueSettings) => Partial<Settings>;
-
-/** A rate too low to count stays one that the model refuses, instead of becoming 0: that would be no limit at all. */
-const setLimitRate: SettingReader = ({ limit }) => {
-  const thousandths = (limit?.ratePerSecond ?? 0) * 1000;
-  return { rate_thousandths: Math.round(thousandths) || thousandths };
-};
-const setLimitRoom: SettingReader = ({ limit }) => ({ max_active: limit?.maxActive ?? 0 });
-
-/** What each path of an update mask changes. */
-const SETTING_READERS: Readonly<Record<string, SettingReader>> = {
-  mode: ({ mode }) => {
-    const name = (Object.keys(MODES) as QueueMode[]).find((candidate) => MODES[candidate] === mode);
-    return name === undefined ? {} : { mode: name };
-  },
-  limit: (message) => ({ ...setLimitRate(message), ...setLimitRoom(message) }),
-  "limit.rate_per_second": setLimitRate,
-  "limit.max_active": setLimitRoom,
-  max_wait: ({ maxWait }) => ({ max_wait_ms: maxWait ? durationMs(maxWait) : 0 }),
-  max_waiting: ({ maxWaiting }) => ({ max_waiting: maxWaiting }),
-  session: ({ session }) => ({ session_ms: session ? durationMs(session) : 0 }),
-  key_retention: ({ keyRetention }) => ({ key_retention_ms: keyRetention ? durationMs(keyRetention) : 0 }),
-  attempts: ({ attempts }) => ({ attempts }),
-  notice: ({ notice }) => ({ notice }),
-};
-
-/** The settings after an update, or the path that cannot be updated. */
-export function updatedSettings(
-  current: Settings,
-  message: QueueSettings,
-  paths: readonly string[],
-): { settings: Settings } | { unknownPath: string } {
-  let settings = current;
-  for (const path of paths) {
-    const read = Object.hasOwn(SETTING_READERS, path) ? SETTING_READERS[path] : undefined;
-    if (read === undefined) return { unknownPath: path };
-    settings = { ...settings, ...read(message) };
-  }
-  return { settings };
 }

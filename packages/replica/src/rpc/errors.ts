@@ -110,6 +110,14 @@ export function refusal(reason: RefusedReason, queue: string): UsherError {
       );
     case "unknown_ticket":
       return new UsherError("TICKET_NOT_FOUND", "There is no such ticket, or no longer.", { queue });
+    case "not_failed":
+      return new UsherError("TICKET_NOT_FOUND", "The ticket has no failed request to be tried again.", {
+        queue,
+      });
+    case "no_room":
+      return new UsherError("QUEUE_FULL", `No slot of the queue "${queue}" is free; try again later.`, {
+        queue,
+      });
   }
 }
 

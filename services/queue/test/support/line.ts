@@ -93,4 +93,6 @@ const ADMIN: ServiceImpl<typeof AdminService> = {
   listQueues: () => ({}),
   getQueue: () => ({}),
   updateQueue: () => ({}),
+  getNode: () => ({}),
+  async *readLog() {},
 };

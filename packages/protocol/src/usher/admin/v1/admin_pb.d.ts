@@ -2,9 +2,9 @@
 // @generated from file usher/admin/v1/admin.proto (package usher.admin.v1, syntax proto3)
 /* eslint-disable */
 
-// What operators call: see queues whole, and change them while they run.
+// What operators call: see queues whole, and change them while they run; see the nodes, and the log itself.
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 import type { Queue, QueueKind, QueueMode } from "../../queue/v1/queue_pb.js";
 import type { Duration, FieldMask } from "@bufbuild/protobuf/wkt";
@@ -322,7 +322,462 @@ export declare type UpdateQueueResponse = Message<"usher.admin.v1.UpdateQueueRes
 export declare const UpdateQueueResponseSchema: GenMessage<UpdateQueueResponse>;
 
 /**
- * AdminService shows and changes queues. Every call needs an API key.
+ * Asks the node how it is.
+ *
+ * @generated from message usher.admin.v1.GetNodeRequest
+ */
+export declare type GetNodeRequest = Message<"usher.admin.v1.GetNodeRequest"> & {
+};
+
+/**
+ * Describes the message usher.admin.v1.GetNodeRequest.
+ * Use `create(GetNodeRequestSchema)` to create a new message.
+ */
+export declare const GetNodeRequestSchema: GenMessage<GetNodeRequest>;
+
+/**
+ * How the node is.
+ *
+ * @generated from message usher.admin.v1.GetNodeResponse
+ */
+export declare type GetNodeResponse = Message<"usher.admin.v1.GetNodeResponse"> & {
+  /**
+   * The node.
+   *
+   * @generated from field: usher.admin.v1.Node node = 1;
+   */
+  node?: Node | undefined;
+};
+
+/**
+ * Describes the message usher.admin.v1.GetNodeResponse.
+ * Use `create(GetNodeResponseSchema)` to create a new message.
+ */
+export declare const GetNodeResponseSchema: GenMessage<GetNodeResponse>;
+
+/**
+ * One node, as it sees itself.
+ *
+ * @generated from message usher.admin.v1.Node
+ */
+export declare type Node = Message<"usher.admin.v1.Node"> & {
+  /**
+   * Its name, which its sessions in the log carry.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * The version that it runs.
+   *
+   * @generated from field: string version = 2;
+   */
+  version: string;
+
+  /**
+   * Whether it gives out tickets.
+   *
+   * @generated from field: bool ready = 3;
+   */
+  ready: boolean;
+
+  /**
+   * Why it is not ready, in words; empty while it is.
+   *
+   * @generated from field: string unready_reason = 4;
+   */
+  unreadyReason: string;
+
+  /**
+   * How it stands to the log.
+   *
+   * @generated from field: usher.admin.v1.LogView log = 5;
+   */
+  log?: LogView | undefined;
+
+  /**
+   * T, log time: the sum of all ticks.
+   *
+   * @generated from field: google.protobuf.Duration log_time = 6;
+   */
+  logTime?: Duration | undefined;
+
+  /**
+   * The last term that was opened; 0 before the first.
+   *
+   * @generated from field: uint32 term = 7;
+   */
+  term: number;
+
+  /**
+   * Who keeps time; absent while nobody does.
+   *
+   * @generated from field: usher.admin.v1.Timekeeper timekeeper = 8;
+   */
+  timekeeper?: Timekeeper | undefined;
+
+  /**
+   * The writer sessions that are open, of all nodes, this one's included; at most 1,024. One that is silent for an hour
+   * of log time is forgotten.
+   *
+   * @generated from field: repeated usher.admin.v1.WriterSession sessions = 9;
+   */
+  sessions: WriterSession[];
+};
+
+/**
+ * Describes the message usher.admin.v1.Node.
+ * Use `create(NodeSchema)` to create a new message.
+ */
+export declare const NodeSchema: GenMessage<Node>;
+
+/**
+ * How a node stands to the log, and what it has read of it.
+ *
+ * @generated from message usher.admin.v1.LogView
+ */
+export declare type LogView = Message<"usher.admin.v1.LogView"> & {
+  /**
+   * What the log is kept in.
+   *
+   * @generated from field: usher.admin.v1.LogKind kind = 1;
+   */
+  kind: LogKind;
+
+  /**
+   * How the node stands to it.
+   *
+   * @generated from field: usher.admin.v1.LogState state = 2;
+   */
+  state: LogState;
+
+  /**
+   * Why the node halted, in words; empty otherwise.
+   *
+   * @generated from field: string halted_reason = 3;
+   */
+  haltedReason: string;
+
+  /**
+   * How long ago the node had read everything; by its own clock. Absent before the first time.
+   *
+   * @generated from field: google.protobuf.Duration lag = 4;
+   */
+  lag?: Duration | undefined;
+
+  /**
+   * How far into the log the node has read: the offset after its last entry.
+   *
+   * @generated from field: uint64 as_of = 5;
+   */
+  asOf: bigint;
+
+  /**
+   * Entries since the node started that were records and counted, or were refused for what they asked.
+   *
+   * @generated from field: uint64 folded = 6;
+   */
+  folded: bigint;
+
+  /**
+   * Records since then without any effect, such as duplicates, and ticks of an older term.
+   *
+   * @generated from field: uint64 ignored = 7;
+   */
+  ignored: bigint;
+
+  /**
+   * Entries since then that are no records of Usher's, or damaged, and were passed over.
+   *
+   * @generated from field: uint64 skipped = 8;
+   */
+  skipped: bigint;
+};
+
+/**
+ * Describes the message usher.admin.v1.LogView.
+ * Use `create(LogViewSchema)` to create a new message.
+ */
+export declare const LogViewSchema: GenMessage<LogView>;
+
+/**
+ * The node that keeps log time.
+ *
+ * @generated from message usher.admin.v1.Timekeeper
+ */
+export declare type Timekeeper = Message<"usher.admin.v1.Timekeeper"> & {
+  /**
+   * Its name.
+   *
+   * @generated from field: string node = 1;
+   */
+  node: string;
+
+  /**
+   * The term that it opened.
+   *
+   * @generated from field: uint32 term = 2;
+   */
+  term: number;
+
+  /**
+   * Whether it is the node that answers.
+   *
+   * @generated from field: bool own = 3;
+   */
+  own: boolean;
+};
+
+/**
+ * Describes the message usher.admin.v1.Timekeeper.
+ * Use `create(TimekeeperSchema)` to create a new message.
+ */
+export declare const TimekeeperSchema: GenMessage<Timekeeper>;
+
+/**
+ * One process's right to write in the log.
+ *
+ * @generated from message usher.admin.v1.WriterSession
+ */
+export declare type WriterSession = Message<"usher.admin.v1.WriterSession"> & {
+  /**
+   * As the log's envelopes have it.
+   *
+   * @generated from field: fixed64 id = 1;
+   */
+  id: bigint;
+
+  /**
+   * The node that writes in it; with `/time` after its name where it is for its ticks.
+   *
+   * @generated from field: string node = 2;
+   */
+  node: string;
+
+  /**
+   * How much log time has passed since its last record.
+   *
+   * @generated from field: google.protobuf.Duration silence = 3;
+   */
+  silence?: Duration | undefined;
+};
+
+/**
+ * Describes the message usher.admin.v1.WriterSession.
+ * Use `create(WriterSessionSchema)` to create a new message.
+ */
+export declare const WriterSessionSchema: GenMessage<WriterSession>;
+
+/**
+ * Asks for entries of the log.
+ *
+ * @generated from message usher.admin.v1.ReadLogRequest
+ */
+export declare type ReadLogRequest = Message<"usher.admin.v1.ReadLogRequest"> & {
+  /**
+   * Where to begin; absent: at the log's beginning.
+   *
+   * @generated from oneof usher.admin.v1.ReadLogRequest.start
+   */
+  start: {
+    /**
+     * At this offset, which is no further than the log's end.
+     *
+     * @generated from field: uint64 from = 1;
+     */
+    value: bigint;
+    case: "from";
+  } | {
+    /**
+     * That many offsets before the log's end; 1 to 1,000,000. A log that has gaps (Kafka) has fewer entries there.
+     *
+     * @generated from field: uint32 last = 2;
+     */
+    value: number;
+    case: "last";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * Where to end: before this offset, if the log reaches so far. 0: where the log ends when it is asked.
+   *
+   * @generated from field: uint64 until = 3;
+   */
+  until: bigint;
+
+  /**
+   * Do not end there, and go on with what comes. Not together with `until`.
+   *
+   * @generated from field: bool follow = 4;
+   */
+  follow: boolean;
+};
+
+/**
+ * Describes the message usher.admin.v1.ReadLogRequest.
+ * Use `create(ReadLogRequestSchema)` to create a new message.
+ */
+export declare const ReadLogRequestSchema: GenMessage<ReadLogRequest>;
+
+/**
+ * One entry of the log, as it is stored.
+ *
+ * @generated from message usher.admin.v1.LogEntry
+ */
+export declare type LogEntry = Message<"usher.admin.v1.LogEntry"> & {
+  /**
+   * Where it is. Rises from entry to entry, with gaps in some logs.
+   *
+   * @generated from field: uint64 offset = 1;
+   */
+  offset: bigint;
+
+  /**
+   * The queue's name; empty for what concerns the whole log.
+   *
+   * @generated from field: string key = 2;
+   */
+  key: string;
+
+  /**
+   * The encoded `usher.log.v1.Envelope`, or whatever else somebody has put there.
+   *
+   * @generated from field: bytes value = 3;
+   */
+  value: Uint8Array;
+
+  /**
+   * What lies beside it, such as a trace context.
+   *
+   * @generated from field: map<string, string> headers = 4;
+   */
+  headers: { [key: string]: string };
+};
+
+/**
+ * Describes the message usher.admin.v1.LogEntry.
+ * Use `create(LogEntrySchema)` to create a new message.
+ */
+export declare const LogEntrySchema: GenMessage<LogEntry>;
+
+/**
+ * The next entries.
+ *
+ * @generated from message usher.admin.v1.ReadLogResponse
+ */
+export declare type ReadLogResponse = Message<"usher.admin.v1.ReadLogResponse"> & {
+  /**
+   * In order; none in a sign of life. About 256 KiB at most, or a single larger one.
+   *
+   * @generated from field: repeated usher.admin.v1.LogEntry entries = 1;
+   */
+  entries: LogEntry[];
+
+  /**
+   * Where to go on, should the stream break: the offset after the last entry so far, or where it begins.
+   *
+   * @generated from field: uint64 next = 2;
+   */
+  next: bigint;
+
+  /**
+   * The log's end when it was asked.
+   *
+   * @generated from field: uint64 end = 3;
+   */
+  end: bigint;
+
+  /**
+   * The node shuts down, and the stream is not complete: go on from `next`, here or elsewhere, after this time. Absent
+   * otherwise.
+   *
+   * @generated from field: google.protobuf.Duration reconnect_after = 4;
+   */
+  reconnectAfter?: Duration | undefined;
+};
+
+/**
+ * Describes the message usher.admin.v1.ReadLogResponse.
+ * Use `create(ReadLogResponseSchema)` to create a new message.
+ */
+export declare const ReadLogResponseSchema: GenMessage<ReadLogResponse>;
+
+/**
+ * What the log is kept in.
+ *
+ * @generated from enum usher.admin.v1.LogKind
+ */
+export enum LogKind {
+  /**
+   * Never sent.
+   *
+   * @generated from enum value: LOG_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * A store of this node's own: no other node has it.
+   *
+   * @generated from enum value: LOG_KIND_EMBEDDED = 1;
+   */
+  EMBEDDED = 1,
+
+  /**
+   * One that other nodes read and write, too.
+   *
+   * @generated from enum value: LOG_KIND_SHARED = 2;
+   */
+  SHARED = 2,
+}
+
+/**
+ * Describes the enum usher.admin.v1.LogKind.
+ */
+export declare const LogKindSchema: GenEnum<LogKind>;
+
+/**
+ * How a node stands to the log.
+ *
+ * @generated from enum usher.admin.v1.LogState
+ */
+export enum LogState {
+  /**
+   * Never sent.
+   *
+   * @generated from enum value: LOG_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * It has read what there is, up to the lag.
+   *
+   * @generated from enum value: LOG_STATE_CURRENT = 1;
+   */
+  CURRENT = 1,
+
+  /**
+   * It cannot read the log, or not as fast as it grows: what it tells may be old. Mends by itself.
+   *
+   * @generated from enum value: LOG_STATE_STALE = 2;
+   */
+  STALE = 2,
+
+  /**
+   * It reads no further, for good: what it tells is old. Somebody has to look at it, and to start it again.
+   *
+   * @generated from enum value: LOG_STATE_HALTED = 3;
+   */
+  HALTED = 3,
+}
+
+/**
+ * Describes the enum usher.admin.v1.LogState.
+ */
+export declare const LogStateSchema: GenEnum<LogState>;
+
+/**
+ * AdminService shows and changes queues, and shows the log and how each node stands to it. Every call needs an API
+ * key. Errors are as QueueService has them.
  *
  * @generated from service usher.admin.v1.AdminService
  */
@@ -357,6 +812,30 @@ export declare const AdminService: GenService<{
     methodKind: "unary";
     input: typeof UpdateQueueRequestSchema;
     output: typeof UpdateQueueResponseSchema;
+  },
+  /**
+   * Shows the node that is asked, as it sees itself: how it stands to the log, who keeps time, and which nodes it has
+   * heard of. Of several nodes, each answers for itself.
+   *
+   * @generated from rpc usher.admin.v1.AdminService.GetNode
+   */
+  getNode: {
+    methodKind: "unary";
+    input: typeof GetNodeRequestSchema;
+    output: typeof GetNodeResponseSchema;
+  },
+  /**
+   * Streams the log's entries as they are stored, in order: records of `usher.log.v1` in their envelopes. Ends where
+   * the log ends, unless it is to follow on. Nothing secret is in them. A message comes at once, and at least every
+   * 15 seconds, if need be without entries. A node has 16 such streams at most; one more is refused with
+   * RESOURCE_EXHAUSTED.
+   *
+   * @generated from rpc usher.admin.v1.AdminService.ReadLog
+   */
+  readLog: {
+    methodKind: "server_streaming";
+    input: typeof ReadLogRequestSchema;
+    output: typeof ReadLogResponseSchema;
   },
 }>;
 

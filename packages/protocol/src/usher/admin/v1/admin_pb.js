@@ -2,9 +2,9 @@
 // @generated from file usher/admin/v1/admin.proto (package usher.admin.v1, syntax proto3)
 /* eslint-disable */
 
-// What operators call: see queues whole, and change them while they run.
+// What operators call: see queues whole, and change them while they run; see the nodes, and the log itself.
 
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc, tsEnum } from "@bufbuild/protobuf/codegenv2";
 import { file_google_protobuf_duration, file_google_protobuf_field_mask } from "@bufbuild/protobuf/wkt";
 import { file_usher_queue_v1_queue } from "../../queue/v1/queue_pb.js";
 
@@ -12,7 +12,7 @@ import { file_usher_queue_v1_queue } from "../../queue/v1/queue_pb.js";
  * Describes the file usher/admin/v1/admin.proto.
  */
 export const file_usher_admin_v1_admin = /*@__PURE__*/
-  fileDesc("Chp1c2hlci9hZG1pbi92MS9hZG1pbi5wcm90bxIOdXNoZXIuYWRtaW4udjEiNAoFTGltaXQSFwoPcmF0ZV9wZXJfc2Vjb25kGAEgASgBEhIKCm1heF9hY3RpdmUYAiABKA0iyQIKDVF1ZXVlU2V0dGluZ3MSJwoEa2luZBgBIAEoDjIZLnVzaGVyLnF1ZXVlLnYxLlF1ZXVlS2luZBInCgRtb2RlGAIgASgOMhkudXNoZXIucXVldWUudjEuUXVldWVNb2RlEiQKBWxpbWl0GAMgASgLMhUudXNoZXIuYWRtaW4udjEuTGltaXQSKwoIbWF4X3dhaXQYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEwoLbWF4X3dhaXRpbmcYBSABKA0SKgoHc2Vzc2lvbhgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIwCg1rZXlfcmV0ZW50aW9uGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhAKCGF0dGVtcHRzGAggASgNEg4KBm5vdGljZRgJIAEoCSK3AQoMUXVldWVEZXRhaWxzEgwKBG5hbWUYASABKAkSLwoIc2V0dGluZ3MYAiABKAsyHS51c2hlci5hZG1pbi52MS5RdWV1ZVNldHRpbmdzEhAKCHJldmlzaW9uGAMgASgNEgwKBGV0YWcYBCABKAkSJAoFcXVldWUYBSABKAsyFS51c2hlci5xdWV1ZS52MS5RdWV1ZRIOCgZhY3RpdmUYBiABKA0SEgoKcmVtZW1iZXJlZBgHIAEoDSITChFMaXN0UXVldWVzUmVxdWVzdCJCChJMaXN0UXVldWVzUmVzcG9uc2USLAoGcXVldWVzGAEgAygLMhwudXNoZXIuYWRtaW4udjEuUXVldWVEZXRhaWxzIiAKD0dldFF1ZXVlUmVxdWVzdBINCgVxdWV1ZRgBIAEoCSI/ChBHZXRRdWV1ZVJlc3BvbnNlEisKBXF1ZXVlGAEgASgLMhwudXNoZXIuYWRtaW4udjEuUXVldWVEZXRhaWxzIqMBChJVcGRhdGVRdWV1ZVJlcXVlc3QSDQoFcXVldWUYASABKAkSLwoIc2V0dGluZ3MYAiABKAsyHS51c2hlci5hZG1pbi52MS5RdWV1ZVNldHRpbmdzEi8KC3VwZGF0ZV9tYXNrGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzaxIMCgRldGFnGAQgASgJEg4KBnJlYXNvbhgFIAEoCSJCChNVcGRhdGVRdWV1ZVJlc3BvbnNlEisKBXF1ZXVlGAEgASgLMhwudXNoZXIuYWRtaW4udjEuUXVldWVEZXRhaWxzMpQCCgxBZG1pblNlcnZpY2USWAoKTGlzdFF1ZXVlcxIhLnVzaGVyLmFkbWluLnYxLkxpc3RRdWV1ZXNSZXF1ZXN0GiIudXNoZXIuYWRtaW4udjEuTGlzdFF1ZXVlc1Jlc3BvbnNlIgOQAgESUgoIR2V0UXVldWUSHy51c2hlci5hZG1pbi52MS5HZXRRdWV1ZVJlcXVlc3QaIC51c2hlci5hZG1pbi52MS5HZXRRdWV1ZVJlc3BvbnNlIgOQAgESVgoLVXBkYXRlUXVldWUSIi51c2hlci5hZG1pbi52MS5VcGRhdGVRdWV1ZVJlcXVlc3QaIy51c2hlci5hZG1pbi52MS5VcGRhdGVRdWV1ZVJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_usher_queue_v1_queue]);
+  fileDesc("Chp1c2hlci9hZG1pbi92MS9hZG1pbi5wcm90bxIOdXNoZXIuYWRtaW4udjEiNAoFTGltaXQSFwoPcmF0ZV9wZXJfc2Vjb25kGAEgASgBEhIKCm1heF9hY3RpdmUYAiABKA0iyQIKDVF1ZXVlU2V0dGluZ3MSJwoEa2luZBgBIAEoDjIZLnVzaGVyLnF1ZXVlLnYxLlF1ZXVlS2luZBInCgRtb2RlGAIgASgOMhkudXNoZXIucXVldWUudjEuUXVldWVNb2RlEiQKBWxpbWl0GAMgASgLMhUudXNoZXIuYWRtaW4udjEuTGltaXQSKwoIbWF4X3dhaXQYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEwoLbWF4X3dhaXRpbmcYBSABKA0SKgoHc2Vzc2lvbhgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIwCg1rZXlfcmV0ZW50aW9uGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhAKCGF0dGVtcHRzGAggASgNEg4KBm5vdGljZRgJIAEoCSK3AQoMUXVldWVEZXRhaWxzEgwKBG5hbWUYASABKAkSLwoIc2V0dGluZ3MYAiABKAsyHS51c2hlci5hZG1pbi52MS5RdWV1ZVNldHRpbmdzEhAKCHJldmlzaW9uGAMgASgNEgwKBGV0YWcYBCABKAkSJAoFcXVldWUYBSABKAsyFS51c2hlci5xdWV1ZS52MS5RdWV1ZRIOCgZhY3RpdmUYBiABKA0SEgoKcmVtZW1iZXJlZBgHIAEoDSITChFMaXN0UXVldWVzUmVxdWVzdCJCChJMaXN0UXVldWVzUmVzcG9uc2USLAoGcXVldWVzGAEgAygLMhwudXNoZXIuYWRtaW4udjEuUXVldWVEZXRhaWxzIiAKD0dldFF1ZXVlUmVxdWVzdBINCgVxdWV1ZRgBIAEoCSI/ChBHZXRRdWV1ZVJlc3BvbnNlEisKBXF1ZXVlGAEgASgLMhwudXNoZXIuYWRtaW4udjEuUXVldWVEZXRhaWxzIqMBChJVcGRhdGVRdWV1ZVJlcXVlc3QSDQoFcXVldWUYASABKAkSLwoIc2V0dGluZ3MYAiABKAsyHS51c2hlci5hZG1pbi52MS5RdWV1ZVNldHRpbmdzEi8KC3VwZGF0ZV9tYXNrGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzaxIMCgRldGFnGAQgASgJEg4KBnJlYXNvbhgFIAEoCSJCChNVcGRhdGVRdWV1ZVJlc3BvbnNlEisKBXF1ZXVlGAEgASgLMhwudXNoZXIuYWRtaW4udjEuUXVldWVEZXRhaWxzIhAKDkdldE5vZGVSZXF1ZXN0IjUKD0dldE5vZGVSZXNwb25zZRIiCgRub2RlGAEgASgLMhQudXNoZXIuYWRtaW4udjEuTm9kZSKOAgoETm9kZRIMCgRuYW1lGAEgASgJEg8KB3ZlcnNpb24YAiABKAkSDQoFcmVhZHkYAyABKAgSFgoOdW5yZWFkeV9yZWFzb24YBCABKAkSJAoDbG9nGAUgASgLMhcudXNoZXIuYWRtaW4udjEuTG9nVmlldxIrCghsb2dfdGltZRgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIMCgR0ZXJtGAcgASgNEi4KCnRpbWVrZWVwZXIYCCABKAsyGi51c2hlci5hZG1pbi52MS5UaW1la2VlcGVyEi8KCHNlc3Npb25zGAkgAygLMh0udXNoZXIuYWRtaW4udjEuV3JpdGVyU2Vzc2lvbiLZAQoHTG9nVmlldxIlCgRraW5kGAEgASgOMhcudXNoZXIuYWRtaW4udjEuTG9nS2luZBInCgVzdGF0ZRgCIAEoDjIYLnVzaGVyLmFkbWluLnYxLkxvZ1N0YXRlEhUKDWhhbHRlZF9yZWFzb24YAyABKAkSJgoDbGFnGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg0KBWFzX29mGAUgASgEEg4KBmZvbGRlZBgGIAEoBBIPCgdpZ25vcmVkGAcgASgEEg8KB3NraXBwZWQYCCABKAQiNQoKVGltZWtlZXBlchIMCgRub2RlGAEgASgJEgwKBHRlcm0YAiABKA0SCwoDb3duGAMgASgIIlUKDVdyaXRlclNlc3Npb24SCgoCaWQYASABKAYSDAoEbm9kZRgCIAEoCRIqCgdzaWxlbmNlGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIlgKDlJlYWRMb2dSZXF1ZXN0Eg4KBGZyb20YASABKARIABIOCgRsYXN0GAIgASgNSAASDQoFdW50aWwYAyABKAQSDgoGZm9sbG93GAQgASgIQgcKBXN0YXJ0Ip4BCghMb2dFbnRyeRIOCgZvZmZzZXQYASABKAQSCwoDa2V5GAIgASgJEg0KBXZhbHVlGAMgASgMEjYKB2hlYWRlcnMYBCADKAsyJS51c2hlci5hZG1pbi52MS5Mb2dFbnRyeS5IZWFkZXJzRW50cnkaLgoMSGVhZGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiiwEKD1JlYWRMb2dSZXNwb25zZRIpCgdlbnRyaWVzGAEgAygLMhgudXNoZXIuYWRtaW4udjEuTG9nRW50cnkSDAoEbmV4dBgCIAEoBBILCgNlbmQYAyABKAQSMgoPcmVjb25uZWN0X2FmdGVyGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uKk8KB0xvZ0tpbmQSGAoUTE9HX0tJTkRfVU5TUEVDSUZJRUQQABIVChFMT0dfS0lORF9FTUJFRERFRBABEhMKD0xPR19LSU5EX1NIQVJFRBACKmcKCExvZ1N0YXRlEhkKFUxPR19TVEFURV9VTlNQRUNJRklFRBAAEhUKEUxPR19TVEFURV9DVVJSRU5UEAESEwoPTE9HX1NUQVRFX1NUQUxFEAISFAoQTE9HX1NUQVRFX0hBTFRFRBADMrMDCgxBZG1pblNlcnZpY2USWAoKTGlzdFF1ZXVlcxIhLnVzaGVyLmFkbWluLnYxLkxpc3RRdWV1ZXNSZXF1ZXN0GiIudXNoZXIuYWRtaW4udjEuTGlzdFF1ZXVlc1Jlc3BvbnNlIgOQAgESUgoIR2V0UXVldWUSHy51c2hlci5hZG1pbi52MS5HZXRRdWV1ZVJlcXVlc3QaIC51c2hlci5hZG1pbi52MS5HZXRRdWV1ZVJlc3BvbnNlIgOQAgESVgoLVXBkYXRlUXVldWUSIi51c2hlci5hZG1pbi52MS5VcGRhdGVRdWV1ZVJlcXVlc3QaIy51c2hlci5hZG1pbi52MS5VcGRhdGVRdWV1ZVJlc3BvbnNlEk8KB0dldE5vZGUSHi51c2hlci5hZG1pbi52MS5HZXROb2RlUmVxdWVzdBofLnVzaGVyLmFkbWluLnYxLkdldE5vZGVSZXNwb25zZSIDkAIBEkwKB1JlYWRMb2cSHi51c2hlci5hZG1pbi52MS5SZWFkTG9nUmVxdWVzdBofLnVzaGVyLmFkbWluLnYxLlJlYWRMb2dSZXNwb25zZTABYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_usher_queue_v1_queue]);
 
 /**
  * Describes the message usher.admin.v1.Limit.
@@ -78,7 +78,99 @@ export const UpdateQueueResponseSchema = /*@__PURE__*/
   messageDesc(file_usher_admin_v1_admin, 8);
 
 /**
- * AdminService shows and changes queues. Every call needs an API key.
+ * Describes the message usher.admin.v1.GetNodeRequest.
+ * Use `create(GetNodeRequestSchema)` to create a new message.
+ */
+export const GetNodeRequestSchema = /*@__PURE__*/
+  messageDesc(file_usher_admin_v1_admin, 9);
+
+/**
+ * Describes the message usher.admin.v1.GetNodeResponse.
+ * Use `create(GetNodeResponseSchema)` to create a new message.
+ */
+export const GetNodeResponseSchema = /*@__PURE__*/
+  messageDesc(file_usher_admin_v1_admin, 10);
+
+/**
+ * Describes the message usher.admin.v1.Node.
+ * Use `create(NodeSchema)` to create a new message.
+ */
+export const NodeSchema = /*@__PURE__*/
+  messageDesc(file_usher_admin_v1_admin, 11);
+
+/**
+ * Describes the message usher.admin.v1.LogView.
+ * Use `create(LogViewSchema)` to create a new message.
+ */
+export const LogViewSchema = /*@__PURE__*/
+  messageDesc(file_usher_admin_v1_admin, 12);
+
+/**
+ * Describes the message usher.admin.v1.Timekeeper.
+ * Use `create(TimekeeperSchema)` to create a new message.
+ */
+export const TimekeeperSchema = /*@__PURE__*/
+  messageDesc(file_usher_admin_v1_admin, 13);
+
+/**
+ * Describes the message usher.admin.v1.WriterSession.
+ * Use `create(WriterSessionSchema)` to create a new message.
+ */
+export const WriterSessionSchema = /*@__PURE__*/
+  messageDesc(file_usher_admin_v1_admin, 14);
+
+/**
+ * Describes the message usher.admin.v1.ReadLogRequest.
+ * Use `create(ReadLogRequestSchema)` to create a new message.
+ */
+export const ReadLogRequestSchema = /*@__PURE__*/
+  messageDesc(file_usher_admin_v1_admin, 15);
+
+/**
+ * Describes the message usher.admin.v1.LogEntry.
+ * Use `create(LogEntrySchema)` to create a new message.
+ */
+export const LogEntrySchema = /*@__PURE__*/
+  messageDesc(file_usher_admin_v1_admin, 16);
+
+/**
+ * Describes the message usher.admin.v1.ReadLogResponse.
+ * Use `create(ReadLogResponseSchema)` to create a new message.
+ */
+export const ReadLogResponseSchema = /*@__PURE__*/
+  messageDesc(file_usher_admin_v1_admin, 17);
+
+/**
+ * Describes the enum usher.admin.v1.LogKind.
+ */
+export const LogKindSchema = /*@__PURE__*/
+  enumDesc(file_usher_admin_v1_admin, 0);
+
+/**
+ * What the log is kept in.
+ *
+ * @generated from enum usher.admin.v1.LogKind
+ */
+export const LogKind = /*@__PURE__*/
+  tsEnum(LogKindSchema);
+
+/**
+ * Describes the enum usher.admin.v1.LogState.
+ */
+export const LogStateSchema = /*@__PURE__*/
+  enumDesc(file_usher_admin_v1_admin, 1);
+
+/**
+ * How a node stands to the log.
+ *
+ * @generated from enum usher.admin.v1.LogState
+ */
+export const LogState = /*@__PURE__*/
+  tsEnum(LogStateSchema);
+
+/**
+ * AdminService shows and changes queues, and shows the log and how each node stands to it. Every call needs an API
+ * key. Errors are as QueueService has them.
  *
  * @generated from service usher.admin.v1.AdminService
  */

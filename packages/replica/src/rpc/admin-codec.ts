@@ -1,0 +1,136 @@
+// Between what a node knows and the messages of `usher.admin.v1`.
+
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { durationFromMs, durationMs } from "@bufbuild/protobuf/wkt";
+import {
+  type LogEntrySchema,
+  LogKind,
+  LogState,
+  type NodeSchema,
+  type QueueDetailsSchema,
+  type QueueSettings,
+  type QueueSettingsSchema,
+} from "@usher/protocol/admin";
+import type { Queue, QueueMode, Settings } from "@usher/queue";
+import type { StoredEntry } from "@usher/ticket-log";
+import type { Replica } from "../replica.ts";
+import { KINDS, MODES, queueMessage } from "./codec.ts";
+import { VERSION } from "./version.ts";
+
+export function detailsMessage(queue: Queue, etag: string): MessageInitShape<typeof QueueDetailsSchema> {
+  return {
+    name: queue.name,
+    settings: settingsMessage(queue.settings),
+    revision: queue.revision,
+    etag,
+    queue: queueMessage(queue),
+    active: queue.active,
+    remembered: queue.remembered,
+  };
+}
+
+export function settingsMessage(settings: Settings): MessageInitShape<typeof QueueSettingsSchema> {
+  return {
+    kind: KINDS[settings.kind],
+    mode: MODES[settings.mode],
+    limit: { ratePerSecond: settings.rate_thousandths / 1000, maxActive: settings.max_active },
+    maxWait: durationFromMs(settings.max_wait_ms),
+    maxWaiting: settings.max_waiting,
+    session: durationFromMs(settings.session_ms),
+    keyRetention: durationFromMs(settings.key_retention_ms),
+    attempts: settings.attempts,
+    notice: settings.notice,
+  };
+}
+
+type SettingReader = (message: QueueSettings) => Partial<Settings>;
+
+/** A rate too low to count stays one that the model refuses, instead of becoming 0: that would be no limit at all. */
+const setLimitRate: SettingReader = ({ limit }) => {
+  const thousandths = (limit?.ratePerSecond ?? 0) * 1000;
+  return { rate_thousandths: Math.round(thousandths) || thousandths };
+};
+const setLimitRoom: SettingReader = ({ limit }) => ({ max_active: limit?.maxActive ?? 0 });
+
+/** What each path of an update mask changes. */
+const SETTING_READERS: Readonly<Record<string, SettingReader>> = {
+  mode: ({ mode }) => {
+    const name = (Object.keys(MODES) as QueueMode[]).find((candidate) => MODES[candidate] === mode);
+    return name === undefined ? {} : { mode: name };
+  },
+  limit: (message) => ({ ...setLimitRate(message), ...setLimitRoom(message) }),
+  "limit.rate_per_second": setLimitRate,
+  "limit.max_active": setLimitRoom,
+  max_wait: ({ maxWait }) => ({ max_wait_ms: maxWait ? durationMs(maxWait) : 0 }),
+  max_waiting: ({ maxWaiting }) => ({ max_waiting: maxWaiting }),
+  session: ({ session }) => ({ session_ms: session ? durationMs(session) : 0 }),
+  key_retention: ({ keyRetention }) => ({ key_retention_ms: keyRetention ? durationMs(keyRetention) : 0 }),
+  attempts: ({ attempts }) => ({ attempts }),
+  notice: ({ notice }) => ({ notice }),
+};
+
+/** The settings after an update, or the path that cannot be updated. */
+export function updatedSettings(
+  current: Settings,
+  message: QueueSettings,
+  paths: readonly string[],
+): { settings: Settings } | { unknownPath: string } {
+  let settings = current;
+  for (const path of paths) {
+    const read = Object.hasOwn(SETTING_READERS, path) ? SETTING_READERS[path] : undefined;
+    if (read === undefined) return { unknownPath: path };
+    settings = { ...settings, ...read(message) };
+  }
+  return { settings };
+}
+
+/** How the node stands. */
+export function nodeMessage(replica: Replica): MessageInitShape<typeof NodeSchema> {
+  const { fold } = replica;
+  return {
+    name: replica.node,
+    version: VERSION,
+    ready: replica.ready,
+    unreadyReason: unreadyReason(replica),
+    log: logMessage(replica),
+    logTime: durationFromMs(fold.now_ms),
+    term: fold.term,
+    timekeeper: replica.timekeeper,
+    sessions: fold.sessions
+      .entries()
+      .filter(({ closed }) => !closed)
+      .map(({ id, heard_ms }) => ({
+        id,
+        node: fold.sessions.node(id),
+        silence: durationFromMs(fold.now_ms - heard_ms),
+      })),
+  };
+}
+
+function logMessage(replica: Replica): MessageInitShape<typeof NodeSchema>["log"] {
+  const { halted, lag_ms, records } = replica;
+  const stale = replica.stale ? LogState.STALE : LogState.CURRENT;
+  return {
+    kind: replica.shared ? LogKind.SHARED : LogKind.EMBEDDED,
+    state: halted === undefined ? stale : LogState.HALTED,
+    haltedReason: halted?.message,
+    lag: Number.isFinite(lag_ms) ? durationFromMs(Math.round(lag_ms)) : undefined,
+    asOf: BigInt(replica.asOf),
+    folded: BigInt(records.folded),
+    ignored: BigInt(records.ignored),
+    skipped: BigInt(records.skipped),
+  };
+}
+
+function unreadyReason({ ready, draining, halted, lag_ms }: Replica): string {
+  if (ready) return "";
+  if (draining.aborted) return "it is shutting down";
+  if (halted !== undefined) return `it reads the log no further: ${halted.message}`;
+  const since = Number.isFinite(lag_ms) ? `for ${Math.round(lag_ms / 1000)} s` : "to its end yet";
+  return `it has not read the log ${since}`;
+}
+
+export function entryMessage(entry: StoredEntry): MessageInitShape<typeof LogEntrySchema> {
+  const { offset, key, value, headers } = entry;
+  return { offset: BigInt(offset), key, value, headers: { ...headers } };
+}
