@@ -1,0 +1,175 @@
+// Two gateways in front of one service, on one log: what one of them took, the other answers, or sends.
+
+import { randomBytes } from "node:crypto";
+import { SETTINGS_DEFAULTS, type Settings } from "@usher/queue";
+import { Access, Replica } from "@usher/replica";
+import { type MemoryLog, MemoryStore, openMemoryLog } from "@usher/ticket-log";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { type Gateway, startGateway } from "../src/gateway.ts";
+import { openHttp } from "./support/service.ts";
+
+const KEYS = {
+  hash: randomBytes(32),
+  tag: randomBytes(32),
+  encryption: randomBytes(32),
+  api_keys: [],
+};
+const QUEUE = "orders";
+const NODES = 2;
+const PATIENCE = { timeout: 20_000, interval: 20 };
+
+interface Node {
+  readonly gateway: Gateway;
+  readonly replica: Replica;
+  readonly log: MemoryLog;
+  /** As a machine that is switched off: it neither reaches the log any more, nor answers. */
+  die(): Promise<void>;
+}
+
+async function openNode(store: MemoryStore, name: string, service: number): Promise<Node> {
+  const log = openMemoryLog({ store });
+  const replica = await Replica.open({ log, keys: KEYS, node: name, onFault: () => undefined });
+  const { hashes } = replica;
+  const gateway = await startGateway({
+    replica,
+    access: new Access({ keys: KEYS, hashes, require: "none" }),
+    services: { shop: { url: `http://127.0.0.1:${service}` } },
+    routes: [
+      {
+        path: "/*",
+        service: "shop",
+        queue: QUEUE,
+        hold_ms: 0,
+        timeout_ms: 20_000,
+        idempotent: false,
+        body_bytes: 1_000,
+        response_bytes: 1_000,
+      },
+    ],
+    nodes: NODES,
+    port: 0,
+    onFault: () => undefined,
+  });
+  onTestFinished(async () => {
+    log.mend();
+    await gateway.close({ grace_ms: 0 });
+    await replica.close();
+    await log.close();
+  });
+  return {
+    gateway,
+    replica,
+    log,
+    async die() {
+      log.cut();
+      await gateway.close({ grace_ms: 0 });
+    },
+  };
+}
+
+/** A service that holds every request until it is told to answer all. */
+async function openShop() {
+  const waiting: (() => void)[] = [];
+  const got: string[] = [];
+  const open = { value: false };
+  const port = await openHttp((req, res) => {
+    got.push(`${req.headers["usher-ticket"] ?? "straight"}`);
+    const answer = () => res.end(`answer to ${req.headers["usher-ticket"]}`);
+    if (open.value) answer();
+    else waiting.push(answer);
+  });
+  return {
+    port,
+    got,
+    answerAll() {
+      open.value = true;
+      for (const answer of waiting.splice(0)) answer();
+    },
+  };
+}
+
+async function configure({ replica }: Node, settings: Partial<Settings>, revision: number): Promise<void> {
+  const all: Settings = {
+    ...SETTINGS_DEFAULTS,
+    kind: "defer",
+    mode: "queue_all",
+    max_active: 4,
+    max_wait_ms: 600_000,
+    ...settings,
+  };
+  await replica.configure(QUEUE, all, { revision, reason: "" });
+}
+
+/** Posts a purchase, and tells where its ticket is, without a host: every gateway answers for it. */
+async function purchase({ gateway }: Node): Promise<string> {
+  const response = await fetch(`${gateway.url}/purchases`, { method: "POST", body: "{}" });
+  await response.arrayBuffer();
+  expect(response.status).toBe(202);
+  return response.headers.get("location") ?? "";
+}
+
+async function answerOf({ gateway }: Node, location: string): Promise<string> {
+  return vi.waitFor(async () => {
+    const response = await fetch(`${gateway.url}${location}`);
+    const text = await response.text();
+    expect([response.status, text]).toEqual([200, expect.stringMatching(/^answer to \d+$/)]);
+    return text;
+  }, PATIENCE);
+}
+
+test("what one gateway took is answered through the other", async () => {
+  const shop = await openShop();
+  const store = new MemoryStore({ shared: true });
+  const [a, b] = [await openNode(store, "a", shop.port), await openNode(store, "b", shop.port)];
+  await configure(a, {}, 1);
+  shop.answerAll();
+  const location = await purchase(a);
+  expect(await answerOf(b, location)).toBe("answer to 1");
+  expect(shop.got).toEqual(["1"]);
+});
+
+test("each keeps to its share, and what one has too much of the other sends", async () => {
+  const shop = await openShop();
+  const store = new MemoryStore({ shared: true });
+  const [a, b] = [await openNode(store, "a", shop.port), await openNode(store, "b", shop.port)];
+  await configure(a, {}, 1);
+  const locations = await Promise.all(Array.from({ length: 12 }, () => purchase(a)));
+  await vi.waitFor(() => expect(shop.got).toHaveLength(4), PATIENCE);
+  expect(new Set(shop.got)).toEqual(new Set(["1", "2", "3", "4"]));
+  const claims = [...(b.replica.fold.queue(QUEUE)?.activeTickets() ?? [])].map(({ claim }) => claim?.session);
+  const byNode = claims.map((session) => session && b.replica.fold.sessions.node(session));
+  expect(byNode.filter((node) => node === "a")).toHaveLength(2);
+  expect(byNode.filter((node) => node === "b")).toHaveLength(2);
+  shop.answerAll();
+  for (const [n, location] of locations.entries())
+    expect(await answerOf(n % 2 === 0 ? a : b, location)).toMatch(/^answer to/);
+  expect(shop.got).toHaveLength(12);
+  expect(new Set(shop.got).size).toBe(12);
+});
+
+test("what a dead node had taken and not sent, the other sends, once", async () => {
+  const shop = await openShop();
+  const store = new MemoryStore({ shared: true });
+  const [a, b] = [await openNode(store, "a", shop.port), await openNode(store, "b", shop.port)];
+  await configure(a, { mode: "paused" }, 1);
+  const locations = await Promise.all(Array.from({ length: 6 }, () => purchase(a)));
+  await a.die();
+  shop.answerAll();
+  await configure(b, {}, 2);
+  for (const location of locations) expect(await answerOf(b, location)).toMatch(/^answer to/);
+  expect(shop.got.toSorted()).toEqual(["1", "2", "3", "4", "5", "6"]);
+});
+
+test("a request that is stored elsewhere, but not here, is left to the nodes that have it", async () => {
+  const shop = await openShop();
+  shop.answerAll();
+  const store = new MemoryStore({ shared: true });
+  const [a, b] = [await openNode(store, "a", shop.port), await openNode(store, "b", shop.port)];
+  await configure(a, { mode: "paused" }, 1);
+  const locations = await Promise.all([purchase(a), purchase(a), purchase(a), purchase(a)]);
+  // The node that took them still has them in memory.
+  store.dropPayloads([1, 2, 3, 4].flatMap((n) => a.replica.fold.queue(QUEUE)?.ticket(n)?.origin ?? []));
+  await configure(b, {}, 2);
+  for (const location of locations) expect(await answerOf(a, location)).toMatch(/^answer to/);
+  expect(shop.got.toSorted()).toEqual(["1", "2", "3", "4"]);
+});
