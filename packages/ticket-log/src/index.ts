@@ -1,5 +1,12 @@
-// The log and its adapters: `log.ts` is the port, `limits.ts` what every adapter bounds, `sqlite/` the embedded
-// adapter (its map: `sqlite/log.ts`). What an adapter must do: `test/contract.ts`. Why: `DESIGN.md`.
+// The log and its adapters. What they share:
+//
+//   log.ts         the port                        limits.ts    what every adapter bounds
+//   writer.ts      what producers hold             pending.ts   the count of what has not ended
+//   operation.ts   what is to be written, checked  turns.ts     the order in which it goes, in batches
+//   batch.ts       a batch as one block of bytes
+//
+// `sqlite/` is the embedded adapter (its map: `sqlite/log.ts`), `memory/` the twin for tests (`memory/log.ts`). What an
+// adapter must do: `test/contract.ts`. Why: `DESIGN.md`.
 
 export { LOG_LIMITS, type LogLimits } from "./limits.ts";
 export {

@@ -1,8 +1,7 @@
 // The log's twin in memory, for tests and simulations: what it is told to do wrong, it does. The map of this folder:
 //
-//   log.ts      puts the parts together, and writes     fate.ts       what may become of an append
-//   writer.ts   what producers hold                     follower.ts   followers
-//   store.ts    what outlives the log
+//   log.ts     puts the parts together, and writes     fate.ts       what may become of an append
+//   store.ts   what outlives the log                   follower.ts   followers
 //
 // A log is open, then closing (what was accepted is written), then closed.
 
@@ -19,12 +18,13 @@ import {
   type TicketLog,
   type Writer,
 } from "../log.ts";
-import { checkKey, drop, type Ended, type Operation, put } from "../sqlite/operation.ts";
-import { Pending } from "../sqlite/pending.ts";
+import { change, checkKey, drop, type Operation, put } from "../operation.ts";
+import { Pending } from "../pending.ts";
+import { Turns } from "../turns.ts";
+import { LogWriter } from "../writer.ts";
 import type { FateOf } from "./fate.ts";
 import { Followers } from "./follower.ts";
 import { MemoryStore } from "./store.ts";
-import { MemoryWriter } from "./writer.ts";
 
 export type { Fate, FateOf } from "./fate.ts";
 export { MemoryStore } from "./store.ts";
@@ -50,6 +50,7 @@ export class MemoryLog implements TicketLog {
   readonly #now: () => number;
   readonly #fate: FateOf;
   readonly #pending: Pending;
+  readonly #turns = new Turns<Operation>();
   readonly #followers: Followers;
   /** Accepted, and answered by nothing but the log's close. */
   readonly #stuck: Operation[] = [];
@@ -58,7 +59,6 @@ export class MemoryLog implements TicketLog {
   #held = false;
   #payloadReads = 0;
   #closing: Promise<void> | undefined;
-  readonly #idle: (() => void)[] = [];
 
   readonly #listener = { written: () => this.#followers.written() };
 
@@ -78,7 +78,7 @@ export class MemoryLog implements TicketLog {
 
   openWriter(): Writer {
     this.#demandOpen();
-    return new MemoryWriter({
+    return new LogWriter({
       limits: this.#limits,
       add: (operation) => this.#add(operation),
       refusal: () => this.#refusal(),
@@ -96,11 +96,17 @@ export class MemoryLog implements TicketLog {
   }
 
   putPayload(payload: Payload): Promise<void> {
-    return this.#change((ended) => this.#add(put(payload, this.#limits, ended)));
+    return change((ended) => {
+      this.#demandOpen();
+      this.#add(put(payload, this.#limits, ended));
+    });
   }
 
   dropPayloads(keys: readonly TicketKey[]): Promise<void> {
-    return this.#change((ended) => this.#add(drop(keys, this.#limits, ended)));
+    return change((ended) => {
+      this.#demandOpen();
+      this.#add(drop(keys, this.#limits, ended));
+    });
   }
 
   async dropPayloadsOlderThan(age_ms: number): Promise<void> {
@@ -161,24 +167,25 @@ export class MemoryLog implements TicketLog {
     this.#followers.close();
     this.mend();
     for (const operation of this.#stuck.splice(0)) this.#end(operation, unknown("it was stuck"));
-    if (this.#pending.held > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+    await this.#pending.idle();
     this.store.close(this.#listener);
   }
 
   /** Throws "overloaded". */
   #add(operation: Operation): void {
-    this.#pending.add(operation);
+    this.#pending.enter(operation.bytes);
+    this.#turns.add(operation);
     this.#writeSoon();
   }
 
   /** In a later turn of the event loop, together with what else this one brings. */
   #writeSoon(): void {
-    if (this.#writing || this.#held || !this.#pending.waiting) return;
+    if (this.#writing || this.#held || !this.#turns.waiting) return;
     this.#writing = true;
     setImmediate(() => {
       this.#writing = false;
       if (this.#held) return;
-      const batch = this.#pending.take();
+      const batch = this.#turns.take();
       const ends = batch.map((operation) => ({ operation, error: this.#write(operation) }));
       for (const { operation, error } of ends) if (error !== "stuck") this.#end(operation, error);
       this.#writeSoon();
@@ -224,21 +231,8 @@ export class MemoryLog implements TicketLog {
   }
 
   #end({ bytes, ended }: Operation, error: LogError | undefined): void {
-    this.#pending.leave(bytes);
     ended(error);
-    if (this.#pending.held > 0) return;
-    for (const resolve of this.#idle.splice(0)) resolve();
-  }
-
-  /** A change to the store, as a promise of its end. */
-  #change(begin: (ended: Ended) => void): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#demandOpen();
-      begin((error) => {
-        if (error) reject(error);
-        else resolve();
-      });
-    });
+    this.#pending.leave(bytes);
   }
 
   #demandOpen(): void {

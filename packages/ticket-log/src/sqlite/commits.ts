@@ -2,13 +2,14 @@
 // the disk, the larger the batches. (A second batch at the worker, to begin with at once, was measured: no faster, and
 // what is urgent would wait for two.)
 
+import { pack } from "../batch.ts";
 import type { LogLimits } from "../limits.ts";
 import type { LogError, Offset, StoredEntry } from "../log.ts";
-import { pack } from "./batch.ts";
+import { DROP_BYTES, type Ended, type Operation } from "../operation.ts";
+import { Pending } from "../pending.ts";
+import { Turns } from "../turns.ts";
 import { errorOf } from "./errors.ts";
 import type { Answers } from "./messages.ts";
-import { DROP_BYTES, type Ended, type Operation } from "./operation.ts";
-import { Pending } from "./pending.ts";
 import type { Done, Thread } from "./thread.ts";
 
 export interface CommitsOptions {
@@ -23,9 +24,9 @@ export interface CommitsOptions {
 export class Commits {
   readonly #options: CommitsOptions;
   readonly #pending: Pending;
+  readonly #turns = new Turns<Operation>();
   #writing = false;
   #scheduled = false;
-  readonly #idle: (() => void)[] = [];
 
   constructor(options: CommitsOptions) {
     this.#options = options;
@@ -34,7 +35,8 @@ export class Commits {
 
   /** Throws "overloaded"; any later end is told to the operation. */
   add(operation: Operation): void {
-    this.#pending.add(operation);
+    this.#pending.enter(operation.bytes);
+    this.#turns.add(operation);
     // Not at once: what else the same turn of the event loop brings goes into the same batch.
     if (this.#scheduled || this.#writing) return;
     this.#scheduled = true;
@@ -51,26 +53,24 @@ export class Commits {
     const next = () => {
       this.#options.thread.ask("expire", { before_ms }, (error, answer) => {
         if (answer?.more) return next();
-        this.#pending.leave(DROP_BYTES);
         ended(error);
-        this.#tellIdle();
+        this.#pending.leave(DROP_BYTES);
       });
     };
     next();
   }
 
   /** Resolves when all that was accepted has ended. */
-  async idle(): Promise<void> {
-    if (this.#pending.held === 0) return;
-    await new Promise<void>((resolve) => this.#idle.push(resolve));
+  idle(): Promise<void> {
+    return this.#pending.idle();
   }
 
   /** Hands over a batch, unless one is being written. Should the thread have failed, it refuses at once: what waits
    * ends batch by batch. */
   #write(): void {
-    if (this.#writing || !this.#pending.waiting) return;
+    if (this.#writing || !this.#turns.waiting) return;
     const { thread, now } = this.#options;
-    const operations = this.#pending.take();
+    const operations = this.#turns.take();
     const batch = pack(operations.map(({ record }) => record));
     const done: Done<"write"> = (error, answer) => this.#written(operations, error, answer);
     this.#writing = true;
@@ -87,15 +87,9 @@ export class Commits {
     const full = answer?.full && errorOf(answer.full);
     if (answer && !full) this.#options.committed(stored(batch, answer.first));
     for (const { record, bytes, ended } of batch) {
-      this.#pending.leave(bytes);
       ended(record.drops ? error : (error ?? full));
+      this.#pending.leave(bytes);
     }
-    this.#tellIdle();
-  }
-
-  #tellIdle(): void {
-    if (this.#pending.held > 0) return;
-    for (const resolve of this.#idle.splice(0)) resolve();
   }
 }
 

@@ -7,8 +7,8 @@
 // that has got it all is at the end exactly, and becomes live without a gap or a duplicate. Nothing is kept for a
 // follower that is behind: it reads it when it gets there.
 
+import { unpack } from "../batch.ts";
 import { type Follower, type Following, LogError, type Offset, type StoredEntry } from "../log.ts";
-import { unpack } from "./batch.ts";
 import type { Thread } from "./thread.ts";
 
 /** All followers of a log, and where the log ends. */

@@ -1,12 +1,9 @@
 // The embedded log: one SQLite database, for one process. The map of this folder:
 //
 //   log.ts         opens it and puts the parts together
-//   writer.ts      what producers hold
-//   operation.ts   what waits to be written, checked
-//   pending.ts     the bounded buffer of those, and the order in which they go
 //   commits.ts     group commit
 //   follower.ts    followers: catching up, then live
-//   thread.ts      the main thread's end of the worker; messages.ts: what they say; batch.ts: how entries pass
+//   thread.ts      the main thread's end of the worker; messages.ts: what they say
 //   worker.ts      the thread that owns the database: store.ts (the tables), database.ts (opening)
 //   directory.ts   the files' place;  errors.ts: what SQLite's errors mean here
 //
@@ -24,12 +21,12 @@ import {
   type TicketLog,
   type Writer,
 } from "../log.ts";
+import { change, checkKey, drop, put } from "../operation.ts";
+import { LogWriter } from "../writer.ts";
 import { Commits } from "./commits.ts";
 import { prepareDirectory } from "./directory.ts";
 import { Followers } from "./follower.ts";
-import { checkKey, drop, type Ended, put } from "./operation.ts";
 import { Thread } from "./thread.ts";
-import { SqliteWriter } from "./writer.ts";
 
 const FILE_BYTES_LEAST = 1024 * 1024;
 
@@ -90,7 +87,11 @@ class SqliteLog implements TicketLog {
 
   openWriter(): Writer {
     this.#demandOpen();
-    return new SqliteWriter(this.#commits, this.#limits, () => this.#refusal());
+    return new LogWriter({
+      limits: this.#limits,
+      add: (operation) => this.#commits.add(operation),
+      refusal: () => this.#refusal(),
+    });
   }
 
   follow(from: Offset, follower: Follower): Following {
@@ -104,15 +105,22 @@ class SqliteLog implements TicketLog {
   }
 
   putPayload(payload: Payload): Promise<void> {
-    return this.#change((ended) => this.#commits.add(put(payload, this.#limits, ended)));
+    return change((ended) => {
+      this.#demandOpen();
+      this.#commits.add(put(payload, this.#limits, ended));
+    });
   }
 
   dropPayloads(keys: readonly TicketKey[]): Promise<void> {
-    return this.#change((ended) => this.#commits.add(drop(keys, this.#limits, ended)));
+    return change((ended) => {
+      this.#demandOpen();
+      this.#commits.add(drop(keys, this.#limits, ended));
+    });
   }
 
   dropPayloadsOlderThan(age_ms: number): Promise<void> {
-    return this.#change((ended) => {
+    return change((ended) => {
+      this.#demandOpen();
       if (!(age_ms >= 0)) throw new RangeError(`${age_ms} ms is not an age`);
       this.#commits.expire(this.#now() - age_ms, ended);
     });
@@ -145,17 +153,6 @@ class SqliteLog implements TicketLog {
     await this.#commits.idle();
     // Fetches that are under way were asked for before this is, and so are answered before.
     await this.#thread.close();
-  }
-
-  /** A change to the store, as a promise of its end. */
-  #change(begin: (ended: Ended) => void): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#demandOpen();
-      begin((error) => {
-        if (error) reject(error);
-        else resolve();
-      });
-    });
   }
 
   #demandOpen(): void {

@@ -1,9 +1,9 @@
 // The log in the database: what the worker does, one call after the other.
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { type BatchRecord, pack, packedBytes, unpack } from "../batch.ts";
 import { READ } from "../limits.ts";
 import type { Offset, PayloadKey, TicketKey } from "../log.ts";
-import { type BatchRecord, pack, packedBytes, unpack } from "./batch.ts";
 import { CommitError, StoreError } from "./errors.ts";
 
 /** Payloads forgotten in one transaction when they go by age. Large ones take a while each. */

@@ -1,6 +1,7 @@
 // What waits to be written: checked, measured, and with the call to make when it has ended.
 
-import { type LogLimits, refuseBeyond } from "../limits.ts";
+import { type BatchRecord, packedBytes } from "./batch.ts";
+import { type LogLimits, refuseBeyond } from "./limits.ts";
 import {
   type AppendOptions,
   type Entry,
@@ -8,8 +9,7 @@ import {
   type Payload,
   type PayloadKey,
   type TicketKey,
-} from "../log.ts";
-import { type BatchRecord, packedBytes } from "./batch.ts";
+} from "./log.ts";
 
 /** Called once. No error: it is durable. */
 export type Ended = (error?: LogError) => void;
@@ -88,4 +88,14 @@ function checkBytes(value: Uint8Array, what: string): void {
 /** No headers and empty ones are the same. */
 function headersOf({ headers }: Entry): Entry["headers"] {
   return headers && Object.keys(headers).length > 0 ? headers : undefined;
+}
+
+/** A change to the store, as a promise of its end. */
+export function change(begin: (ended: Ended) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    begin((error) => {
+      if (error) reject(error);
+      else resolve();
+    });
+  });
 }

@@ -1,8 +1,8 @@
-// A writer: takes nothing more after an outcome that is unknown, as a producer of a log far away would.
+// A writer of any adapter: one producer's view of the log.
 
-import type { LogLimits } from "../limits.ts";
-import { type AppendOptions, type Entry, LogError, type Writer } from "../log.ts";
-import { append, type Operation } from "../sqlite/operation.ts";
+import type { LogLimits } from "./limits.ts";
+import { type AppendOptions, type Entry, LogError, type Writer } from "./log.ts";
+import { append, type Operation } from "./operation.ts";
 
 export interface WriterOptions {
   readonly limits: LogLimits;
@@ -12,7 +12,8 @@ export interface WriterOptions {
   readonly refusal: () => LogError | undefined;
 }
 
-export class MemoryWriter implements Writer {
+/** Takes nothing more after an outcome that is unknown. */
+export class LogWriter implements Writer {
   readonly #options: WriterOptions;
   #appending = 0;
   #closed = false;
@@ -47,8 +48,11 @@ export class MemoryWriter implements Writer {
 
   #refusal(): LogError | undefined {
     if (this.#closed) return new LogError("closed", "the writer was closed");
-    if (this.#lost) return new LogError("unavailable", "an append of this writer was lost: open another");
-    return this.#options.refusal();
+    const refusal = this.#options.refusal();
+    if (refusal) return refusal;
+    return this.#lost
+      ? new LogError("unavailable", "an append of this writer was lost: open another")
+      : undefined;
   }
 
   #tellIdle(): void {

@@ -5,7 +5,7 @@
 // little-endian): the entry's key and value; its headers as JSON; the payload's session (8), sequence (8, a double),
 // attempt (8, a double) and bytes; how many tickets' payloads to drop (4), and of each session and sequence (16).
 
-import type { Payload, TicketKey } from "../log.ts";
+import type { Payload, TicketKey } from "./log.ts";
 
 const ENTRY = 1;
 const HEADERS = 2;
