@@ -3,91 +3,106 @@
 import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LocalKafkaError } from "./errors.ts";
-import type { Guardian, Ward } from "./guardian.ts";
-import { javaCommand } from "./java.ts";
+import type { Ended, Guardian, Ward } from "./guardian.ts";
+import { type Jvm, javaCommand } from "./java.ts";
 import { HOST } from "./ports.ts";
 import { brokersKnownAt } from "./probe.ts";
+import type { TcpProxy } from "./proxy.ts";
+import type { Listener } from "./security.ts";
 import type { Ports } from "./settings.ts";
 
-/** How long a broker may take to answer after its start, in milliseconds; one minute, of which it needs four seconds
- * on an idle machine. */
+/** How long a broker may take to answer after its start, in milliseconds; one minute, of which it needs two seconds
+ * on an idle machine, and five after a kill. */
 const START_MS = 60_000;
 
 /** How often a starting broker is asked, in milliseconds. */
 const ASK_MS = 50;
 
 /** How long a broker may take to stop when asked to, in milliseconds; then it is killed. Half a minute: without the
- * other brokers it waits in vain for leave to go. */
+ * others it waits in vain for somebody to take over. */
 const STOP_MS = 30_000;
 
-/** How much of a log an error shows, in lines. */
+/** How much of its log an error shows, in lines. */
 const LOG_LINES = 20;
 
-export interface BrokerFiles {
-  /** Its server.properties. */
+export interface BrokerParts {
+  readonly ports: Ports;
+  /** Those before its listeners, if there are any. */
+  readonly proxies: ReadonlyMap<Listener, TcpProxy>;
+  /** The file of its settings. */
   readonly properties: string;
-  /** Its directory of data. */
+  /** The directory of its data. */
   readonly data: string;
-  /** What it says. */
+  /** The file that its log is added to. */
   readonly log: string;
+  readonly jvm: Jvm;
 }
 
 export class Broker {
-  /** From 1. */
+  /** Its `node.id`; they count from 1. */
   readonly id: number;
-  /** What it says, as a file; added to at each start. */
+  /** The file with all that it has said since its first start; gone when the cluster is closed. */
   readonly log: string;
   readonly #guardian: Guardian;
-  readonly #files: BrokerFiles;
-  readonly #ports: Ports;
-  readonly #heap: number;
+  readonly #parts: BrokerParts;
   #process: Ward | undefined;
 
-  /** `heap`: in MiB. */
-  constructor(guardian: Guardian, ports: Ports, files: BrokerFiles, heap: number) {
-    this.id = ports.id;
-    this.log = files.log;
+  constructor(guardian: Guardian, parts: BrokerParts) {
+    this.id = parts.ports.id;
+    this.log = parts.log;
     this.#guardian = guardian;
-    this.#ports = ports;
-    this.#files = files;
-    this.#heap = heap;
+    this.#parts = parts;
   }
 
-  /** Of its process, or of its last one. */
+  /** Of its process; of the last one, if it does not run. */
   get pid(): number | undefined {
     return this.#process?.pid;
   }
 
+  /** Whether there is a process; a paused one runs, too. */
   get running(): boolean {
     return this.#process?.running === true;
   }
 
-  /** What clients are told, as "127.0.0.1:port". */
-  get address(): string {
-    return `${HOST}:${this.#ports.clients.get("plain")?.advertised}`;
+  /** Resolves when its process is gone, for whatever reason. */
+  get ended(): Promise<Ended> {
+    if (this.#process === undefined) throw new LocalKafkaError(`Kafka broker ${this.id} was never started`);
+    return this.#process.ended;
   }
 
-  /** For what must reach it without a proxy, such as tools. */
+  /** What clients are told, as "127.0.0.1:port": with proxies, the proxy's. Throws a `LocalKafkaError` if there is no
+   * such listener. */
+  address(listener: Listener = "plain"): string {
+    const door = this.#parts.ports.clients.get(listener);
+    if (door !== undefined) return `${HOST}:${door.advertised}`;
+    throw new LocalKafkaError(
+      `this Kafka has no listener "${listener}"; start it with saslUsers, tls, or both`,
+    );
+  }
+
+  /** For what must never go through a proxy, as "127.0.0.1:port": nothing encrypted, nobody asked. */
   get inside(): string {
-    return `${HOST}:${this.#ports.inside}`;
+    return `${HOST}:${this.#parts.ports.inside}`;
   }
 
-  /** Starts it, on the ports and data that it had. Resolves when it answers and knows the brokers `known`; by default
-   * itself, which needs a majority of the cluster to run. Rejects with the end of its log. */
-  async start(known: readonly number[] = [this.id]): Promise<void> {
-    if (this.running) return;
-    const { guardian, files } = { guardian: this.#guardian, files: this.#files };
-    const jvm = { heap: this.#heap, level: "info", directory: guardian.directory } as const;
-    const server = await javaCommand("kafka.Kafka", [files.properties], jvm);
-    const ward = await guardian.run({ name: `broker ${this.id}`, ...server, out: files.log, err: files.log });
-    this.#process = ward;
+  /** The proxy before this listener. Throws a `LocalKafkaError` if there is none. */
+  proxy(listener: Listener = "plain"): TcpProxy {
+    const proxy = this.#parts.proxies.get(listener);
+    if (proxy !== undefined) return proxy;
+    throw new LocalKafkaError(`there is no proxy before "${listener}"; start Kafka with proxied: true`);
+  }
+
+  /** Starts it if it does not run, on the ports and data that it had. Resolves when it answers and knows all of `ids`
+   * to be alive, by default itself; it needs a majority of the cluster for that. Rejects with a `LocalKafkaError` that
+   * has the end of its log. */
+  async start(ids: readonly number[] = [this.id]): Promise<void> {
+    const process = this.running && this.#process ? this.#process : await this.#launch();
     const deadline = Date.now() + START_MS;
     for (;;) {
-      const knows = await brokersKnownAt(this.#ports.inside);
-      if (known.every((id) => knows.includes(id))) return;
-      if (!ward.running) throw await this.#failure("ended");
-      if (Date.now() > deadline)
-        throw await this.#failure(`does not answer after ${START_MS / 1000} seconds`);
+      const known = await brokersKnownAt(this.#parts.ports.inside);
+      if (ids.every((id) => known.includes(id))) return;
+      if (!process.running) throw await this.#failure("ended");
+      if (Date.now() > deadline) throw await this.#failure(`does not serve after ${START_MS / 1000} seconds`);
       await sleep(ASK_MS);
     }
   }
@@ -98,16 +113,17 @@ export class Broker {
     await this.#process?.ended;
   }
 
-  /** By SIGTERM: it hands over its partitions first. Resolves when the process is gone. */
+  /** By SIGTERM: it hands its partitions over first. Resolves when the process is gone. */
   async stop(): Promise<void> {
-    this.#process?.signal("SIGTERM");
-    this.resume();
-    const insist = setTimeout(() => this.#process?.signal("SIGKILL"), STOP_MS);
-    await this.#process?.ended;
+    const process = this.#process;
+    process?.signal("SIGTERM");
+    process?.signal("SIGCONT");
+    const insist = setTimeout(() => process?.signal("SIGKILL"), STOP_MS);
+    await process?.ended;
     clearTimeout(insist);
   }
 
-  /** By SIGSTOP: connections stay open, nobody answers. */
+  /** By SIGSTOP: its connections stay, and nobody answers. */
   pause(): void {
     this.#process?.signal("SIGSTOP");
   }
@@ -116,10 +132,17 @@ export class Broker {
     this.#process?.signal("SIGCONT");
   }
 
+  async #launch(): Promise<Ward> {
+    const { properties, log, jvm } = this.#parts;
+    const server = await javaCommand("kafka.Kafka", [properties], jvm);
+    const ward = await this.#guardian.run({ name: `broker ${this.id}`, ...server, out: log, err: log });
+    this.#process = ward;
+    return ward;
+  }
+
   async #failure(what: string): Promise<LocalKafkaError> {
-    const lines = (await readFile(this.log, "utf8")).trimEnd().split("\n");
-    return new LocalKafkaError(
-      `Kafka broker ${this.id} ${what}; its log:\n${lines.slice(-LOG_LINES).join("\n")}`,
-    );
+    const log = await readFile(this.log, "utf8").catch(() => "(removed)");
+    const lines = log.trimEnd().split("\n").slice(-LOG_LINES);
+    return new LocalKafkaError(`Kafka broker ${this.id} ${what}. The end of its log:\n${lines.join("\n")}`);
   }
 }

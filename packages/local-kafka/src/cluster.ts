@@ -1,86 +1,71 @@
-// A cluster: its brokers, and how they come to be.
+// A cluster that serves, as those who use it see it.
 
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { Broker } from "./broker.ts";
-import { format } from "./format.ts";
-import { Guardian } from "./guardian.ts";
-import { freePorts } from "./ports.ts";
-import { type Cluster, type Ports, propertiesOf } from "./settings.ts";
-
-export interface KafkaOptions {
-  /** 1 (the default): topics have one replica. 3: topics have three, and two must be in sync. */
-  readonly brokers?: 1 | 3;
-  /** More settings, or other ones, for every broker: as in server.properties. */
-  readonly properties?: Readonly<Record<string, string>>;
-}
-
-/** The heap of a broker, in MiB, by the number of brokers. */
-const HEAP = { 1: 512, 3: 320 } as const;
+import type { Broker } from "./broker.ts";
+import { LocalKafkaError } from "./errors.ts";
+import type { Listener } from "./security.ts";
 
 export class KafkaCluster {
-  /** Where clients begin: "127.0.0.1:port" of each broker. */
+  /** Where clients begin: "127.0.0.1:port" of each broker, without encryption or password. */
   readonly brokers: readonly string[];
+  /** One each; none where KAFKA_BROKERS names the brokers. */
   readonly members: readonly Broker[];
-  readonly #guardian: Guardian;
+  readonly #pem: string | undefined;
+  readonly #end: () => Promise<void>;
 
-  constructor(guardian: Guardian, members: readonly Broker[]) {
-    this.#guardian = guardian;
+  constructor(
+    brokers: readonly string[],
+    members: readonly Broker[] = [],
+    pem?: string,
+    end: () => Promise<void> = async () => {},
+  ) {
+    this.brokers = brokers;
     this.members = members;
-    this.brokers = members.map(({ address }) => address);
+    this.#pem = pem;
+    this.#end = end;
   }
 
-  /** The broker with this id; they count from 1. */
+  /** The broker with this id; they count from 1. Throws a `LocalKafkaError` if it is not ours to kill. */
   broker(id: number): Broker {
+    this.#mustBeOurs();
     const broker = this.members[id - 1];
     if (broker === undefined) throw new RangeError(`the cluster has no broker ${id}`);
     return broker;
   }
 
-  /** Kills what runs and removes the data. Resolves when all of it is gone. */
+  /** As `brokers`, for clients that log in, encrypt, or both. Throws a `LocalKafkaError` if there is no such
+   * listener. */
+  at(listener: Listener): readonly string[] {
+    if (listener === "plain") return this.brokers;
+    this.#mustBeOurs();
+    return this.members.map((member) => member.address(listener));
+  }
+
+  /** As `brokers`, but never through a proxy: for tools. */
+  get inside(): readonly string[] {
+    return this.members.length === 0 ? this.brokers : this.members.map(({ inside }) => inside);
+  }
+
+  /** What clients of the listeners with TLS are to trust, in PEM. Throws a `LocalKafkaError` without TLS. */
+  get ca(): string {
+    this.#mustBeOurs();
+    if (this.#pem === undefined)
+      throw new LocalKafkaError("this Kafka has no certificate; start it with tls: true");
+    return this.#pem;
+  }
+
+  /** Kills what runs and removes the data. Resolves when all of it is gone. Brokers of KAFKA_BROKERS stay. */
   close(): Promise<void> {
-    return this.#guardian.close();
+    return this.#end();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
-}
 
-/** A new, empty cluster on this machine, which serves when this resolves; rejects with a `LocalKafkaError`. */
-export async function startKafka({ brokers = 1, properties = {} }: KafkaOptions = {}): Promise<KafkaCluster> {
-  const guardian = await Guardian.start();
-  try {
-    const cluster = { ports: await portsFor(brokers), properties };
-    const members = await prepare(guardian, cluster, HEAP[brokers]);
-    const ids = members.map(({ id }) => id);
-    await Promise.all(members.map((member) => member.start(ids)));
-    return new KafkaCluster(guardian, members);
-  } catch (error) {
-    await guardian.close();
-    throw error;
+  #mustBeOurs(): void {
+    if (this.members.length === 0)
+      throw new LocalKafkaError(
+        "the brokers that KAFKA_BROKERS names cannot be configured, killed, paused or put behind proxies from here; unset it, and brokers are started for that",
+      );
   }
-}
-
-async function portsFor(brokers: number): Promise<Ports[]> {
-  const free = await freePorts(3 * brokers);
-  return Array.from({ length: brokers }, (_, index) => {
-    const [controller = 0, inside = 0, port = 0] = free.slice(3 * index);
-    return { id: index + 1, controller, inside, clients: new Map([["plain", { port, advertised: port }]]) };
-  });
-}
-
-async function prepare(guardian: Guardian, cluster: Cluster, heap: number): Promise<Broker[]> {
-  const brokers = cluster.ports.map((ports) => {
-    const folder = join(guardian.directory, `broker-${ports.id}`);
-    const files = { properties: `${folder}.properties`, data: folder, log: `${folder}.log` };
-    return { ports, files };
-  });
-  for (const { ports, files } of brokers)
-    await writeFile(files.properties, propertiesOf(cluster, ports.id, files.data));
-  await format(
-    guardian,
-    brokers.map(({ ports, files }) => ({ id: ports.id, ...files })),
-  );
-  return brokers.map(({ ports, files }) => new Broker(guardian, ports, files, heap));
 }

@@ -1,12 +1,12 @@
 // The data directories of a new cluster, as Kafka's own StorageTool makes them. It is run once, for the first broker:
-// a JVM costs a second, and the others' directories differ in two lines.
+// starting a JVM takes longer than all else here, and the others' directories differ in two lines.
 
 import { randomBytes } from "node:crypto";
 import { cp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { LocalKafkaError } from "./errors.ts";
 import type { Guardian } from "./guardian.ts";
-import { javaCommand } from "./java.ts";
+import { javaCommand, writeLogging } from "./java.ts";
 
 export interface Formatted {
   readonly id: number;
@@ -14,22 +14,27 @@ export interface Formatted {
   readonly data: string;
 }
 
-/** Rejects with a `LocalKafkaError` that has the tool's words. */
-export async function format(guardian: Guardian, brokers: readonly Formatted[]): Promise<void> {
+/** `args`: more of them for the tool. Rejects with a `LocalKafkaError` that has the tool's words. */
+export async function format(
+  guardian: Guardian,
+  brokers: readonly Formatted[],
+  args: readonly string[],
+): Promise<void> {
   const [first, ...others] = brokers;
   if (first === undefined) return;
-  const args = ["format", "--cluster-id", randomId(), "--config", first.properties];
-  const jvm = { heap: 128, level: "warn", directory: guardian.directory } as const;
-  const log = join(guardian.directory, "format");
-  const tool = await javaCommand("kafka.tools.StorageTool", args, jvm);
+  const tool = await javaCommand(
+    "kafka.tools.StorageTool",
+    ["format", "--cluster-id", randomId(), "--config", first.properties, ...args],
+    { heap: 128, logging: await writeLogging(guardian.directory, "warn") },
+  );
+  const log = join(guardian.directory, "format.log");
   const ward = await guardian.run({ name: "format", ...tool, out: log, err: log });
   if ((await ward.ended).code !== 0)
     throw new LocalKafkaError(`Kafka's data directory could not be made:\n${await readFile(log, "utf8")}`);
   for (const { id, data } of others) {
     await cp(first.data, data, { recursive: true });
     const meta = join(data, "meta.properties");
-    const text = await readFile(meta, "utf8");
-    const own = text.replace(/^node\.id=.*$/m, `node.id=${id}`);
+    const own = (await readFile(meta, "utf8")).replace(/^node\.id=.*$/m, `node.id=${id}`);
     await writeFile(meta, own.replace(/^directory\.id=.*$/m, `directory.id=${randomId()}`));
   }
 }

@@ -1,7 +1,13 @@
-// A real Kafka on this machine, for tests, demos, benches and fault runs. `cluster.ts` starts it and is where to begin;
-// `broker.ts` is one broker, `settings.ts` how it is configured, `format.ts` its data directory, `probe.ts` how it is
-// known to serve; `guardian.ts` ends it all, whatever happens to this process; `libraries.ts` brings Kafka itself.
+// A real Kafka on this machine, for tests, demos, benches and fault runs. `start.ts` makes a cluster, of the parts in
+// `settings.ts`, `security.ts` and `format.ts`; `cluster.ts` and `broker.ts` are what one has then, and `proxy.ts` is
+// what may stand before a broker. `probe.ts` tells whether a broker serves. `guardian.ts` ends it all, whatever happens
+// to this process. `libraries.ts` brings Kafka itself, `java.ts` runs it, `tool.ts` runs its tools.
 
-export { Broker } from "./broker.ts";
-export { KafkaCluster, type KafkaOptions, startKafka } from "./cluster.ts";
+export type { Broker } from "./broker.ts";
+export type { KafkaCluster } from "./cluster.ts";
 export { LocalKafkaError } from "./errors.ts";
+export type { Request, Way } from "./link.ts";
+export { TcpProxy } from "./proxy.ts";
+export type { Listener } from "./security.ts";
+export { type KafkaOptions, startKafka } from "./start.ts";
+export { runTool, type ToolOptions, type ToolResult } from "./tool.ts";

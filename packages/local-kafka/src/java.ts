@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { libraries } from "./libraries.ts";
 import { findJava } from "./programs.ts";
 
-/** The serial collector and the first compiler alone start in half the time, and leave the cores to what is tested. */
-const QUICK = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"];
+/** With the first compiler alone it starts sooner; with the serial collector, too, it leaves the cores to what is
+ * tested. */
+const QUICK = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
 
 const LOGGING = `
 appenders = out
@@ -23,32 +24,33 @@ rootLogger.appenderRef.out.ref = out
 export interface Jvm {
   /** In MiB. */
   readonly heap: number;
-  /** What is said on standard error: brokers tell their story, tools only what is wrong. */
-  readonly level: "info" | "warn";
-  /** The process's own, for its settings of logging. */
-  readonly directory: string;
+  /** The file that `writeLogging` wrote. */
+  readonly logging: string;
+  /** More flags; the last of two that contradict each other counts. */
+  readonly flags?: readonly string[];
 }
 
-/** The command that runs a class of Kafka's. */
+export interface Command {
+  readonly command: string;
+  readonly args: readonly string[];
+}
+
+/** What runs a class of Kafka's. */
 export async function javaCommand(
   className: string,
   args: readonly string[],
-  { heap, level, directory }: Jvm,
-): Promise<{ command: string; args: string[] }> {
+  { heap, logging, flags = [] }: Jvm,
+): Promise<Command> {
+  const jvm = [...QUICK, `-Xmx${heap}m`, `-Dlog4j2.configurationFile=${logging}`, ...flags];
+  // Java first: who has neither should hear of java.
   const command = findJava();
   const classPath = join(await libraries(), "*");
-  const logging = join(directory, `log4j2-${level}.properties`);
-  await writeFile(logging, LOGGING.replace("LEVEL", level));
-  return {
-    command,
-    args: [
-      ...QUICK,
-      `-Xmx${heap}m`,
-      `-Dlog4j2.configurationFile=${logging}`,
-      "-cp",
-      classPath,
-      className,
-      ...args,
-    ],
-  };
+  return { command, args: [...jvm, "-cp", classPath, className, ...args] };
+}
+
+/** Writes how much a JVM says on standard error, and returns the file's path. */
+export async function writeLogging(directory: string, level: "info" | "warn"): Promise<string> {
+  const file = join(directory, `${level}.log4j2.properties`);
+  await writeFile(file, LOGGING.replace("LEVEL", level));
+  return file;
 }

@@ -8,16 +8,21 @@ const INSTALL = "On Debian: apt-get install openjdk-17-jre-headless maven";
 
 /** The path of `java`: that of JAVA_HOME, else of PATH. */
 export function findJava(): string {
-  const home = process.env.JAVA_HOME;
-  if (home) return join(home, "bin", "java");
-  return find("java") ?? missing("java, which runs Kafka, is not on PATH; install Java 17 or newer");
+  return ofJava("java") ?? missing("java, which runs Kafka, is not on PATH; install Java 17 or newer");
+}
+
+/** The path of `keytool`, which comes with java. */
+export function findKeytool(): string {
+  return (
+    ofJava("keytool") ?? missing("keytool, which makes certificates and comes with java, is not on PATH")
+  );
 }
 
 /** The path of `mvn`. */
 export function findMaven(): string {
   return (
-    find("mvn") ??
-    missing("mvn, which fetches Kafka, is not on PATH; install Maven, or set KAFKA_HOME to a Kafka")
+    onPath("mvn") ??
+    missing("mvn, which fetches Kafka, is not on PATH; install Maven, or set KAFKA_HOME to an unpacked Kafka")
   );
 }
 
@@ -25,16 +30,26 @@ function missing(what: string): never {
   throw new LocalKafkaError(`${what}. ${INSTALL}`);
 }
 
-/** The path of a program on PATH. */
-export function find(program: string): string | undefined {
-  for (const folder of (process.env.PATH ?? "").split(delimiter)) {
-    const path = join(folder, program);
-    try {
-      accessSync(path, constants.X_OK);
-      if (folder !== "") return path;
-    } catch {
-      // Not in this folder.
-    }
+function ofJava(program: string): string | undefined {
+  const home = process.env.JAVA_HOME;
+  return (home ? executable(join(home, "bin"), program) : undefined) ?? onPath(program);
+}
+
+function onPath(program: string): string | undefined {
+  const folders = (process.env.PATH ?? "").split(delimiter).filter((folder) => folder !== "");
+  for (const folder of folders) {
+    const path = executable(folder, program);
+    if (path !== undefined) return path;
   }
   return undefined;
+}
+
+function executable(folder: string, program: string): string | undefined {
+  const path = join(folder, program);
+  try {
+    accessSync(path, constants.X_OK);
+    return path;
+  } catch {
+    return undefined;
+  }
 }

@@ -1,9 +1,7 @@
 // The settings of one broker: a combined controller and broker, small, and quick to notice that another is gone.
 
 import { HOST } from "./ports.ts";
-
-/** `plain`: no encryption, no password. */
-export type Listener = "plain";
+import { type Listener, PROTOCOLS, type Security, securityProperties } from "./security.ts";
 
 /** Where a broker of the cluster listens. */
 export interface Ports {
@@ -12,22 +10,21 @@ export interface Ports {
   /** For the brokers among themselves, and for tools: never behind a proxy. */
   readonly inside: number;
   /** For clients. */
-  readonly clients: ReadonlyMap<Listener, Doors>;
+  readonly clients: ReadonlyMap<Listener, Door>;
 }
 
-export interface Doors {
+export interface Door {
   readonly port: number;
   /** The port that clients are told; another than `port` where a proxy stands before it. */
   readonly advertised: number;
 }
 
-export interface Cluster {
+export interface ClusterSettings {
   readonly ports: readonly Ports[];
+  readonly security: Security;
   /** Over those below. */
   readonly properties: Readonly<Record<string, string>>;
 }
-
-const PROTOCOLS: Readonly<Record<Listener, string>> = { plain: "PLAINTEXT" };
 
 /** A client's wait for a broker that died should be seconds in a test, not Kafka's half a minute. */
 const QUICK_FAILOVER = {
@@ -44,52 +41,61 @@ const SMALL = {
   "offsets.topic.num.partitions": 3,
   "transaction.state.log.num.partitions": 3,
   "share.coordinator.state.topic.num.partitions": 3,
-  // By default a third of the heap of three brokers.
+  // In bytes; by default it takes 128 MiB of the heap.
   "log.cleaner.dedupe.buffer.size": 4 * 1024 * 1024,
 };
 
 /** What server.properties of broker `id` says; `directory` holds its data. */
-export function propertiesOf({ ports, properties }: Cluster, id: number, directory: string): string {
-  const own = ports.find((one) => one.id === id);
-  if (own === undefined) throw new RangeError(`the cluster has no broker ${id}`);
-  const replicas = ports.length;
-  const inSync = replicas === 1 ? 1 : 2;
-  const clients = [...own.clients];
-  const at = (name: string, port: number) => `${name.toUpperCase()}://${HOST}:${port}`;
+export function propertiesOf(cluster: ClusterSettings, id: number, directory: string): string {
   const all: Record<string, string | number | boolean> = {
-    "process.roles": "broker,controller",
-    "node.id": id,
-    "controller.quorum.voters": ports.map((one) => `${one.id}@${HOST}:${one.controller}`).join(","),
-    listeners: [
-      at("controller", own.controller),
-      at("inside", own.inside),
-      ...clients.map(([name, { port }]) => at(name, port)),
-    ].join(","),
-    "advertised.listeners": [
-      at("inside", own.inside),
-      ...clients.map(([name, { advertised }]) => at(name, advertised)),
-    ].join(","),
-    "listener.security.protocol.map": [
-      "CONTROLLER:PLAINTEXT",
-      "INSIDE:PLAINTEXT",
-      ...clients.map(([name]) => `${name.toUpperCase()}:${PROTOCOLS[name]}`),
-    ].join(","),
-    "controller.listener.names": "CONTROLLER",
-    "inter.broker.listener.name": "INSIDE",
+    ...network(cluster, id),
     "log.dirs": directory,
     "auto.create.topics.enable": false,
-    "default.replication.factor": replicas,
-    "min.insync.replicas": inSync,
-    "offsets.topic.replication.factor": replicas,
-    "transaction.state.log.replication.factor": replicas,
-    "transaction.state.log.min.isr": inSync,
-    "share.coordinator.state.topic.replication.factor": replicas,
-    "share.coordinator.state.topic.min.isr": inSync,
+    ...replication(cluster.ports.length),
     ...QUICK_FAILOVER,
     ...SMALL,
-    ...properties,
+    ...securityProperties(cluster.security),
+    ...cluster.properties,
   };
   return Object.entries(all)
     .map(([name, value]) => `${name}=${value}\n`)
     .join("");
+}
+
+function network({ ports }: ClusterSettings, id: number): Record<string, string | number> {
+  const own = ports.find((one) => one.id === id);
+  if (own === undefined) throw new RangeError(`the cluster has no broker ${id}`);
+  const clients = [...own.clients];
+  const at = (name: string, port: number) => `${name.toUpperCase()}://${HOST}:${port}`;
+  const doors = {
+    listeners: clients.map(([name, { port }]) => at(name, port)),
+    advertised: clients.map(([name, { advertised }]) => at(name, advertised)),
+    protocols: clients.map(([name]) => `${name.toUpperCase()}:${PROTOCOLS[name]}`),
+  };
+  return {
+    "process.roles": "broker,controller",
+    "node.id": id,
+    "controller.quorum.voters": ports.map((one) => `${one.id}@${HOST}:${one.controller}`).join(","),
+    listeners: [at("controller", own.controller), at("inside", own.inside), ...doors.listeners].join(","),
+    "advertised.listeners": [at("inside", own.inside), ...doors.advertised].join(","),
+    "listener.security.protocol.map": ["CONTROLLER:PLAINTEXT", "INSIDE:PLAINTEXT", ...doors.protocols].join(
+      ",",
+    ),
+    "controller.listener.names": "CONTROLLER",
+    "inter.broker.listener.name": "INSIDE",
+  };
+}
+
+/** Every record on all brokers; written when all but one have it. */
+function replication(brokers: number): Record<string, number> {
+  const inSync = brokers === 1 ? 1 : brokers - 1;
+  return {
+    "default.replication.factor": brokers,
+    "min.insync.replicas": inSync,
+    "offsets.topic.replication.factor": brokers,
+    "transaction.state.log.replication.factor": brokers,
+    "transaction.state.log.min.isr": inSync,
+    "share.coordinator.state.topic.replication.factor": brokers,
+    "share.coordinator.state.topic.min.isr": inSync,
+  };
 }
