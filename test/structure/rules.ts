@@ -17,10 +17,11 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "@usher/queue": [],
   "@usher/traffic": [],
   "@usher/ticket-log": [],
+  "@usher/telemetry": [],
   "@usher/replica": ["@usher/protocol", "@usher/queue", "@usher/traffic", "@usher/ticket-log"],
   "@usher/gateway": PACKAGES,
   "@usher/queue-service": PACKAGES,
-  "@usher/usher": [...PACKAGES, "@usher/gateway", "@usher/queue-service"],
+  "@usher/usher": [...PACKAGES, "@usher/telemetry", "@usher/gateway", "@usher/queue-service"],
   "@usher/local-kafka": [],
   "@usher/box-office": ["@usher/protocol", "@usher/local-kafka"],
 };

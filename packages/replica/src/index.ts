@@ -4,11 +4,14 @@ export { Access, API_KEY_HEADER, type Caller, KEY_LENGTH_MIN, type Requirement }
 export { type Clock, systemClock } from "./clock.ts";
 export type { Desk, IssuedPlace, IssueWish, Place } from "./desk.ts";
 export { type ApiKey, type Keys, KeysError, openKeys } from "./keys/keys.ts";
+export { type Decoded, decodeRecord } from "./log/codec.ts";
 export type { RecordName as TicketOrigin } from "./log/session.ts";
 export { SILENCE_MS } from "./places.ts";
+export { Reader, type ReaderListener, type RecordCounts } from "./reader.ts";
 export { type BatchListener, Replica, type ReplicaOptions } from "./replica.ts";
 export { createAdminService } from "./rpc/admin-service.ts";
 export { retryAfter_ms } from "./rpc/codec.ts";
 export { type Reason, UsherError } from "./rpc/errors.ts";
 export { createQueueService } from "./rpc/queue-service.ts";
+export { VERSION } from "./rpc/version.ts";
 export { traceContext } from "./trace.ts";
