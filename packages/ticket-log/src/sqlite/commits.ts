@@ -9,11 +9,13 @@ import { DROP_BYTES, type Ended, type Operation } from "../operation.ts";
 import { Pending } from "../pending.ts";
 import { Turns } from "../turns.ts";
 import { errorOf } from "./errors.ts";
-import type { Answers } from "./messages.ts";
-import type { Done, Thread } from "./thread.ts";
+import type { LogRequests, LogThread } from "./messages.ts";
+import type { Done } from "./thread.ts";
+
+type Written = LogRequests["write"]["answer"];
 
 export interface CommitsOptions {
-  readonly thread: Thread;
+  readonly thread: LogThread;
   readonly limits: LogLimits;
   /** The wall clock, in milliseconds. */
   readonly now: () => number;
@@ -72,16 +74,12 @@ export class Commits {
     const { thread, now } = this.#options;
     const operations = this.#turns.take();
     const batch = pack(operations.map(({ record }) => record));
-    const done: Done<"write"> = (error, answer) => this.#written(operations, error, answer);
+    const done: Done<Written> = (error, answer) => this.#written(operations, error, answer);
     this.#writing = true;
     thread.ask("write", { batch, now_ms: now() }, done, batch.buffer);
   }
 
-  #written(
-    batch: readonly Operation[],
-    error: LogError | undefined,
-    answer: Answers["write"] | undefined,
-  ): void {
+  #written(batch: readonly Operation[], error: LogError | undefined, answer: Written | undefined): void {
     this.#writing = false;
     this.#write();
     const full = answer?.full && errorOf(answer.full);

@@ -1,17 +1,15 @@
-// The directory and the file of the log: made for their owner alone, and made to last.
+// The directory and the file of a database: made for their owner alone, and made to last.
 
 import { mkdir, open } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { LogError } from "../log.ts";
 
-const FILE = "log.db";
-
 /** Makes what is missing, and returns the database's path. Rejects with a `LogError`. */
-export async function prepareDirectory(directory: string): Promise<string> {
+export async function prepareDirectory(directory: string, name: string): Promise<string> {
   const path = resolve(directory);
   try {
     await makeDirectory(path);
-    const file = join(path, FILE);
+    const file = join(path, name);
     await makeFile(file);
     return file;
   } catch (cause) {

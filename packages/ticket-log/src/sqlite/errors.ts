@@ -1,7 +1,7 @@
 // What SQLite's and the file system's errors mean to the caller of the log.
 
 import { LogError, type LogErrorCode } from "../log.ts";
-import type { Fault } from "./messages.ts";
+import type { Fault } from "./serving.ts";
 
 /** SQLite's primary result codes (sqlite.org/rescode.html) that say more than "failed". */
 const SQLITE_BUSY = 5;

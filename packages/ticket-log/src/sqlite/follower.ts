@@ -9,16 +9,16 @@
 
 import { unpack } from "../batch.ts";
 import { type Follower, type Following, LogError, type Offset, type StoredEntry } from "../log.ts";
-import type { Thread } from "./thread.ts";
+import type { LogThread } from "./messages.ts";
 
 /** All followers of a log, and where the log ends. */
 export class Followers {
-  readonly #thread: Thread;
+  readonly #thread: LogThread;
   readonly #max: number;
   readonly #followings = new Set<SqliteFollowing>();
   #end: Offset;
 
-  constructor(thread: Thread, end: Offset, max: number) {
+  constructor(thread: LogThread, end: Offset, max: number) {
     this.#thread = thread;
     this.#end = end;
     this.#max = max;

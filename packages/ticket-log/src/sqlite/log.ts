@@ -3,8 +3,8 @@
 //   log.ts         opens it and puts the parts together
 //   commits.ts     group commit
 //   follower.ts    followers: catching up, then live
-//   thread.ts      the main thread's end of the worker; messages.ts: what they say
-//   worker.ts      the thread that owns the database: store.ts (the tables), database.ts (opening)
+//   thread.ts      the main thread's end of the worker; messages.ts: what they say; serving.ts: the worker's end
+//   worker.ts      the thread that owns the database: store.ts and schema.ts (the tables), database.ts (opening)
 //   directory.ts   the files' place;  errors.ts: what SQLite's errors mean here
 //
 // A log is open, then closing (what was accepted is written), then closed; or it fails, and is only to be closed.
@@ -26,7 +26,10 @@ import { LogWriter } from "../writer.ts";
 import { Commits } from "./commits.ts";
 import { prepareDirectory } from "./directory.ts";
 import { Followers } from "./follower.ts";
+import { LOG_PROGRAM, type LogRequests, type LogThread, type Opened, type Settings } from "./messages.ts";
 import { Thread } from "./thread.ts";
+
+const FILE = "log.db";
 
 const FILE_BYTES_LEAST = 1024 * 1024;
 
@@ -52,14 +55,15 @@ export async function openSqliteLog(options: SqliteLogOptions): Promise<TicketLo
   const { file_bytes_max = FILE_BYTES_LEAST } = options;
   if (!(file_bytes_max >= FILE_BYTES_LEAST))
     throw new RangeError(`file_bytes_max: ${file_bytes_max} is too little`);
-  const file = await prepareDirectory(options.directory);
-  const { thread, end } = await Thread.start({ file, file_bytes_max: options.file_bytes_max });
-  return new SqliteLog(thread, end, limits, options.now ?? Date.now);
+  const file = await prepareDirectory(options.directory, FILE);
+  const settings: Settings = { file, file_bytes_max: options.file_bytes_max };
+  const { thread, opened } = await Thread.start<LogRequests, Opened>(LOG_PROGRAM, settings);
+  return new SqliteLog(thread, opened.end, limits, options.now ?? Date.now);
 }
 
 class SqliteLog implements TicketLog {
   readonly shared = false;
-  readonly #thread: Thread;
+  readonly #thread: LogThread;
   readonly #limits: LogLimits;
   readonly #now: () => number;
   readonly #followers: Followers;
@@ -68,7 +72,7 @@ class SqliteLog implements TicketLog {
   #closing: Promise<void> | undefined;
   #failure: LogError | undefined;
 
-  constructor(thread: Thread, end: Offset, limits: LogLimits, now: () => number) {
+  constructor(thread: LogThread, end: Offset, limits: LogLimits, now: () => number) {
     this.#thread = thread;
     this.#limits = limits;
     this.#now = now;
