@@ -1,10 +1,14 @@
-// The RPCs on the gateway's port: Connect, gRPC-Web and gRPC, by connect-node.
+// The RPCs on the gateway's port: Connect, gRPC-Web and gRPC, by connect-node, and the plainest of them by a lane of
+// their own.
+//
+//   unary.ts   that lane      context.ts   what its methods are told of their call
 
 import type { Socket } from "node:net";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { AdminService } from "@usher/protocol/admin";
 import { QueueService } from "@usher/protocol/queue";
 import { type Access, createAdminService, createQueueService, type Replica } from "@usher/replica";
+import { BodyReader } from "../listener/body.ts";
 import {
   authorityOf,
   type EdgeRequest,
@@ -12,10 +16,11 @@ import {
   isArriving,
   isHttp1,
   letBodyCome,
-} from "./listener/exchange.ts";
-import { LISTENER_LIMITS } from "./listener/limits.ts";
-import { lingerAfterEnd } from "./listener/linger.ts";
-import { answerProblem, type Problem, problem } from "./listener/problem.ts";
+} from "../listener/exchange.ts";
+import { LISTENER_LIMITS } from "../listener/limits.ts";
+import { lingerAfterEnd } from "../listener/linger.ts";
+import { answerProblem, type Problem, problem } from "../listener/problem.ts";
+import { UnaryLanes } from "./unary.ts";
 
 /** Bytes of one message; 64 KiB. connect-node's own default is 4 GiB, and a declared length is allocated. */
 const MESSAGE_BYTES_MAX = 64 * 1024;
@@ -39,12 +44,16 @@ export interface RpcHandler {
 }
 
 export function createRpc(replica: Replica, access: Access): RpcHandler {
+  const queueService = createQueueService(replica, access);
+  const lanes = new UnaryLanes(
+    queueService,
+    new BodyReader({ body_bytes: MESSAGE_BYTES_MAX }),
+    MESSAGE_BYTES_MAX,
+  );
   const prefixes = [QueueService, AdminService].map(({ typeName }) => `/${typeName}/`);
   const adapter = connectNodeAdapter({
     routes: (router) =>
-      router
-        .service(QueueService, createQueueService(replica, access))
-        .service(AdminService, createAdminService(replica, access)),
+      router.service(QueueService, queueService).service(AdminService, createAdminService(replica, access)),
     readMaxBytes: MESSAGE_BYTES_MAX,
     maxTimeoutMs: TIMEOUT_MAX_MS,
     jsonOptions: JSON_OPTIONS,
@@ -54,6 +63,7 @@ export function createRpc(replica: Replica, access: Access): RpcHandler {
     handle(req, res) {
       const wrong = checkAuthority(req);
       if (wrong !== undefined) return answerProblem(req, res, wrong);
+      if (lanes.take(req, res)) return;
       letBodyCome(req, res);
       boundRequest(req, res);
       adapter(req, res);
