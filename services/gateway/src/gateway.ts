@@ -2,7 +2,7 @@
 // here, and the rest goes by its route: straight on to a service, or to a queue first.
 //
 //   listener/    the port, and what is refused at the door      route.ts   which request goes where
-//   forward/     on to a service and back                       rpc.ts     Connect, gRPC-Web and gRPC
+//   forward/     on to a service and back                       rpc/       Connect, gRPC-Web and gRPC
 //   waiting/     requests that have to wait, and their tickets
 //   dispatch/    sends what waited when its turn has come
 
@@ -21,7 +21,7 @@ import { answerProblem, problem } from "./listener/problem.ts";
 import { respond } from "./listener/respond.ts";
 import type { Target } from "./listener/target.ts";
 import { type Route, Routes } from "./route.ts";
-import { createRpc, type RpcHandler } from "./rpc.ts";
+import { createRpc, type RpcHandler } from "./rpc/rpc.ts";
 import { PREFIX } from "./waiting/answer.ts";
 import { DeferQueue } from "./waiting/defer.ts";
 import { TicketResource } from "./waiting/tickets.ts";
