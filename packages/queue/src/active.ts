@@ -1,5 +1,5 @@
-// The admitted tickets that have not ended, in the order of their admission: those that take a slot. Objects, since
-// there are only as many as the limit lets in.
+// The admitted tickets that have not ended, in the order in which they took their slots. Objects, since there are only
+// as many as the limit lets in.
 
 /** A gateway's right to send a stored request. */
 export interface Claim {
@@ -15,12 +15,17 @@ export interface Active {
   readonly number: number;
   /** The order of admission in the queue, from 1. */
   readonly admission: number;
-  /** When it was admitted, in ms of log time. */
+  /** When it took its slot, in ms of log time: at its admission, or when an operator had it tried again. */
   readonly admitted_ms: number;
+  /** From when on `max_wait` is counted for it, on the queue's waiting clock: its issue, or an operator's word to try it
+   * again. */
+  readonly since_ms: number;
   /** It carries a stored request. */
   readonly stored: boolean;
   /** Claims so far. */
   attempt: number;
+  /** Those of them that were before an operator's word to try it again: they do not count as attempts any more. */
+  readonly spent: number;
   claim: Claim | undefined;
   /** Not to be claimed before, in ms of log time. */
   notBefore_ms: number;
@@ -53,20 +58,21 @@ export class ActiveTickets {
     return this.#byNumber.get(number);
   }
 
-  /** In the order of admission. */
+  /** In the order in which they took their slots. */
   values(): Iterable<Active> {
     return this.#byNumber.values();
   }
 
-  add(number: number, admitted: Pick<Active, "admission" | "admitted_ms" | "stored">): void {
+  add(
+    admitted: Pick<Active, "number" | "admission" | "admitted_ms" | "since_ms" | "stored" | "spent">,
+  ): void {
     if (admitted.stored) {
       this.#stored++;
       this.#unsent++;
     }
-    this.#byNumber.set(number, {
-      number,
+    this.#byNumber.set(admitted.number, {
       ...admitted,
-      attempt: 0,
+      attempt: admitted.spent,
       claim: undefined,
       notBefore_ms: 0,
       reached: false,

@@ -56,7 +56,7 @@ export class Admission {
   admit(wall_ms: number): void {
     const { settings, tickets } = this.#state;
     if (settings.mode === "paused") return;
-    while (tickets.waiting > 0 && this.#hasRoom() && this.#budget.tickets >= 1) {
+    while (tickets.waiting > 0 && this.#state.hasRoom && this.#budget.tickets >= 1) {
       this.#budget.spend();
       this.#admitTicket(tickets.front(), wall_ms);
     }
@@ -113,7 +113,7 @@ export class Admission {
   #admitFront(count: number, wall_ms: number): number[] {
     const { tickets } = this.#state;
     const numbers: number[] = [];
-    while (numbers.length < count && this.#hasRoom() && tickets.waiting > 0) {
+    while (numbers.length < count && this.#state.hasRoom && tickets.waiting > 0) {
       const number = tickets.front();
       this.#admitTicket(number, wall_ms);
       numbers.push(number);
@@ -122,14 +122,9 @@ export class Admission {
   }
 
   #admitOne(number: number, wall_ms: number): number[] {
-    if (this.#state.tickets.stage(number) !== "waiting" || !this.#hasRoom()) return [];
+    if (this.#state.tickets.stage(number) !== "waiting" || !this.#state.hasRoom) return [];
     this.#admitTicket(number, wall_ms);
     return [number];
-  }
-
-  #hasRoom(): boolean {
-    const { settings, active } = this.#state;
-    return settings.max_active === 0 || active.size < settings.max_active;
   }
 
   #admitTicket(number: number, wall_ms: number): void {
@@ -137,7 +132,14 @@ export class Admission {
     const stored = tickets.hasRequest(number);
     this.#admissions++;
     tickets.admit(number, this.#admissions, wall_ms);
-    active.add(number, { admission: this.#admissions, admitted_ms: now_ms, stored });
+    active.add({
+      number,
+      admission: this.#admissions,
+      admitted_ms: now_ms,
+      since_ms: tickets.issued_ms(number),
+      stored,
+      spent: 0,
+    });
     this.#nowServing = Math.max(this.#nowServing, number);
     this.#pace.admitted(now_ms);
     if (!stored) {

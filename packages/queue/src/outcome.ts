@@ -22,7 +22,9 @@ export type RefusedReason =
   | "claimed"
   | "not_admitted"
   | "stored_request"
-  | "unknown_ticket";
+  | "unknown_ticket"
+  | "not_failed"
+  | "no_room";
 
 export type Outcome =
   | { readonly kind: "ignored"; readonly reason: IgnoredReason }
@@ -43,9 +45,10 @@ export function refused(reason: RefusedReason): Outcome {
 }
 
 /**
- * - `admitted`: its turn came; a stored request may be claimed.
+ * - `admitted`: its turn came, or an operator has its failed request tried again; a stored request may be claimed.
  * - `claimed`, `released`: a gateway took it, or gave it back.
- * - `ended`: completed, left, expired, failed or unknown.
+ * - `ended`: completed, left, expired, failed or unknown. A failed one may be `admitted` once more, until it is
+ *   forgotten; what was stored for it is needed until then.
  * - `settled`: *unknown* became *answered*.
  * - `forgotten`: remembered no longer.
  */

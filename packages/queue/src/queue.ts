@@ -5,7 +5,7 @@
 //   requests.ts    what becomes of stored requests    ticket.ts   a ticket as one sees it
 //
 //   waiting ──admitted──▶ admitted ──┬─ completed   a backend's word, or the service's answer
-//      │                             ├─ failed      surely not carried out, and will not be tried again
+//      │                             ├─ failed      surely not carried out; tried again on an operator's word alone
 //      ├─ left                       ├─ unknown     may have been carried out; a late answer makes it completed
 //      └─ expired                    ├─ left
 //                                    └─ expired     its session is over
@@ -143,7 +143,7 @@ export class Queue {
     return this.#active.get(number);
   }
 
-  /** Active tickets in the order of their admission. */
+  /** Active tickets in the order in which they took their slots. */
   activeTickets(): Iterable<Active> {
     return this.#active.values();
   }
@@ -172,6 +172,8 @@ export class Queue {
         return this.#requests.release(event, stamp.wall_ms);
       case "request_answered":
         return this.#requests.answer(event, stamp.wall_ms);
+      case "request_retried":
+        return this.#requests.retry(event);
       case "ticket_completed":
         return this.#complete(event, stamp);
     }

@@ -33,7 +33,8 @@ export type QueueEvent =
   | Claimed
   | Released
   | Answered
-  | Completed;
+  | Completed
+  | Retried;
 
 export interface Configured {
   readonly kind: "queue_configured";
@@ -105,4 +106,12 @@ export interface Completed {
   readonly kind: "ticket_completed";
   readonly queue: string;
   readonly number: number;
+}
+
+export interface Retried {
+  readonly kind: "request_retried";
+  readonly queue: string;
+  readonly number: number;
+  /** Why, in the operator's words: for those who read the log. */
+  readonly reason: string;
 }

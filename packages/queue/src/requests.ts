@@ -1,9 +1,10 @@
 // What becomes of admitted stored requests. A gateway claims one, and answers it or gives the claim back; a claim that
-// does neither lapses. Whether a request may be tried again depends on whether it may have been carried out.
+// does neither lapses. Whether a request may be tried again depends on whether it may have been carried out; of what has
+// failed, and surely was not, an operator may say that it is to be tried again.
 
 import type { Active } from "./active.ts";
-import { APPLIED, ignored, type Outcome } from "./outcome.ts";
-import type { Answered, Claimed, Released } from "./record.ts";
+import { APPLIED, ignored, type Outcome, refused } from "./outcome.ts";
+import type { Answered, Claimed, Released, Retried } from "./record.ts";
 import type { QueueState } from "./state.ts";
 
 /** How long after a claim's time-out its answer may still come in, before it lapses; in ms of log time. */
@@ -60,6 +61,20 @@ export class StoredRequests {
     return APPLIED;
   }
 
+  /** An operator's word: a failed request is tried again, in a slot of its own, beyond the rate but within the room. Its
+   * attempts count on, so that each keeps a name of its own, and it has as many again. It has `max_wait` again, too:
+   * most that fail have waited long, and counted from the issue the first refusal would be the last word. */
+  retry({ number }: Retried): Outcome {
+    const { settings, tickets } = this.#state;
+    const stage = tickets.stage(number);
+    if (stage === "absent") return refused("unknown_ticket");
+    // In a pass queue nothing is stored to be sent, and a subject whose ticket has ended may have another.
+    if (stage !== "failed" || settings.kind === "pass") return refused("not_failed");
+    if (!this.#state.hasRoom) return refused("no_room");
+    this.#state.resume(number);
+    return APPLIED;
+  }
+
   /** A stored request that no gateway can send (its payload is nowhere) does not keep its slot for ever. */
   failStuck(wall_ms: number): void {
     const { active: all, settings, now_ms } = this.#state;
@@ -89,9 +104,9 @@ export class StoredRequests {
 
   /** Makes a request claimable again, unless that might do it twice, or it was tried or has waited enough. */
   #retryOrGiveUp(active: Active, delay_ms: number, wall_ms: number): void {
-    const { active: all, settings, tickets, now_ms, waited_ms } = this.#state;
-    const tried = active.attempt >= settings.attempts;
-    const late = waited_ms - tickets.issued_ms(active.number) >= settings.max_wait_ms;
+    const { active: all, settings, now_ms, waited_ms } = this.#state;
+    const tried = active.attempt - active.spent >= settings.attempts;
+    const late = waited_ms - active.since_ms >= settings.max_wait_ms;
     if (tried || late || (active.maybeDone && !active.claim?.idempotent)) this.#giveUp(active, wall_ms);
     else {
       all.release(active, now_ms + delay_ms);

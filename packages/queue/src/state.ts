@@ -48,6 +48,11 @@ export class QueueState {
     return this.#deadlines.size;
   }
 
+  /** Whether one more may be active. */
+  get hasRoom(): boolean {
+    return this.settings.max_active === 0 || this.active.size < this.settings.max_active;
+  }
+
   /** Log time has come to this; tells how much passed. */
   pass(now_ms: number): number {
     const elapsed_ms = now_ms - this.#now_ms;
@@ -61,6 +66,22 @@ export class QueueState {
     this.active.delete(number);
     this.#remembered.add(number, this.#now_ms);
     this.tell("ended", number);
+  }
+
+  /** Takes a ticket up again that has ended, as an admitted one; it is remembered anew from its next end on. */
+  resume(number: number): void {
+    const { admission, attempt } = this.tickets.afterwards(number);
+    this.tickets.resume(number);
+    this.#remembered.withdraw(number);
+    this.active.add({
+      number,
+      admission,
+      admitted_ms: this.#now_ms,
+      since_ms: this.#waited_ms,
+      stored: this.tickets.hasRequest(number),
+      spent: attempt,
+    });
+    this.tell("admitted", number);
   }
 
   /** Forgets the tickets that ended no later than this. */

@@ -169,6 +169,12 @@ export class Tickets {
     segment.setAfterwards(slot, { endedWall_ms: wall_ms });
   }
 
+  /** Takes an ended ticket up again, as an admitted one. */
+  resume(number: number): void {
+    this.#setStage(number, "admitted");
+    this.#setAfterwards(number, { endedWall_ms: 0 });
+  }
+
   /** *Unknown* became *answered*. */
   settle(number: number, stage: EndStage): void {
     this.#setStage(number, stage);

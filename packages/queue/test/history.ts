@@ -67,7 +67,7 @@ const settings: fc.Arbitrary<Settings> = fc
       max_waiting: fc.constantFrom(12, 1_000, 100_000),
       session_ms: fc.constantFrom(1_000, 3_000, 20_000),
       key_retention_ms: fc.constantFrom(1_000, 5_000, 20_000),
-      attempts: fc.constantFrom(1, 2, 5, 5),
+      attempts: fc.constantFrom(1, 2, 2, 5),
     }),
   )
   .map(([limits, rest]) => ({
@@ -102,10 +102,23 @@ const wish: fc.Arbitrary<TicketWish> = fc.record({
   digest: mostly<number | undefined>(fc.constant(0), fc.constant(1), fc.constant(undefined)),
   subject: fc.option(fc.nat(SUBJECTS.length - 1), { nil: undefined, freq: 2 }),
   stored: mostly(fc.constant(true), fc.constant(false), fc.constant(false), fc.constant(false)),
+  misplaced: fc.constantFrom(true, false, false, false, false),
   malformed: mostly(fc.constant(false), fc.constant(false), fc.constant(false), fc.constant(true)),
 });
 
 const requestId = fc.nat(6);
+
+/** Requests that are tried again are few, and would seldom be claimed and given back among all others. */
+const unclaimed = [
+  [22, "unclaimed"],
+  [9, "retried"],
+] as const;
+const claimed = [
+  [8, "claimed"],
+  [6, "retried"],
+] as const;
+
+type OfTicket = Extract<Move, { do: "leave" | "complete" | "retry" }>;
 
 function moves(
   times: fc.Arbitrary<number>,
@@ -139,13 +152,22 @@ function moves(
     }),
     weighted<Extract<Move, { do: "begin anew" }>>(1, { do: is("begin anew") }),
     weighted<Extract<Move, { do: "issue" }>>(24, { do: is("issue"), queue, times, ticket: wish }),
-    weighted<Extract<Move, { do: "leave" | "complete" }>>(4, { do: is("leave"), ticket: pick("waiting") }),
-    weighted<Extract<Move, { do: "leave" | "complete" }>>(2, { do: is("leave"), ticket: pick("admitted") }),
-    weighted<Extract<Move, { do: "leave" | "complete" }>>(7, {
+    weighted<OfTicket>(4, {
+      do: is("leave"),
+      ticket: pick("waiting"),
+    }),
+    weighted<OfTicket>(2, {
+      do: is("leave"),
+      ticket: pick("admitted"),
+    }),
+    weighted<OfTicket>(7, {
       do: is("complete"),
       ticket: pick("admitted"),
     }),
-    weighted<Extract<Move, { do: "leave" | "complete" }>>(2, { do: is("complete"), ticket: pick("ended") }),
+    weighted<OfTicket>(2, {
+      do: is("complete"),
+      ticket: pick("ended"),
+    }),
     weighted<Extract<Move, { do: "admit some" }>>(3, {
       do: is("admit some"),
       queue,
@@ -157,20 +179,24 @@ function moves(
       ticket: pick("waiting"),
       id: requestId,
     }),
-    weighted<Extract<Move, { do: "claim" }>>(22, {
-      do: is("claim"),
-      ticket: pickStored("unclaimed"),
-      off,
-      timeout_ms: mostly(fc.constantFrom(100, 1_000, 3_000), fc.constantFrom(0, 60_000, UINT32_MAX)),
-      idempotent: fc.boolean(),
-    }),
-    weighted<Extract<Move, { do: "release" }>>(8, {
-      do: is("release"),
-      ticket: pickStored("claimed"),
-      off,
-      delay_ms: mostly(fc.constantFrom(0, 100, 1_000), fc.constant(UINT32_MAX)),
-      reason: fc.constantFrom("refused", "not_connected", "draining", "lost", "timed_out", "payload_gone"),
-    }),
+    ...unclaimed.map(([weight, among]) =>
+      weighted<Extract<Move, { do: "claim" }>>(weight, {
+        do: is("claim"),
+        ticket: pickStored(among),
+        off,
+        timeout_ms: mostly(fc.constantFrom(100, 1_000, 3_000), fc.constantFrom(0, 60_000, UINT32_MAX)),
+        idempotent: fc.boolean(),
+      }),
+    ),
+    ...claimed.map(([weight, among]) =>
+      weighted<Extract<Move, { do: "release" }>>(weight, {
+        do: is("release"),
+        ticket: pickStored(among),
+        off,
+        delay_ms: mostly(fc.constantFrom(0, 100, 1_000), fc.constant(UINT32_MAX)),
+        reason: fc.constantFrom("refused", "not_connected", "draining", "lost", "timed_out", "payload_gone"),
+      }),
+    ),
     weighted<Extract<Move, { do: "answer" }>>(10, {
       do: is("answer"),
       ticket: pickStored("claimed"),
@@ -186,6 +212,8 @@ function moves(
       off,
       status: fc.constantFrom(200, 500),
     }),
+    weighted<OfTicket>(6, { do: is("retry"), ticket: pickStored("failed") }),
+    weighted<OfTicket>(2, { do: is("retry"), ticket: pick("failed", fc.constant(PASS)) }),
     weighted<Extract<Move, { do: "configure" }>>(6, { do: is("configure"), queue, off, change }),
   ];
 }

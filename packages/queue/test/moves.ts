@@ -13,7 +13,17 @@ export const WRITERS = 3;
 /** The largest number that a record can carry. */
 export const UINT32_MAX = 2 ** 32 - 1;
 
-export type Among = "waiting" | "admitted" | "unclaimed" | "claimed" | "unknown" | "ended" | "all" | "absurd";
+export type Among =
+  | "waiting"
+  | "admitted"
+  | "unclaimed"
+  | "claimed"
+  | "unknown"
+  | "failed"
+  | "retried"
+  | "ended"
+  | "all"
+  | "absurd";
 
 /** A ticket, by what it is when the move is made. */
 export interface Pick {
@@ -40,7 +50,7 @@ export type Move =
   | { readonly do: "open oddly"; readonly how: "0" | "twice" | "after itself" }
   | { readonly do: "begin anew" }
   | { readonly do: "issue"; readonly queue: string; readonly times: number; readonly ticket: TicketWish }
-  | { readonly do: "leave" | "complete"; readonly ticket: Pick }
+  | { readonly do: "leave" | "complete" | "retry"; readonly ticket: Pick }
   | { readonly do: "admit some"; readonly queue: string; readonly id: number; readonly count: number }
   | { readonly do: "admit one"; readonly ticket: Pick; readonly id: number }
   | {
@@ -70,6 +80,8 @@ export interface TicketWish {
   readonly digest: number | undefined;
   readonly subject: number | undefined;
   readonly stored: boolean;
+  /** With a stored request in a pass queue, where none belongs. */
+  readonly misplaced: boolean;
   /** Too short to be a hash: cannot be. */
   readonly malformed: boolean;
 }

@@ -98,6 +98,8 @@ const REFUSED: Record<RefusedReason, true> = {
   not_admitted: true,
   stored_request: true,
   unknown_ticket: true,
+  not_failed: true,
+  no_room: true,
 };
 const CHANGES: Record<ChangeKind, true> = {
   admitted: true,

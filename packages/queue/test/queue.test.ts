@@ -1,6 +1,7 @@
 // The rules of a queue as stories, for people to read. That they hold always, and together, is for the properties.
 
 import { describe, expect, test } from "vitest";
+import type { Settings } from "../src/index.ts";
 import { Log } from "./log.ts";
 
 const SECOND = 1_000;
@@ -173,6 +174,141 @@ describe("a claimed request", () => {
     log.sleep(6 * SECOND);
     expect(log.queue.ticket(number)?.request).toBe("stored");
     expect(log.claim(number, 2, true)).toEqual({ kind: "applied" });
+  });
+});
+
+describe("a request that has failed", () => {
+  /** Refused by the service as often as it may be tried. */
+  function failed(settings: Partial<Settings> = {}, ticket: Parameters<Log["issue"]>[0] = {}): Log {
+    const log = new Log({ attempts: 2, key_retention_ms: 10 * SECOND, ...settings });
+    refuse(log, log.issue(ticket), [1, 2]);
+    expect(log.queue.ticket(1)).toMatchObject({ request: "failed", attempt: 2 });
+    return log;
+  }
+
+  function refuse(log: Log, number: number, attempts: readonly number[]): void {
+    for (const attempt of attempts) {
+      expect(log.claim(number, attempt)).toEqual({ kind: "applied" });
+      log.say({ kind: "claim_released", number, attempt, not_before_ms: 0, reason: "refused" });
+    }
+  }
+
+  function retry(log: Log, number = 1) {
+    return log.say({ kind: "request_retried", number, reason: "the service is back" });
+  }
+
+  test("is tried again on an operator's word, under the same ticket and with as many attempts again", () => {
+    const log = failed();
+    const { admission, origin, admittedWall_ms } = log.queue.ticket(1)!;
+    expect(retry(log)).toEqual({ kind: "applied" });
+    expect(log.changes).toEqual([{ kind: "admitted", queue: "orders", number: 1 }]);
+    expect(log.queue.ticket(1)).toMatchObject({
+      state: "admitted",
+      request: "stored",
+      position: 0,
+      attempt: 2,
+    });
+    expect(log.queue.ticket(1)).toMatchObject({ admission, origin, admittedWall_ms });
+    expect(log.queue.ticket(1)?.endedWall_ms).toBeUndefined();
+    expect([log.queue.active, log.queue.unsent, log.queue.remembered]).toEqual([1, 1, 0]);
+    expect([log.queue.admissions, log.queue.nowServing]).toEqual([1, 1]);
+    refuse(log, 1, [3]);
+    expect(log.queue.ticket(1)?.request).toBe("stored");
+    log.claim(1, 4);
+    expect(log.answer(1, 4)).toEqual({ kind: "applied" });
+    expect(log.queue.ticket(1)).toMatchObject({ request: "answered", attempt: 4, status: 200 });
+  });
+
+  test("fails again where it is refused as often again, and may be tried once more", () => {
+    const log = failed();
+    retry(log);
+    refuse(log, 1, [3, 4]);
+    expect(log.queue.ticket(1)?.request).toBe("failed");
+    expect(retry(log)).toEqual({ kind: "applied" });
+    refuse(log, 1, [5, 6]);
+    expect(log.queue.ticket(1)?.request).toBe("failed");
+  });
+
+  test("may have been carried out once it is tried again, and then never is again", () => {
+    const log = failed();
+    retry(log);
+    log.claim(1, 3);
+    log.sleep(6 * SECOND);
+    expect(log.queue.ticket(1)?.request).toBe("unknown");
+    expect(retry(log)).toEqual({ kind: "refused", reason: "not_failed" });
+  });
+
+  test("gets as long again, however long it has waited", () => {
+    const log = new Log({ mode: "paused", attempts: 2, max_wait_ms: 5 * SECOND });
+    log.issue();
+    log.configure({ attempts: 2, max_wait_ms: 5 * SECOND });
+    log.sleep(5 * SECOND);
+    expect(log.queue.ticket(1)?.request).toBe("failed");
+    retry(log);
+    log.sleep(4 * SECOND);
+    refuse(log, 1, [1]);
+    expect(log.queue.ticket(1)?.request).toBe("stored");
+    log.sleep(SECOND);
+    expect(log.queue.ticket(1)?.request).toBe("failed");
+  });
+
+  test("takes a slot as any other: none is free, and it is refused; it has one, and the next waits", () => {
+    const log = failed();
+    const second = log.issue();
+    expect(retry(log)).toEqual({ kind: "refused", reason: "no_room" });
+    expect(log.queue.ticket(1)?.request).toBe("failed");
+    log.say({ kind: "ticket_left", number: second });
+    retry(log);
+    expect(log.queue.position(log.issue())).toBe(1);
+  });
+
+  test("goes beyond the rate, and costs nobody else a turn", () => {
+    const log = failed();
+    log.configure({ ...RATE, mode: "paused", key_retention_ms: 10 * SECOND });
+    const waiting = log.issue();
+    expect(log.queue.budget_millionths).toBe(0);
+    expect(retry(log)).toEqual({ kind: "applied" });
+    log.configure({ ...RATE });
+    // The first tick after somebody began to wait brings nothing.
+    log.sleep(SECOND);
+    log.sleep(100);
+    expect(log.queue.position(waiting)).toBe(0);
+  });
+
+  test("is remembered anew from its next end on, key and all, and not forgotten before", () => {
+    const log = failed({}, { key: KEY });
+    log.sleep(9 * SECOND);
+    retry(log);
+    log.sleep(5 * SECOND);
+    expect(log.issue({ key: KEY })).toBe(1);
+    refuse(log, 1, [3, 4]);
+    log.sleep(9 * SECOND);
+    expect(log.issue({ key: KEY })).toBe(1);
+    log.sleep(SECOND);
+    expect(log.changes).toMatchObject([{ kind: "forgotten", number: 1 }]);
+    expect(retry(log)).toEqual({ kind: "refused", reason: "unknown_ticket" });
+  });
+
+  test("is the only thing that is tried again", () => {
+    const log = new Log({ max_active: 3 });
+    const [answered, left, sending] = [log.issue(), log.issue(), log.issue()];
+    const waiting = log.issue();
+    log.claim(answered);
+    log.answer(answered);
+    log.say({ kind: "ticket_left", number: left });
+    log.claim(sending);
+    for (const number of [answered, left, sending, waiting])
+      expect(retry(log, number)).toEqual({ kind: "refused", reason: "not_failed" });
+    expect(retry(log, 99)).toEqual({ kind: "refused", reason: "unknown_ticket" });
+  });
+
+  test("in a pass queue, where none should be, is not: its subject may have another ticket by now", () => {
+    const log = new Log({ kind: "pass", max_wait_ms: 5 * SECOND });
+    const number = log.issue({ subject: KEY });
+    log.sleep(5 * SECOND);
+    expect(log.queue.ticket(number)?.request).toBe("failed");
+    expect(log.issue({ subject: KEY, stored_request: false })).toBe(number + 1);
+    expect(retry(log, number)).toEqual({ kind: "refused", reason: "not_failed" });
   });
 });
 

@@ -37,6 +37,10 @@ export interface ReferenceTicket {
   endedWall_ms?: number;
   /** Claims so far. */
   claims: number;
+  /** Those of them that were before it was last tried again, by an operator's word. */
+  claimsBefore: number;
+  /** When that was, on the queue's waiting clock. */
+  retriedWaited_ms?: number;
   claim?: { session: bigint; lapses_ms: number; idempotent: boolean };
   notBefore_ms: number;
   reached: boolean;
@@ -122,6 +126,8 @@ export class ReferenceQueue {
         return APPLIED;
       case "request_answered":
         return this.#answer(event, ticket, record);
+      case "request_retried":
+        return this.#retry(ticket);
     }
   }
 
@@ -165,6 +171,7 @@ export class ReferenceQueue {
       issued_ms: this.waited_ms,
       issuedWall_ms: record.wall_ms,
       claims: 0,
+      claimsBefore: 0,
       notBefore_ms: 0,
       reached: false,
       maybeDone: false,
@@ -223,11 +230,34 @@ export class ReferenceQueue {
     return APPLIED;
   }
 
+  /** An operator's word: what has failed goes into a slot again, as if it had just come there from the front of the line;
+   * but with its number, its place in the order of admissions, and its attempts counting on. */
+  #retry(ticket: ReferenceTicket | undefined): Outcome {
+    if (ticket === undefined) return UNKNOWN_TICKET;
+    const isRequest = this.settings.kind === "defer" && ticket.stage === "failed";
+    if (!isRequest) return { kind: "refused", reason: "not_failed" };
+    if (!this.#room()) return { kind: "refused", reason: "no_room" };
+    this.ended = this.ended.filter((other) => other !== ticket);
+    this.active.push(ticket);
+    ticket.stage = "admitted";
+    ticket.admitted_ms = this.now_ms;
+    ticket.retriedWaited_ms = this.waited_ms;
+    ticket.claimsBefore = ticket.claims;
+    ticket.ended_ms = undefined;
+    ticket.endedWall_ms = undefined;
+    ticket.notBefore_ms = 0;
+    ticket.reached = false;
+    ticket.maybeDone = false;
+    this.#tell("admitted", ticket);
+    return APPLIED;
+  }
+
   /** A claim is over without an answer: the request may be claimed again, or it is at its end. */
   #giveBack(ticket: ReferenceTicket, there: boolean, delay_ms: number, record: LogRecord): void {
     const again = there && (!ticket.maybeDone || ticket.claim!.idempotent);
-    const waited_ms = this.waited_ms - ticket.issued_ms;
-    if (again && ticket.claims < this.settings.attempts && waited_ms < this.settings.max_wait_ms) {
+    const waited_ms = this.waited_ms - (ticket.retriedWaited_ms ?? ticket.issued_ms);
+    const tries = ticket.claims - ticket.claimsBefore;
+    if (again && tries < this.settings.attempts && waited_ms < this.settings.max_wait_ms) {
       ticket.claim = undefined;
       ticket.notBefore_ms = this.now_ms + delay_ms;
       this.#tell("released", ticket);

@@ -118,6 +118,8 @@ export class Scribe {
         return { kind: "ticket_left", queue, number };
       case "complete":
         return { kind: "ticket_completed", queue, number };
+      case "retry":
+        return { kind: "request_retried", queue, number, reason: "" };
       case "admit one":
         return { kind: "admit_requested", queue, request_id: requestIdOf(move.id), who: { number } };
       case "claim": {
@@ -216,11 +218,14 @@ function isAmong(ticket: ReferenceTicket, among: Among): boolean {
     case "waiting":
     case "admitted":
     case "unknown":
+    case "failed":
       return ticket.stage === among;
     case "unclaimed":
       return ticket.stage === "admitted" && ticket.stored && ticket.claim === undefined;
     case "claimed":
       return ticket.claim !== undefined;
+    case "retried":
+      return ticket.stage === "admitted" && ticket.retriedWaited_ms !== undefined;
     case "ended":
       return ticket.ended_ms !== undefined;
     default:
@@ -228,7 +233,8 @@ function isAmong(ticket: ReferenceTicket, among: Among): boolean {
   }
 }
 
-function issued(queue: string, { key, digest, subject, stored, malformed }: TicketWish): QueueEvent {
+function issued(queue: string, wish: TicketWish): QueueEvent {
+  const { key, digest, subject, malformed } = wish;
   const hash = (all: readonly Uint8Array[], at: number | undefined) =>
     at === undefined ? undefined : malformed ? all[at]!.subarray(1) : all[at]!;
   return {
@@ -237,7 +243,7 @@ function issued(queue: string, { key, digest, subject, stored, malformed }: Tick
     key: hash(KEYS, key),
     subject: hash(SUBJECTS, subject),
     digest: key === undefined || digest === undefined ? undefined : DIGESTS[digest],
-    stored_request: stored && queue !== PASS,
+    stored_request: queue === PASS ? wish.misplaced : wish.stored,
   };
 }
 

@@ -65,6 +65,7 @@ const events: { [Kind in LogEvent["kind"]]: fc.Arbitrary<Omit<Extract<LogEvent, 
     }),
     request_answered: fc.record({ ...one, attempt: u32, status: u32 }),
     ticket_completed: fc.record(one),
+    request_retried: fc.record({ ...one, reason: fc.string() }),
   };
 
 const anyEvent = fc.oneof(
@@ -100,7 +101,9 @@ describe("a record", () => {
       fc.property(anyRecord, ({ session, sequence, wall_ms, event }) => {
         const bytes = encodeRecord({ session, sequence, wall_ms, event });
         const { record } = fromBinary(EnvelopeSchema, bytes);
-        expect(Buffer.from(bytes)).toEqual(Buffer.from(envelope({ session, sequence, wall_ms, record })));
+        const format_level = event.kind === "request_retried" ? 2 : 1;
+        const parts = { format_level, session, sequence, wall_ms, record };
+        expect(Buffer.from(bytes)).toEqual(Buffer.from(envelope(parts)));
       }),
       { seed: SEED, numRuns: 200 },
     );

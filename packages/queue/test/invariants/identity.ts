@@ -2,7 +2,7 @@
 
 import { isDeepStrictEqual } from "node:util";
 import type { QueueStep, Trace } from "../trace.ts";
-import { at, isLive, issuedBy, type Verdict } from "./verdict.ts";
+import { at, isLive, issuedBy, retriedBy, type Verdict } from "./verdict.ts";
 
 export function oneNumberATicket(steps: readonly QueueStep[]): Verdict {
   const makers = new Map<number, string>();
@@ -44,6 +44,8 @@ export function sameIsSame(steps: readonly QueueStep[]): Verdict {
       if (made !== undefined) subjects.set(made, subject);
       if (made !== undefined && event.key !== undefined) byKey.set(hex(event.key), { number: made, digest });
     }
+    const retried = retriedBy(step);
+    if (retried !== undefined) ended_ms.delete(retried);
     for (const { kind, number } of step.changes) if (kind === "ended") ended_ms.set(number, step.now_ms);
     if (event.kind !== "tick") continue;
     for (const [key, { number }] of byKey) {

@@ -1,7 +1,7 @@
 // I9, I10, I16, I17: never more than the limits let in, and never less than they would.
 
 import type { QueueSeen, QueueStep } from "../trace.ts";
-import { at, type Verdict } from "./verdict.ts";
+import { at, retriedBy, type Verdict } from "./verdict.ts";
 
 export function neverTooMany(steps: readonly QueueStep[]): Verdict {
   const admitted = new Set<number>();
@@ -27,7 +27,7 @@ export function withinBudget(steps: readonly QueueStep[]): Verdict {
     const burst = Math.max(1 + rate / 10_000, rate / 5_000);
     left = rate === 0 ? Infinity : Math.min(burst, left + (rate * step.elapsed_ms) / 1_000_000);
     const { outcome } = step;
-    const byRequest = outcome?.kind === "admitted" ? outcome.numbers : [];
+    const byRequest = outcome?.kind === "admitted" ? outcome.numbers : [retriedBy(step)];
     for (const { kind, number } of step.changes) {
       if (kind === "admitted" && !byRequest.includes(number)) left--;
     }
@@ -63,7 +63,7 @@ export function headMoves(steps: readonly QueueStep[]): Verdict {
     ) {
       return at(step, `${after.waiting} wait, though the next may go`);
     }
-    const moved = step.changes.some(({ kind }) => kind === "admitted");
+    const moved = step.changes.some(({ kind, number }) => kind === "admitted" && number !== retriedBy(step));
     const anew = moved || !couldGo(before) || !couldGo(after) || step.record.event.kind === "term_opened";
     stalled_ms = anew || before.settings !== after.settings ? 0 : stalled_ms + step.elapsed_ms;
     const patience_ms = TICKET_MILLIONTHS / after.settings.rate_thousandths + 2 * TICK_MAX_MS;

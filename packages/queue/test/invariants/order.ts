@@ -2,7 +2,7 @@
 
 import type { TicketView } from "../../src/index.ts";
 import type { QueueStep } from "../trace.ts";
-import { at, issuedBy, shown, type Verdict } from "./verdict.ts";
+import { at, issuedBy, retriedBy, shown, type Verdict } from "./verdict.ts";
 
 export function firstComeFirst(steps: readonly QueueStep[]): Verdict {
   const waiting = new Set<number>();
@@ -11,8 +11,9 @@ export function firstComeFirst(steps: readonly QueueStep[]): Verdict {
     if (made !== undefined) waiting.add(made);
     const { event } = step.record;
     const named = event.kind === "admit_requested" && "number" in event.who ? event.who.number : undefined;
+    const retried = retriedBy(step);
     for (const { kind, number } of step.changes) {
-      if (kind !== "admitted" && kind !== "ended") continue;
+      if ((kind !== "admitted" && kind !== "ended") || number === retried) continue;
       // A Set keeps the order of the numbers.
       const [first] = waiting;
       waiting.delete(number);
@@ -27,6 +28,11 @@ export function finalStatesAbsorb(steps: readonly QueueStep[]): Verdict {
   const admitted = new Set<number>();
   const ended = new Set<number>();
   for (const step of steps) {
+    const retried = retriedBy(step);
+    if (retried !== undefined) {
+      admitted.delete(retried);
+      ended.delete(retried);
+    }
     for (const { kind, number } of step.changes) {
       if (kind !== "admitted" && kind !== "ended") continue;
       const already = kind === "admitted" ? admitted : ended;
@@ -36,11 +42,17 @@ export function finalStatesAbsorb(steps: readonly QueueStep[]): Verdict {
     for (const [number, view] of step.after.tickets) {
       const former = step.before.tickets.get(number);
       if (former === undefined && issuedBy(step) !== number) return at(step, `${number} came back`);
-      if (former === undefined || mayBecome(former, view)) continue;
+      if (former === undefined) continue;
+      if (number === retried ? isTakenUp(former, view) : mayBecome(former, view)) continue;
       return at(step, `${number} was ${shown(former)} and is ${shown(view)}`);
     }
   }
   return undefined;
+}
+
+/** The one way out of a final state: failed, and by an operator's record. */
+function isTakenUp(former: TicketView, view: TicketView): boolean {
+  return former.request === "failed" && view.state === "admitted" && view.endedWall_ms === undefined;
 }
 
 function mayBecome(former: TicketView, view: TicketView): boolean {

@@ -2,7 +2,7 @@
 
 import type { TicketView } from "../../src/index.ts";
 import type { QueueStep } from "../trace.ts";
-import { at, isLive, issuedBy, shown, type Verdict } from "./verdict.ts";
+import { at, isLive, issuedBy, retriedBy, shown, type Verdict } from "./verdict.ts";
 
 interface Sent {
   attempt: number;
@@ -15,9 +15,19 @@ interface Sent {
 
 export function sentAgainOnlyIf(steps: readonly QueueStep[]): Verdict {
   const sent = new Map<number, Sent>();
+  const attempts = new Map<number, number>();
   for (const step of steps) {
     const { event } = step.record;
     const applied = step.outcome?.kind === "applied";
+    const retried = retriedBy(step);
+    if (retried !== undefined) {
+      const last = sent.get(retried);
+      if (last?.maybeDone || last?.end === "open") {
+        return at(step, `${retried} is tried again after a claim that is ${last.end}`);
+      }
+      // What was surely not done begins anew on an operator's word, whatever the reason.
+      sent.delete(retried);
+    }
     if (applied && event.kind === "dispatch_claimed") {
       const last = sent.get(event.number);
       const mayBe =
@@ -26,6 +36,9 @@ export function sentAgainOnlyIf(steps: readonly QueueStep[]): Verdict {
         (last.end === "maybe done" && last.idempotent);
       if (!mayBe) return at(step, `${event.number} was sent again after a claim that is ${last.end}`);
       const { attempt, idempotent } = event;
+      const former = attempts.get(event.number) ?? 0;
+      if (attempt !== former + 1) return at(step, `attempt ${attempt} of ${event.number} follows ${former}`);
+      attempts.set(event.number, attempt);
       sent.set(event.number, { attempt, idempotent, end: "open", maybeDone: last?.maybeDone ?? false });
     }
     if (applied && event.kind === "claim_released") {

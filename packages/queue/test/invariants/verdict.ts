@@ -15,6 +15,11 @@ export function issuedBy({ outcome }: QueueStep): number | undefined {
   return outcome?.kind === "issued" && !outcome.existing ? outcome.number : undefined;
 }
 
+/** The number of the ticket whose failed request this record takes up again, by an operator's word. */
+export function retriedBy({ record: { event }, outcome }: QueueStep): number | undefined {
+  return event.kind === "request_retried" && outcome?.kind === "applied" ? event.number : undefined;
+}
+
 export function isLive(view: TicketView | undefined): boolean {
   return view?.state === "waiting" || view?.state === "admitted";
 }

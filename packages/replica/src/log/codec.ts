@@ -20,8 +20,13 @@ import type {
   Settings,
 } from "@usher/queue";
 
-/** The level of format that this build writes, and the highest that it reads. */
-export const FORMAT_LEVEL = 1;
+/** The highest level of format that this build reads. */
+export const FORMAT_LEVEL = 2;
+
+/** The level that a reader must know to fold a record: the lowest that had its kind, so that nodes of an older build
+ * go on beside this one until there is something that they do not know. */
+const LEVELS: Readonly<Partial<Record<LogEvent["kind"], number>>> = { request_retried: 2 };
+const LEVEL_DEFAULT = 1;
 
 const KINDS: Readonly<Record<QueueKind, KindCode>> = { defer: KindCode.DEFER, pass: KindCode.PASS };
 const MODES: Readonly<Record<QueueMode, ModeCode>> = {
@@ -51,7 +56,7 @@ export type Decoded =
 export function encodeRecord(record: LogRecord): Uint8Array<ArrayBuffer> {
   const bytes = toBinary(RecordSchema, create(RecordSchema, { kind: encodeEvent(record.event) }));
   const header = {
-    formatLevel: FORMAT_LEVEL,
+    formatLevel: LEVELS[record.event.kind] ?? LEVEL_DEFAULT,
     session: record.session,
     sequence: record.sequence,
     wallTimeMs: BigInt(record.wall_ms),
@@ -175,6 +180,11 @@ function encodeEvent(event: LogEvent): Kind {
       };
     case "ticket_completed":
       return { case: "ticketCompleted", value: { queue: event.queue, number: event.number } };
+    case "request_retried":
+      return {
+        case: "requestRetried",
+        value: { queue: event.queue, number: event.number, reason: event.reason },
+      };
   }
 }
 
@@ -247,6 +257,10 @@ function decodeEvent({ kind }: RecordMessage): LogEvent | undefined {
     }
     case "ticketCompleted":
       return { kind: "ticket_completed", queue: kind.value.queue, number: kind.value.number };
+    case "requestRetried": {
+      const { queue, number, reason } = kind.value;
+      return { kind: "request_retried", queue, number, reason };
+    }
     default:
       return undefined;
   }

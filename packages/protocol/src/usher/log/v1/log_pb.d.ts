@@ -23,8 +23,8 @@ export declare const file_usher_log_v1_log: GenFile;
  */
 export declare type Envelope = Message<"usher.log.v1.Envelope"> & {
   /**
-   * The level of format that a reader must know to fold this record; 1. A node that reads a higher one from a
-   * known session stops, rather than guess.
+   * The level of format that a reader must know to fold this record: 1, or 2 for a RequestRetried. A node that reads a
+   * higher one than it knows, from a known session, stops rather than guess.
    *
    * @generated from field: uint32 format_level = 1;
    */
@@ -190,6 +190,14 @@ export declare type Record = Message<"usher.log.v1.Record"> & {
      */
     value: TicketCompleted;
     case: "ticketCompleted";
+  } | {
+    /**
+     * A failed request is tried again by an operator's word.
+     *
+     * @generated from field: usher.log.v1.RequestRetried request_retried = 14;
+     */
+    value: RequestRetried;
+    case: "requestRetried";
   } | { case: undefined; value?: undefined };
 };
 
@@ -709,6 +717,43 @@ export declare type TicketCompleted = Message<"usher.log.v1.TicketCompleted"> & 
  * Use `create(TicketCompletedSchema)` to create a new message.
  */
 export declare const TicketCompletedSchema: GenMessage<TicketCompleted>;
+
+/**
+ * Takes a stored request up again that ended as failed: surely not carried out. Under the same ticket and in a slot of
+ * its own, beyond the rate but within `max_active`, it may be claimed once more; its attempts count on, but from here
+ * it has as many again, and as long. Refused where the ticket is no failed request or no slot is free. Never an unknown
+ * one: that may have been carried out.
+ *
+ * @generated from message usher.log.v1.RequestRetried
+ */
+export declare type RequestRetried = Message<"usher.log.v1.RequestRetried"> & {
+  /**
+   * The queue's name.
+   *
+   * @generated from field: string queue = 1;
+   */
+  queue: string;
+
+  /**
+   * The ticket's number.
+   *
+   * @generated from field: uint32 number = 2;
+   */
+  number: number;
+
+  /**
+   * Why, in the operator's words.
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message usher.log.v1.RequestRetried.
+ * Use `create(RequestRetriedSchema)` to create a new message.
+ */
+export declare const RequestRetriedSchema: GenMessage<RequestRetried>;
 
 /**
  * What waits in a queue.
