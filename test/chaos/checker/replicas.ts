@@ -1,0 +1,44 @@
+// I18: every node has the same queue. What a node showed of a ticket, at a place in the log, is what folding the log
+// up to there gives; and at the end the nodes' states are equal.
+
+import { type Case, nameOf } from "./case.ts";
+
+export function everyNodeTheSame(found: Case): string[] {
+  return [...shownAsFolded(found), ...sameStates(found), ...sameTime(found)];
+}
+
+function shownAsFolded({ sightings, folded }: Case): string[] {
+  return sightings.flatMap(({ seen, call }) => {
+    if (seen.as_of > folded.end) return [];
+    const { began } = call;
+    const stood = folded.stood.get(seen);
+    const name = `${nameOf(seen)}, shown by ${began.node} at ${seen.as_of} (call ${began.call}),`;
+    if (stood === undefined) return [`${name} is not in the log there`];
+    const shown = [seen.state, seen.request, seen.position];
+    const folds = [stood.state, stood.request, stood.position];
+    return shown.every((value, at) => value === folds[at])
+      ? []
+      : [`${name} was ${words(shown)}, and is ${words(folds)} in the log there`];
+  });
+}
+
+function words([state, request, position]: readonly (string | number | undefined)[]): string {
+  return `${state}${request === undefined ? "" : ` (${request})`}${position === undefined ? "" : ` at place ${position}`}`;
+}
+
+function sameStates({ evidence: { states } }: Case): string[] {
+  const [first, ...others] = states;
+  return others
+    .filter(({ digest, as_of }) => digest !== first?.digest || as_of !== first.as_of)
+    .map(({ node, as_of }) => `${node} at ${as_of} is not in the state of ${first?.node} at ${first?.as_of}`);
+}
+
+/** The fold's log time is the one that is counted by hand. */
+function sameTime({ folded, naive }: Case): string[] {
+  const apart = folded.steps.find(({ at, now_ms }) => naive.steps[at]?.now_ms !== now_ms);
+  return apart === undefined
+    ? []
+    : [
+        `log time at ${apart.offset} is ${apart.now_ms} to the fold; by counting, ${naive.steps[apart.at]?.now_ms}`,
+      ];
+}

@@ -1,0 +1,102 @@
+// The steady load: clients that come at a pace of their own, whatever becomes of those before them. Who comes when,
+// and what each one means to do, is drawn from the seed; what comes of it is not.
+//
+//   buyer.ts     sends a request that is stored         service.ts   the service behind Usher
+//   visitor.ts   takes a ticket and waits for its turn  http.ts      what HTTP answers mean
+//   backend.ts   admits beyond the rate                 rpc.ts       what RPCs' ends mean
+//   client.ts    what all of them have                  doors.ts     the two nodes, as clients know them
+
+import { pick, random } from "../../support/random.ts";
+import { Backend } from "./backend.ts";
+import { Buyer } from "./buyer.ts";
+import type { World } from "./client.ts";
+import { pause } from "./patience.ts";
+import { Visitor } from "./visitor.ts";
+
+interface Client {
+  run(): Promise<void>;
+}
+
+interface Stream {
+  readonly name: string;
+  /** Clients a second, on average. */
+  readonly rate: number;
+  readonly client: (world: World, options: { name: string; seed: number }) => Client;
+}
+
+/** Some 35 calls a second together, the calls that follow included. */
+const STREAMS: readonly Stream[] = [
+  { name: "buyer", rate: 4, client: (world, options) => new Buyer(world, { ...options, queue: "orders" }) },
+  {
+    name: "express",
+    rate: 1,
+    client: (world, options) => new Buyer(world, { ...options, queue: "express" }),
+  },
+  { name: "visitor", rate: 3, client: (world, options) => new Visitor(world, { ...options, queue: "gate" }) },
+  { name: "admit", rate: 0.3, client: (world, options) => new Backend(world, { ...options, queue: "gate" }) },
+];
+
+/** They come in waves, so that a line forms and is worked off: by how much the pace is above and below the average, and
+ * for how long each, in milliseconds. */
+const WAVE = 0.7;
+const WAVE_MS = 4_000;
+
+/** How many clients may be under way at once; 2,000. More would be no steady load. */
+const CLIENTS_MAX = 2_000;
+
+export class Load {
+  readonly #world: World;
+  readonly #seed: number;
+  readonly #clients = new Set<Promise<void>>();
+  readonly #over = new AbortController();
+  #running: Promise<unknown> = Promise.resolve();
+
+  constructor(world: World, seed: number) {
+    this.#world = world;
+    this.#seed = seed;
+  }
+
+  start(): void {
+    const next = random(this.#seed);
+    this.#running = Promise.all(STREAMS.map((stream) => this.#stream(stream, pick(next, 2 ** 32))));
+  }
+
+  /** Nobody comes any more; those who are there go on. */
+  async end(): Promise<void> {
+    this.#over.abort();
+    await this.#running;
+  }
+
+  /** How many are under way. */
+  get clients(): number {
+    return this.#clients.size;
+  }
+
+  /** Resolves when everybody has ended: by themselves, or once the world tells them to. */
+  async ended(): Promise<void> {
+    while (this.#clients.size > 0) await Promise.all(this.#clients);
+  }
+
+  async #stream({ name, rate, client }: Stream, seed: number): Promise<void> {
+    const { signal } = this.#over;
+    const next = random(seed);
+    const begun_ms = performance.now();
+    let due_ms = begun_ms;
+    for (let count = 1; !signal.aborted; count++) {
+      const high = Math.floor((due_ms - begun_ms) / WAVE_MS) % 2 === 0;
+      const pace = rate * (high ? 1 + WAVE : 1 - WAVE);
+      due_ms += (-Math.log(1 - next()) * 1_000) / pace;
+      const clientSeed = pick(next, 2 ** 32);
+      await pause(Math.max(0, due_ms - performance.now()), signal);
+      if (signal.aborted) return;
+      if (this.#clients.size >= CLIENTS_MAX)
+        throw new Error(`more than ${CLIENTS_MAX} clients are under way`);
+      this.#track(client(this.#world, { name: `${name}-${count}`, seed: clientSeed }).run());
+    }
+  }
+
+  #track(run: Promise<void>): void {
+    const tracked = run.finally(() => this.#clients.delete(tracked));
+    this.#clients.add(tracked);
+  }
+}
