@@ -58,9 +58,9 @@ export class Ward {
     }
   }
 
-  gone(end: Ended): void {
+  gone({ code, signal }: Ended): void {
     this.#running = false;
-    this.#end.resolve(end);
+    this.#end.resolve({ code, signal });
   }
 }
 
@@ -98,7 +98,9 @@ export class Guardian {
   run(start: Start): Promise<Ward> {
     const starting = Promise.withResolvers<Ward>();
     this.#starting.set(start.name, starting);
-    this.#process.send(start);
+    this.#process.send(start, (error) => {
+      if (error !== null) starting.reject(gone());
+    });
     return starting.promise;
   }
 
@@ -136,8 +138,11 @@ export class Guardian {
     }
     this.#wards.clear();
     rmSync(this.directory, { recursive: true, force: true });
-    for (const { reject } of this.#starting.values())
-      reject(new LocalKafkaError("the guardian of Kafka's processes has ended"));
+    for (const { reject } of this.#starting.values()) reject(gone());
     this.#starting.clear();
   }
+}
+
+function gone(): LocalKafkaError {
+  return new LocalKafkaError("Kafka has been closed, or its guardian was killed; start another");
 }

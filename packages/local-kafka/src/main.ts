@@ -15,7 +15,7 @@ try {
   process.exitCode = await run(readOptions());
 } catch (error) {
   if (!(error instanceof LocalKafkaError)) throw error;
-  console.error(error.message);
+  console.error(`usher: ${error.message}`);
   process.exitCode = 1;
 }
 
@@ -38,7 +38,9 @@ function readOptions(): { brokers: 1 | 3; port: number } {
 
 /** The exit code. */
 async function run(options: { brokers: 1 | 3; port: number }): Promise<number> {
-  console.log("Kafka is starting…");
+  if (process.env.KAFKA_BROKERS)
+    throw new LocalKafkaError("KAFKA_BROKERS names brokers that run already; unset it to start others");
+  console.log("Kafka is starting ...");
   const kafka = await Promise.race([startKafka(options), stopped.promise]);
   // The guardian ends what has been started so far.
   if (kafka === undefined) process.exit(0);
