@@ -7,7 +7,7 @@ export { type ApiKey, type Keys, KeysError, openKeys } from "./keys/keys.ts";
 export { type Decoded, decodeRecord } from "./log/codec.ts";
 export type { RecordName as TicketOrigin } from "./log/session.ts";
 export { SILENCE_MS } from "./places.ts";
-export { Reader, type ReaderListener, type RecordCounts } from "./reader.ts";
+export { type LogSource, Reader, type ReaderListener, type RecordCounts } from "./reader.ts";
 export { type BatchListener, Replica, type ReplicaOptions } from "./replica.ts";
 export { createAdminService } from "./rpc/admin-service.ts";
 export { retryAfter_ms } from "./rpc/codec.ts";

@@ -13,6 +13,9 @@ export interface ReaderListener {
   halted(error: Error): void;
 }
 
+/** The part of a log that is for reading. */
+export type LogSource = Pick<TicketLog, "end" | "follow">;
+
 /** What became of the entries of a log. */
 export interface RecordCounts {
   /** Records that had an effect, or whose wish was refused. */
@@ -25,14 +28,14 @@ export interface RecordCounts {
 
 export class Reader {
   readonly fold = new Fold();
-  readonly #log: TicketLog;
+  readonly #log: LogSource;
   readonly #listeners = new Set<ReaderListener>();
   readonly #following: Following;
   #next: Offset = 0;
   readonly #records = { folded: 0, ignored: 0, skipped: 0 };
   #halted: Error | undefined;
 
-  constructor(log: TicketLog) {
+  constructor(log: LogSource) {
     this.#log = log;
     this.#following = log.follow(0, {
       entries: (batch) => this.#take(batch),

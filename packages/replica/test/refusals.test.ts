@@ -8,6 +8,7 @@ import { type Fate, LogError, MemoryStore } from "@usher/ticket-log";
 import { describe, expect, it } from "vitest";
 import { Access, createQueueService, type Reason, UsherError } from "../src/index.ts";
 import { KEYS } from "./support/keys.ts";
+import { issueAndFail } from "./support/requests.ts";
 import { backend, clientsOf, first, type Refusal, refusalOf } from "./support/rpc.ts";
 import { pass, passing, stopClocks, turns } from "./support/time.ts";
 import { closeWorlds, issue, kinds, makeQueue, openWorld, type WorldOptions } from "./support/world.ts";
@@ -122,6 +123,17 @@ const scenes: Record<Reason, () => Promise<Refusal>> = {
     const update = { queue: "q", etag: queue!.etag, reason: "a test", updateMask: { paths: ["notice"] } };
     await admin.updateQueue({ ...update, settings: { notice: "one" } });
     return refusalOf(admin.updateQueue({ ...update, settings: { notice: "other" } }));
+  },
+  async NOT_FAILED() {
+    const { queue, admin } = await openRpc();
+    const { status } = await queue.issue({ queue: "q" });
+    return refusalOf(admin.retryRequest({ ticketId: status!.ticket!.id, reason: "a test" }));
+  },
+  async NO_ROOM() {
+    const { world, queue, admin } = await openRpc({ kind: "defer" });
+    const failed = await issueAndFail(world, "q");
+    await queue.issue({ queue: "q" });
+    return refusalOf(admin.retryRequest({ ticketId: failed, reason: "a test" }));
   },
   async INTERNAL() {
     const { world } = await openRpc();

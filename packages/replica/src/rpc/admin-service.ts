@@ -1,4 +1,5 @@
-// `usher.admin.v1.AdminService` on a replica: queues, whole, and changing them; the node, and its log.
+// `usher.admin.v1.AdminService` on a replica: queues, whole, and changing them; the node, and its log;
+// failed requests, once more.
 
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { AdminService } from "@usher/protocol/admin";
@@ -6,7 +7,8 @@ import { type Queue, type Settings, settingsProblems } from "@usher/queue";
 import type { Access } from "../access.ts";
 import type { Replica } from "../replica.ts";
 import { detailsMessage, nodeMessage, updatedSettings } from "./admin-codec.ts";
-import { UsherError } from "./errors.ts";
+import { ticketMessage } from "./codec.ts";
+import { notFailed, refusal, UsherError } from "./errors.ts";
 import { guarded } from "./guard.ts";
 import { readLog } from "./log-stream.ts";
 import { checkQueueName, invalid } from "./validation.ts";
@@ -35,9 +37,7 @@ export function createAdminService(replica: Replica, access: Access): ServiceImp
       access.backend(context.requestHeader);
       checkQueueName(request.queue);
       const queue = desk.queue(request.queue);
-      if (request.reason === "" || request.reason.length > REASON_LENGTH_MAX) {
-        throw invalid("reason", `say why, in 1 to ${REASON_LENGTH_MAX} characters`);
-      }
+      checkReason(request.reason);
       if (request.etag !== etagOf(queue)) throw etagMismatch(queue);
       const settings = changed(queue, request);
       const outcome = await replica.configure(queue.name, settings, {
@@ -58,8 +58,32 @@ export function createAdminService(replica: Replica, access: Access): ServiceImp
       access.backend(context.requestHeader);
       yield* readLog(replica, request, context.signal);
     },
+
+    async retryRequest({ ticketId, reason }, context) {
+      access.backend(context.requestHeader);
+      const place = desk.named(ticketId);
+      checkReason(reason);
+      const { name } = place.queue;
+      const { outcome } = await replica.append({
+        kind: "request_retried",
+        queue: name,
+        number: place.view.number,
+        reason,
+      });
+      if (outcome.kind === "refused") {
+        if (outcome.reason === "not_failed") throw notFailed(desk.again(place).view.request, name);
+        throw refusal(outcome.reason, name);
+      }
+      const { queue, view } = desk.again(place);
+      return { ticket: ticketMessage(queue, replica.epoch(), view) };
+    },
   };
   return guarded<typeof AdminService>(methods, replica.onFault);
+}
+
+function checkReason(reason: string): void {
+  if (reason !== "" && reason.length <= REASON_LENGTH_MAX) return;
+  throw invalid("reason", `say why, in 1 to ${REASON_LENGTH_MAX} characters`);
 }
 
 function changed(

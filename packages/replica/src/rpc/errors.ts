@@ -4,7 +4,7 @@ import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { ErrorInfoSchema, RetryInfoSchema } from "@usher/protocol/error-details";
 import type { ErrorReason } from "@usher/protocol/queue";
-import type { RefusedReason } from "@usher/queue";
+import type { RefusedReason, RequestState } from "@usher/queue";
 import { LogError } from "@usher/ticket-log";
 
 export type Reason = Exclude<keyof typeof ErrorReason, "UNSPECIFIED">;
@@ -30,6 +30,8 @@ export const CODES: Readonly<Record<Reason, Code>> = {
   BEHIND: Code.Unavailable,
   ETAG_MISMATCH: Code.Aborted,
   INTERNAL: Code.Internal,
+  NOT_FAILED: Code.FailedPrecondition,
+  NO_ROOM: Code.ResourceExhausted,
 };
 
 /** When to try again, in ms, where trying again makes sense. */
@@ -40,6 +42,7 @@ const RETRY_MS: Partial<Record<Reason, number>> = {
   OVERLOADED: 1_000,
   NOT_READY: 1_000,
   BEHIND: 200,
+  NO_ROOM: 1_000,
 };
 
 /** The domain of `ErrorInfo`. */
@@ -111,14 +114,24 @@ export function refusal(reason: RefusedReason, queue: string): UsherError {
     case "unknown_ticket":
       return new UsherError("TICKET_NOT_FOUND", "There is no such ticket, or no longer.", { queue });
     case "not_failed":
-      return new UsherError("TICKET_NOT_FOUND", "The ticket has no failed request to be tried again.", {
-        queue,
-      });
+      return new UsherError("NOT_FAILED", "The ticket has no stored request that failed.", { queue });
     case "no_room":
-      return new UsherError("QUEUE_FULL", `No slot of the queue "${queue}" is free; try again later.`, {
-        queue,
-      });
+      return new UsherError("NO_ROOM", `The queue "${queue}" has no free slot; try again.`, { queue });
   }
+}
+
+/** Why a request is not taken up again, by how it stands; undefined: the ticket has none. */
+const NOT_FAILED: Readonly<Record<Exclude<RequestState, "failed">, string>> = {
+  unknown: "Its outcome is unknown: it may have been carried out. Ask the service; it is not sent again.",
+  answered: "The service has answered it.",
+  stored: "It has not failed: it waits to be sent.",
+  sending: "It has not failed: it is being sent.",
+};
+
+/** The refusal to take up a request that has not failed. */
+export function notFailed(request: RequestState | undefined, queue: string): UsherError {
+  if (request === undefined || request === "failed") return refusal("not_failed", queue);
+  return new UsherError("NOT_FAILED", NOT_FAILED[request], { queue, request_state: request });
 }
 
 function ofLog(error: LogError): UsherError {

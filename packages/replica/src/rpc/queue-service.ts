@@ -21,13 +21,14 @@ export function createQueueService(replica: Replica, access: Access): ServiceImp
       const caller = access.visitor(context.requestHeader);
       checkIssue(request, caller);
       const { queue, subject, attributes } = request;
+      const key = request.idempotencyKey || undefined;
       const hasDetails = subject !== "" || Object.keys(attributes).length > 0;
       const issued = await desk.issue({
         queue,
         caller,
-        key: request.idempotencyKey || undefined,
+        key,
         subject: subject || undefined,
-        digest: replica.hashes.request([subject, ...inOrder(attributes).flat()]),
+        digest: key && replica.hashes.request([subject, ...inOrder(attributes).flat()]),
         store: hasDetails ? { details: { subject, attributes } } : undefined,
         trace: traceContext((name) => context.requestHeader.get(name) ?? undefined),
       });

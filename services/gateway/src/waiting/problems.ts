@@ -26,6 +26,8 @@ const REASONS: Readonly<Record<Reason, ProblemReason>> = {
   BEHIND: "behind",
   ETAG_MISMATCH: "internal",
   INTERNAL: "internal",
+  NOT_FAILED: "internal",
+  NO_ROOM: "internal",
 };
 
 /** The problem that an error is to the client. Absent: it is none of the queue's refusals. */

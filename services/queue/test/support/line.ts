@@ -9,6 +9,9 @@ import { type IssueRequest, QueueService } from "@usher/protocol/queue";
 import { type NativeService, nativeService } from "../../src/index.ts";
 
 export class Line {
+  /** What it serves. */
+  static readonly OFFERED = [QueueService, AdminService];
+
   /** Tickets given out. */
   issued = 0;
   /** The request and the context of each Issue, in order. */
@@ -95,4 +98,5 @@ const ADMIN: ServiceImpl<typeof AdminService> = {
   updateQueue: () => ({}),
   getNode: () => ({}),
   async *readLog() {},
+  retryRequest: () => ({}),
 };

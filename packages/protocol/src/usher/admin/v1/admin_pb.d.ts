@@ -6,7 +6,7 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { Queue, QueueKind, QueueMode } from "../../queue/v1/queue_pb.js";
+import type { Queue, QueueKind, QueueMode, Ticket } from "../../queue/v1/queue_pb.js";
 import type { Duration, FieldMask } from "@bufbuild/protobuf/wkt";
 
 /**
@@ -703,6 +703,53 @@ export declare type ReadLogResponse = Message<"usher.admin.v1.ReadLogResponse"> 
 export declare const ReadLogResponseSchema: GenMessage<ReadLogResponse>;
 
 /**
+ * Takes a failed request up again.
+ *
+ * @generated from message usher.admin.v1.RetryRequestRequest
+ */
+export declare type RetryRequestRequest = Message<"usher.admin.v1.RetryRequestRequest"> & {
+  /**
+   * The ticket's id. Required.
+   *
+   * @generated from field: string ticket_id = 1;
+   */
+  ticketId: string;
+
+  /**
+   * Why, for the record in the log; 1 to 500 characters. Required.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message usher.admin.v1.RetryRequestRequest.
+ * Use `create(RetryRequestRequestSchema)` to create a new message.
+ */
+export declare const RetryRequestRequestSchema: GenMessage<RetryRequestRequest>;
+
+/**
+ * A request taken up again.
+ *
+ * @generated from message usher.admin.v1.RetryRequestResponse
+ */
+export declare type RetryRequestResponse = Message<"usher.admin.v1.RetryRequestResponse"> & {
+  /**
+   * The ticket as it stands.
+   *
+   * @generated from field: usher.queue.v1.Ticket ticket = 1;
+   */
+  ticket?: Ticket | undefined;
+};
+
+/**
+ * Describes the message usher.admin.v1.RetryRequestResponse.
+ * Use `create(RetryRequestResponseSchema)` to create a new message.
+ */
+export declare const RetryRequestResponseSchema: GenMessage<RetryRequestResponse>;
+
+/**
  * What the log is kept in.
  *
  * @generated from enum usher.admin.v1.LogKind
@@ -836,6 +883,17 @@ export declare const AdminService: GenService<{
     methodKind: "server_streaming";
     input: typeof ReadLogRequestSchema;
     output: typeof ReadLogResponseSchema;
+  },
+  /**
+   * Takes up again a stored request that failed, which is one that was surely not carried out: under the same ticket
+   * and the same idempotency key, in a free slot, it is sent once more. Its ticket counts as admitted again.
+   *
+   * @generated from rpc usher.admin.v1.AdminService.RetryRequest
+   */
+  retryRequest: {
+    methodKind: "unary";
+    input: typeof RetryRequestRequestSchema;
+    output: typeof RetryRequestResponseSchema;
   },
 }>;
 

@@ -1043,6 +1043,22 @@ export enum ErrorReason {
    * @generated from enum value: ERROR_REASON_INTERNAL = 19;
    */
   INTERNAL = 19,
+
+  /**
+   * The stored request cannot be taken up again: it has not failed. One whose outcome is unknown may have been carried
+   * out, and is never sent again. FAILED_PRECONDITION.
+   *
+   * @generated from enum value: ERROR_REASON_NOT_FAILED = 20;
+   */
+  NOT_FAILED = 20,
+
+  /**
+   * As many of the queue's tickets are active as may be (`max_active`). Nothing happened; retry later.
+   * RESOURCE_EXHAUSTED.
+   *
+   * @generated from enum value: ERROR_REASON_NO_ROOM = 21;
+   */
+  NO_ROOM = 21,
 }
 
 /**
