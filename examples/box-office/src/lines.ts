@@ -36,6 +36,8 @@ export interface RequestLine extends Line {
   readonly in_flight: number;
   /** The most purchases in flight so far. */
   readonly in_flight_max: number;
+  /** By which of the shop's doors it came, from 1. Each node of Usher has one of its own. */
+  readonly door: number;
   readonly method: string;
   /** Without the query; at most 256 characters. */
   readonly path: string;
@@ -86,6 +88,8 @@ export interface SentLine extends BuyerLine {
   /** The buyer's n-th attempt at a request has number n, also when it never got as far as being sent. */
   readonly request: number;
   readonly to: Purpose;
+  /** To which of the addresses that the buyers know, from 1. */
+  readonly gateway: number;
 }
 
 /** A request's answer is there, whole. */
@@ -93,6 +97,7 @@ export interface AnswerLine extends BuyerLine {
   readonly kind: "answer";
   readonly request: number;
   readonly to: Purpose;
+  readonly gateway: number;
   readonly status: number;
   /** The number of the buyer's ticket, where the answer tells it (its Status, or the header `Usher-Ticket`). */
   readonly ticket: number | null;
@@ -108,6 +113,7 @@ export interface BrokenLine extends BuyerLine {
   readonly kind: "broken";
   readonly request: number;
   readonly to: Purpose;
+  readonly gateway: number;
   /** The system's or the client's code: ECONNRESET, UND_ERR_SOCKET, TIMEOUT. */
   readonly error: string;
 }

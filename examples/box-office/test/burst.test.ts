@@ -42,7 +42,7 @@ function settings(name: string, change: Partial<BurstSettings> = {}): BurstSetti
 }
 
 function room(fault: Fault = "none", idempotent = false) {
-  return (shopUrl: string) => new FakeUsher({ shopUrl, limit, fault, idempotent });
+  return ([shopUrl = ""]: readonly string[]) => new FakeUsher({ shopUrl, limit, fault, idempotent });
 }
 
 const quiet = (): void => {};

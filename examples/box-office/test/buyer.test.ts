@@ -5,13 +5,12 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { Buyer } from "../src/burst/buyer.ts";
 import { readBuyersFile } from "../src/burst/checker/buyers-file.ts";
 import { Findings } from "../src/burst/checker/findings.ts";
 import { parseBuyers } from "../src/burst/checker/parse.ts";
 import { Journal } from "../src/burst/journal.ts";
-import { Wire } from "../src/burst/wire.ts";
 import { EpochClock } from "../src/clock.ts";
 import { LineFile } from "../src/line-file.ts";
 import type { BuyersLine, Outcome } from "../src/lines.ts";
@@ -67,7 +66,7 @@ const breaks: Step = (response) => response.destroy();
 /** Runs a buyer through the script; returns its outcome, and what the checker finds wrong with its lines. */
 async function run(
   steps: Step[],
-  change: { retry?: boolean; deadline_ms?: number } = {},
+  change: { retry?: boolean; deadline_ms?: number; others?: readonly string[] } = {},
 ): Promise<{ outcome: Outcome; lines: BuyersLine[] }> {
   script = steps;
   const path = join(directory, "buyers.ndjson");
@@ -77,8 +76,9 @@ async function run(
   const journal = new Journal(file, clock, 1);
   journal.scheduled(clock.now(), key);
   const deadline_ms = clock.now() + (change.deadline_ms ?? 20_000);
-  const settings = { number: 1, key, origin, retry: change.retry ?? false, deadline_ms };
-  const buyer = new Buyer(settings, new Wire(origin), journal, new Random(1), () => clock.now());
+  const origins = [origin, ...(change.others ?? [])];
+  const settings = { number: 1, key, origins, retry: change.retry ?? false, deadline_ms };
+  const buyer = new Buyer(settings, journal, new Random(1), () => clock.now());
   const outcome = await buyer.run(() => {});
   file.close(clock.now());
   const findings = new Findings();
@@ -166,6 +166,45 @@ describe("a broken connection", () => {
     expect(outcome).toBe("failed");
     expect(lines.map(({ kind }) => kind)).toEqual(["start", "scheduled", "broken", "outcome", "end"]);
     server.listen(0);
+  });
+});
+
+describe("a buyer that knows two gateways", () => {
+  /** A second one, that follows the same script. */
+  async function another(): Promise<string> {
+    const other = createServer((request, response) => server.emit("request", request, response));
+    await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
+    onTestFinished(() => {
+      other.close();
+      other.closeAllConnections();
+    });
+    return `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
+  }
+
+  const gateways = (lines: readonly BuyersLine[]): number[] =>
+    lines.flatMap((line) => (line.kind === "sent" ? line.gateway : []));
+
+  test("asks both after its ticket, and has the answer from the one that leads to it", async () => {
+    const steps = [ticket(202, 17), ...Array<Step>(12).fill(ticket(200, 17)), redirect, reply(201)];
+    const { outcome, lines } = await run(steps, { others: [await another()] });
+    expect(outcome).toBe("answered");
+    const asked = gateways(lines);
+    expect(new Set(asked)).toEqual(new Set([1, 2]));
+    expect(asked.at(-1)).toBe(asked.at(-2));
+  });
+
+  test("goes on at the other one when a connection breaks, and keeps away from the first", async () => {
+    const steps = [breaks, ticket(202, 17), ...Array<Step>(8).fill(ticket(200, 17)), redirect, reply(201)];
+    const { outcome, lines } = await run(steps, { others: [await another()], retry: true });
+    expect(outcome).toBe("answered");
+    expect(gateways(lines)).toEqual([1, ...Array(11).fill(2)]);
+  });
+
+  test("comes back to the first when the other one breaks, too", async () => {
+    const steps = [ticket(202, 17), ...Array<Step>(6).fill(breaks), redirect, breaks, breaks, reply(201)];
+    const { outcome, lines } = await run(steps, { others: [await another()] });
+    expect(outcome).toBe("answered");
+    expect(new Set(gateways(lines).slice(1, 7))).toEqual(new Set([1, 2]));
   });
 });
 

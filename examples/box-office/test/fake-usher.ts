@@ -66,8 +66,11 @@ export class FakeUsher implements Target {
     await new Promise<void>((resolve) => server.listen(this.#port, "127.0.0.1", 4096, resolve));
     this.#port = (server.address() as AddressInfo).port;
     this.#pump = setInterval(() => this.#admit(), 2);
-    const end = () => this.#end();
-    return { url: `http://127.0.0.1:${this.#port}`, kill: end, stop: end };
+    const strike = async (): Promise<void> => {
+      await this.#end();
+      await this.start();
+    };
+    return { urls: [`http://127.0.0.1:${this.#port}`], strike, stop: () => this.#end() };
   }
 
   async #end(): Promise<void> {

@@ -245,6 +245,7 @@ describe("the shop's file", () => {
         ended_ms: expect.any(Number),
         in_flight: 1,
         in_flight_max: 1,
+        door: 1,
         method: "POST",
         path: "/api/purchases",
         key: "k1",
@@ -255,6 +256,17 @@ describe("the shop's file", () => {
         seats: [1],
         replay: false,
       },
+    ]);
+  });
+
+  test("tells by which door each request came", async () => {
+    shop = await Shop.open(shopDefaults, { host: "127.0.0.1", port: 0, doors: 3, log });
+    expect(new Set(shop.urls).size).toBe(3);
+    for (const url of shop.urls.toReversed()) await fetch(`${url}/api/show`);
+    expect(requests().map(({ request, door }) => [request, door])).toEqual([
+      [1, 3],
+      [2, 2],
+      [3, 1],
     ]);
   });
 
@@ -276,7 +288,8 @@ describe("the shop's file", () => {
   test("is closed with its end when the program is asked to end, and tells of those still in flight", async () => {
     const options = ["--port", "0", "--host", "127.0.0.1", "--log", log, "--work-ms", "60000"];
     const child = fork(program, options, { stdio: "ignore", execArgv: [] });
-    const [{ url }] = (await once(child, "message")) as [{ url: string }];
+    const [{ urls }] = (await once(child, "message")) as [{ urls: string[] }];
+    const [url = ""] = urls;
     await fetch(`${url}/api/show`);
     const answer = buy(url, { buyer: "Ada", seats: 1 });
     await fetch(`${url}/api/show`);

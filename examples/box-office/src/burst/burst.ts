@@ -3,9 +3,9 @@
 
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { Child, startAndHear } from "../children.ts";
 import type { ShopSettings } from "../shop/settings.ts";
 import { type Evidence, type History, type Limit, type Report, readHistory, report } from "./checker.ts";
-import { Child, startAndHear } from "./children.ts";
 import type { CrowdProgress } from "./crowd.ts";
 import type { TargetMaker } from "./target.ts";
 
@@ -21,11 +21,11 @@ export interface BurstSettings {
   readonly deadline_ms: number;
   /** Where the files go; made anew. */
   readonly directory: string;
-  /** For the count of inversions. */
+  /** For the count of inversions, and how many nodes protect the shop: it has a door for each. */
   readonly limit: Limit;
   /** Whether buyers come back after a broken connection, with their key. */
   readonly retry: boolean;
-  /** Kills the target when half of the answers are there, and starts it again. */
+  /** Strikes the target when half of the answers are there. */
   readonly kill: boolean;
   readonly shop: Pick<ShopSettings, "workers" | "work_ms" | "idempotent">;
 }
@@ -45,7 +45,7 @@ export async function runBurst(
   mkdirSync(directory, { recursive: true });
   const shop = await startShop(settings);
   try {
-    await throng(settings, makeTarget(shop.url, directory), progressed);
+    await throng(settings, makeTarget(shop.urls, directory), progressed);
   } finally {
     await shop.child.stop();
   }
@@ -68,13 +68,15 @@ function readLines(path: string): string[] {
   return lines;
 }
 
-async function startShop({ shop, seed, directory }: BurstSettings): Promise<{ child: Child; url: string }> {
+async function startShop(settings: BurstSettings): Promise<{ child: Child; urls: readonly string[] }> {
+  const { shop, seed, directory, limit } = settings;
   const options = ["--port", "0", "--host", "127.0.0.1", "--log", join(directory, "shop.ndjson")];
+  options.push("--doors", `${limit.nodes ?? 1}`);
   options.push("--workers", `${shop.workers}`, "--work-ms", `${shop.work_ms}`, "--seed", `${seed}`);
   if (shop.idempotent) options.push("--idempotent");
   const start = (heard: (message: unknown) => void) => Child.fork(shopProgram, options, heard);
   const { child, message } = await startAndHear(start, "listening");
-  return { child, url: String(message.url) };
+  return { child, urls: Array.isArray(message.urls) ? message.urls.map(String) : [] };
 }
 
 /** Sends the crowd, and ends when it has gone home. */
@@ -83,37 +85,32 @@ async function throng(
   target: ReturnType<TargetMaker>,
   progressed: (progress: CrowdProgress) => void,
 ): Promise<void> {
-  let running = await target.start();
-  const { url } = running;
-  let restarted: Promise<void> | undefined;
-  const restart = async (): Promise<void> => {
-    await running.kill();
-    running = await target.start();
-    if (running.url !== url) throw new Error(`the target moved from ${url} to ${running.url}`);
-  };
-  const crowd = Child.fork(buyersProgram, crowdOptions(settings, url), (message) => {
+  const running = await target.start();
+  let struck: Promise<void> | undefined;
+  const crowd = Child.fork(buyersProgram, crowdOptions(settings, running.urls), (message) => {
     const progress = message as CrowdProgress;
     progressed(progress);
     if (!settings.kill || progress.answered < settings.buyers / 2) return;
-    if (restarted !== undefined) return;
-    restarted = restart();
-    // There is nobody left to wait for; the reason is told where the restart is awaited.
-    restarted.catch(() => crowd.kill());
+    if (struck !== undefined) return;
+    struck = running.strike();
+    // There is nobody left to wait for; the reason is told where the strike is awaited.
+    struck.catch(() => crowd.kill());
   });
   try {
     const { code, signal } = await crowd.ended;
-    await restarted;
+    await struck;
     if (code !== 0) throw new Error(`the buyers ended early (${signal ?? `code ${code}`})`);
-    if (settings.kill && restarted === undefined) throw new Error("the burst was over before the kill");
+    if (settings.kill && struck === undefined) throw new Error("the burst was over before the kill");
   } finally {
     await crowd.kill();
     await running.stop();
   }
 }
 
-function crowdOptions(settings: BurstSettings, url: string): string[] {
+function crowdOptions(settings: BurstSettings, urls: readonly string[]): string[] {
   const { buyers, window_ms, deadline_ms, seed, retry, directory } = settings;
-  const options = ["--url", url, "--buyers", `${buyers}`, "--window-ms", `${window_ms}`, "--seed", `${seed}`];
+  const options = ["--buyers", `${buyers}`, "--window-ms", `${window_ms}`, "--seed", `${seed}`];
+  for (const url of urls) options.push("--url", url);
   options.push("--deadline-ms", `${deadline_ms}`, "--log", join(directory, "buyers.ndjson"));
   if (retry) options.push("--retry");
   return options;

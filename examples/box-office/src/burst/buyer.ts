@@ -1,5 +1,8 @@
 // One buyer: an ordinary, patient HTTP client that wants one seat.
 //
+// Where there are several gateways to the same queue, it comes to one of them and asks any of them, and keeps away from
+// one whose connection broke.
+//
 //   purchase --2xx, 409, 5xx--> done
 //      |  ^ broken (again, with the same key, if asked to)
 //     202
@@ -13,10 +16,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Outcome, Purpose } from "../lines.ts";
 import type { Random } from "../random.ts";
+import { Gateways } from "./gateways.ts";
 import type { Journal, RequestJournal } from "./journal.ts";
 import { type Meaning, read, type Told, told } from "./reading.ts";
 import { backoff_ms } from "./waiting.ts";
-import { type Wire, type WireAnswer, WireError, type WireRequest } from "./wire.ts";
+import { type WireAnswer, WireError, type WireRequest } from "./wire.ts";
 
 /** How often in a row a buyer's request may bring no word before it gives up. 60, well over half a minute. */
 const FAILURES_MAX = 60;
@@ -28,8 +32,8 @@ export interface BuyerSettings {
   readonly number: number;
   /** The `Idempotency-Key`. */
   readonly key: string;
-  /** The shop's or Usher's, as `http://host:port`. */
-  readonly origin: string;
+  /** The shop's, or those of Usher's gateways to it, as `http://host:port`. */
+  readonly origins: readonly string[];
   /** Whether a purchase whose connection broke, or that Usher put off, is sent again, with the same key. */
   readonly retry: boolean;
   /** When the buyer gives up, whatever happens: epoch milliseconds. */
@@ -47,7 +51,7 @@ const lost: Ending = { outcome: "lost", status: null, purchase: null };
 
 export class Buyer {
   readonly #settings: BuyerSettings;
-  readonly #wire: Wire;
+  readonly #gateways: Gateways;
   readonly #journal: Journal;
   readonly #random: Random;
   readonly #now: () => number;
@@ -58,9 +62,10 @@ export class Buyer {
   #failures = 0;
   #redirects = 0;
 
-  constructor(settings: BuyerSettings, wire: Wire, journal: Journal, random: Random, now: () => number) {
+  constructor(settings: BuyerSettings, journal: Journal, random: Random, now: () => number) {
     this.#settings = settings;
-    this.#wire = wire;
+    // Spread evenly: the n-th buyer comes to the n-th gateway, counted round.
+    this.#gateways = new Gateways(settings.origins, settings.number - 1, random);
     this.#journal = journal;
     this.#random = random;
     this.#now = now;
@@ -74,17 +79,18 @@ export class Buyer {
       ending = left_ms <= 0 ? lost : await this.#request(left_ms, ticketed);
     }
     this.#journal.outcome(ending.outcome, ending.status, ending.purchase);
-    this.#wire.close();
+    this.#gateways.close();
     return ending.outcome;
   }
 
   /** Sends the next request; undefined while the matter is open. */
   async #request(left_ms: number, ticketed: () => void): Promise<Ending | undefined> {
-    const journal = this.#journal.request(this.#to);
+    const journal = this.#journal.request(this.#to, this.#gateways.number);
     let answer: WireAnswer;
     try {
-      answer = await this.#wire.send(this.#next(), journal.sent, left_ms);
+      answer = await this.#gateways.wire.send(this.#next(), journal.sent, left_ms);
     } catch (error) {
+      this.#gateways.avoid();
       journal.broken(error instanceof WireError ? error.code : String(error));
       const hopeless = this.#to === "purchase" && !this.#settings.retry;
       return hopeless ? { outcome: "failed", status: null, purchase: null } : this.#again(journal);
@@ -118,6 +124,7 @@ export class Buyer {
       this.#failures = 0;
     }
     if (meaning.kind === "ticket" && !this.#go("ticket", meaning.location)) return lost;
+    this.#gateways.change();
     journal.retry(meaning.after_ms);
     await this.#pause(meaning.after_ms);
     return undefined;
@@ -136,9 +143,10 @@ export class Buyer {
     return undefined;
   }
 
-  /** Turns to another address; false where it is not on the origin that the buyer came to. */
+  /** Turns to another address; false where it is not on the gateway that told it. What is relative may be asked of any
+   * gateway. */
   #go(to: Purpose, location: string): boolean {
-    const base = new URL(this.#path, this.#settings.origin);
+    const base = new URL(this.#path, this.#gateways.origin);
     const url = URL.parse(location, base.href);
     if (url === null || url.origin !== base.origin) return false;
     this.#to = to;

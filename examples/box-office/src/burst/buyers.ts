@@ -13,14 +13,13 @@ import { Random } from "../random.ts";
 import { Buyer } from "./buyer.ts";
 import { BUYERS_MAX, type CrowdProgress } from "./crowd.ts";
 import { Journal } from "./journal.ts";
-import { Wire } from "./wire.ts";
 
 /** How often the parent hears how far things are, in milliseconds. */
 const PROGRESS_MS = 50;
 
 const help = `Buyers for the demo's shop, each a real HTTP client.
 
-  --url http://localhost:9000    the shop, or Usher in front of it
+  --url http://localhost:9000    the shop, or Usher in front of it; more than once: each of Usher's nodes
   --buyers 5000                  how many
   --window-ms 1000               they come at random moments within this time
   --deadline-ms 120000           who has no final word by then is lost
@@ -30,7 +29,7 @@ const help = `Buyers for the demo's shop, each a real HTTP client.
 `;
 
 interface CrowdSettings {
-  readonly origin: string;
+  readonly origins: readonly string[];
   readonly buyers: number;
   readonly window_ms: number;
   readonly deadline_ms: number;
@@ -42,7 +41,11 @@ interface CrowdSettings {
 async function crowd(settings: CrowdSettings): Promise<CrowdProgress> {
   const clock = new EpochClock();
   const file = new LineFile<BuyersLine>(settings.log);
-  file.write({ kind: "start", at_ms: clock.now(), options: { ...settings } });
+  file.write({
+    kind: "start",
+    at_ms: clock.now(),
+    options: { ...settings, origins: settings.origins.join(" ") },
+  });
   const random = new Random(settings.seed);
   const offsets_ms = Array.from({ length: settings.buyers }, () => random.between(0, settings.window_ms));
   offsets_ms.sort((one, other) => one - other);
@@ -64,11 +67,10 @@ async function crowd(settings: CrowdSettings): Promise<CrowdProgress> {
     const due_ms = from_ms + offset_ms;
     const journal = new Journal(file, clock, index + 1);
     journal.scheduled(due_ms, key);
-    const { origin, retry } = settings;
+    const { origins, retry } = settings;
     const deadline_ms = from_ms + settings.deadline_ms;
     const buyer = new Buyer(
-      { number: index + 1, key, origin, retry, deadline_ms },
-      new Wire(origin),
+      { number: index + 1, key, origins, retry, deadline_ms },
       journal,
       random.fork(),
       () => clock.now(),
@@ -94,7 +96,7 @@ async function crowd(settings: CrowdSettings): Promise<CrowdProgress> {
 await runProgram("buyers", async () => {
   const { values } = parseArgs({
     options: {
-      url: { type: "string", default: "http://localhost:9000" },
+      url: { type: "string", multiple: true, default: ["http://localhost:9000"] },
       buyers: { type: "string", default: "5000" },
       "window-ms": { type: "string", default: "1000" },
       "deadline-ms": { type: "string", default: "120000" },
@@ -112,7 +114,7 @@ await runProgram("buyers", async () => {
   const alone = (): never => process.exit(1);
   process.on("disconnect", alone);
   const progress = await crowd({
-    origin: new URL(values.url).origin,
+    origins: values.url.map((url) => new URL(url).origin),
     buyers: numberOption("buyers", values.buyers, 1, BUYERS_MAX),
     window_ms: numberOption("window-ms", values["window-ms"], 0, 600_000),
     deadline_ms: numberOption("deadline-ms", values["deadline-ms"], 1, 3_600_000),

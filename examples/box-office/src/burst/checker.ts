@@ -5,7 +5,7 @@
 //   checker/shop-file.ts       the shop's account, counted anew
 //   checker/buyers-file.ts     the buyers' account;  buyer-history.ts: one buyer's, replayed
 //   checker/crossing.ts        the one held against the other
-//   checker/inversions.ts  windows.ts  tickets.ts    order, pace, numbers
+//   checker/inversions.ts  windows.ts  tickets.ts    order, pace, numbers;  nodes.ts: which node did what
 //   checker/judge.ts           the promises
 //   checker/findings.ts        what is wrong with the evidence
 
@@ -13,8 +13,9 @@ import type { BuyerHistory } from "./checker/buyer-history.ts";
 import { type CrowdHistory, readBuyersFile } from "./checker/buyers-file.ts";
 import { cross, isAnsweredTwice } from "./checker/crossing.ts";
 import { type Finding, Findings } from "./checker/findings.ts";
-import { type Arrival, countInversions, type Holder } from "./checker/inversions.ts";
-import { burst } from "./checker/judge.ts";
+import { type Arrival, boundsOf, countInversions, type Holder, type Order } from "./checker/inversions.ts";
+import { nodesOf } from "./checker/judge.ts";
+import { type NodeReport, nodeReports } from "./checker/nodes.ts";
 import { parseBuyers, parseShop } from "./checker/parse.ts";
 import { carriedOut, readShopFile, type ShopHistory } from "./checker/shop-file.ts";
 import { countTickets, type TicketCounts } from "./checker/tickets.ts";
@@ -24,6 +25,8 @@ import { busiest, percentile } from "./checker/windows.ts";
 export interface Limit {
   readonly rate_per_second: number;
   readonly max_active: number;
+  /** Among how many nodes it is divided, in equal shares; 1. */
+  readonly nodes?: number;
 }
 
 /** The lines of both files. */
@@ -39,7 +42,7 @@ export interface History {
   readonly findings: Findings;
 }
 
-export interface Report extends TicketCounts {
+export interface Report extends TicketCounts, Order {
   /** How many were to come; answered, failed, unknown and lost add up to it. */
   readonly buyers: number;
   readonly answered: number;
@@ -64,7 +67,8 @@ export interface Report extends TicketCounts {
   /** The most arrivals at the shop within any second, and within any five. */
   readonly worstSecond: number;
   readonly worstFiveSeconds: number;
-  readonly inversions: number;
+  /** Of each node. */
+  readonly nodes: readonly NodeReport[];
   readonly seatsSold: number;
   readonly seatsSoldTwice: number;
   readonly brokenConnections: number;
@@ -109,17 +113,19 @@ export function report({ shop, crowd, findings }: History, limit: Limit): Report
     mostInFlight: shop.mostInFlight,
     worstSecond: busiest(arrivals_ms, 1_000),
     worstFiveSeconds: busiest(arrivals_ms, 5_000),
-    inversions: inversions(shop, buyers, limit),
+    ...order(shop, buyers, limit),
+    nodes: nodeReports(nodesOf(limit), shop, buyers),
     ...countTickets(shop, buyers),
     seatsSold: shop.seatsSold,
     seatsSoldTwice: shop.seatsSoldTwice,
-    brokenConnections: buyers.reduce((sum, { broken_ms }) => sum + broken_ms.length, 0),
+    brokenConnections: buyers.reduce((sum, { broken }) => sum + broken.length, 0),
     findings: { count: findings.count, first: findings.kept },
   };
 }
 
 function times(buyers: readonly BuyerHistory[]): Pick<Report, "spread_ms" | "duration_ms" | "wait_ms"> {
-  const sent_ms = buyers.flatMap(({ sent_ms: [first] }) => first ?? []).sort((one, other) => one - other);
+  const sent_ms = buyers.flatMap(({ sent: [first] }) => first?.at_ms ?? []);
+  sent_ms.sort((one, other) => one - other);
   const ended_ms = buyers.flatMap((buyer) => buyer.ended_ms ?? []).sort((one, other) => one - other);
   const first_ms = sent_ms[0] ?? 0;
   const answered = buyers.filter(({ outcome }) => outcome === "answered");
@@ -137,23 +143,25 @@ function times(buyers: readonly BuyerHistory[]): Pick<Report, "spread_ms" | "dur
   };
 }
 
-function inversions(shop: ShopHistory, buyers: readonly BuyerHistory[], limit: Limit): number {
+function order(shop: ShopHistory, buyers: readonly BuyerHistory[], limit: Limit): Order {
   const arrivals: Arrival[] = [];
   const holders: Holder[] = [];
-  for (const { key, sent_ms, ticketed_ms, ended_ms } of buyers) {
+  for (const { key, sent, taker, ticketed_ms, ended_ms, outcome } of buyers) {
     // Being sent again, after a refusal or a kill, is not being served: the first time counts.
     const [first] = shop.byKey.get(key) ?? [];
     if (first !== undefined) {
-      const { arrived_ms, ticket } = first;
+      const { arrived_ms, ticket, door: sender } = first;
       // Whatever was sent by then may be what arrived.
-      const last_ms = sent_ms.findLast((time_ms) => time_ms <= arrived_ms) ?? sent_ms[0];
-      arrivals.push({ arrived_ms, ticket, sent_ms: last_ms });
+      const last = sent.findLast(({ at_ms }) => at_ms <= arrived_ms) ?? sent[0];
+      arrivals.push({ arrived_ms, ticket, sent_ms: last?.at_ms, sender, taker });
     }
-    if (ticketed_ms !== undefined) {
+    // What was claimed by a node that died before it was sent waits no longer: nobody else may send it.
+    const abandoned = first === undefined && outcome === "unknown";
+    if (ticketed_ms !== undefined && !abandoned) {
       // Who was told the end without ever having reached the shop stood in nobody's way after that.
       const served_ms = first?.arrived_ms ?? ended_ms ?? Number.POSITIVE_INFINITY;
-      holders.push({ ticketed_ms, served_ms });
+      holders.push({ ticketed_ms, served_ms, node: first?.door === taker ? taker : undefined });
     }
   }
-  return countInversions(arrivals, holders, limit.max_active + burst(limit));
+  return countInversions(arrivals, holders, boundsOf(limit));
 }

@@ -7,7 +7,7 @@ import { type Breach, judge, type Terms } from "./checker/judge.ts";
 import type { Report } from "./checker.ts";
 import { draw } from "./picture.ts";
 import { ProgressBar, type Screen } from "./progress.ts";
-import { complaints, shopLine, summary } from "./summary.ts";
+import { complaints, nodesTable, shopLine, summary } from "./summary.ts";
 import { shopItself, type TargetMaker } from "./target.ts";
 
 /** Beyond what the shop needs for everybody, how long a burst may take, in milliseconds. */
@@ -44,17 +44,18 @@ export async function demonstrate(
   const run = async (
     name: string,
     directory: string,
-    kill: boolean,
+    runTerms: Terms,
     make: TargetMaker,
   ): Promise<BurstResult> => {
     const bar = new ProgressBar(name, screen);
-    const burst = burstSettings(settings, terms, join(out, directory), kill);
+    const burst = burstSettings(settings, runTerms, join(out, directory));
     const result = await runBurst(burst, make, (progress) => bar.show(progress));
     bar.close();
     return result;
   };
-  const direct = await run("direct       ", "direct", false, shopItself);
-  const usher = await run("through Usher", "usher", terms.killed, protect);
+  const straight = { ...terms, killed: false, limit: { ...terms.limit, nodes: 1 } };
+  const direct = await run("direct       ", "direct", straight, shopItself);
+  const usher = await run("through Usher", "usher", terms, protect);
 
   const reports = { direct: direct.report, usher: usher.report };
   const breaches = judge(usher.report, terms);
@@ -63,7 +64,10 @@ export async function demonstrate(
   const result: DemoResult = { terms, breaches, kept, picture, ...reports };
   writeFileSync(picture, draw({ direct: direct.history, usher: usher.history }, terms.limit));
   writeFileSync(join(out, "result.json"), `${JSON.stringify(result, null, 2)}\n`);
-  screen.write(`\n${summary(reports, terms)}\n${complaints(reports, breaches)}`);
+  const nodes = nodesTable(usher.report, terms);
+  screen.write(
+    `\n${[summary(reports, terms), nodes].filter(Boolean).join("\n")}\n${complaints(reports, breaches)}`,
+  );
   if (kept) screen.write("Through Usher, every promise was kept.\n");
   const where = relative(process.cwd(), picture);
   screen.write(`The picture is ${where}; the files that all this is from are beside it.\n`);
@@ -72,9 +76,8 @@ export async function demonstrate(
 
 function burstSettings(
   { buyers, seed }: DemoSettings,
-  { limit, idempotent }: Terms,
+  { limit, killed, idempotent }: Terms,
   directory: string,
-  kill: boolean,
 ): BurstSettings {
   // As many workers as may be active, as quick as the rate needs: the shop can take what the limit lets through.
   const work_ms = Math.round((limit.max_active / limit.rate_per_second) * 1000);
@@ -85,8 +88,8 @@ function burstSettings(
     deadline_ms: (buyers / limit.rate_per_second) * 2_000 + PATIENCE_MS,
     directory,
     limit,
-    retry: kill,
-    kill,
+    retry: killed,
+    kill: killed,
     shop: { workers: limit.max_active, work_ms, idempotent },
   };
 }

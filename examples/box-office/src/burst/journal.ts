@@ -21,17 +21,18 @@ export class Journal {
     this.#file.write({ kind: "scheduled", ...this.#head(), due_ms, key });
   }
 
-  /** Begins another request. */
-  request(to: Purpose): RequestJournal {
+  /** Begins another request, to that gateway (from 1). */
+  request(to: Purpose, gateway: number): RequestJournal {
     const request = ++this.#requests;
     return {
-      sent: () => this.#file.write({ kind: "sent", ...this.#head(), request, to }),
+      sent: () => this.#file.write({ kind: "sent", ...this.#head(), request, to, gateway }),
       answer: (status, { problem, ticket, position, purchase, seats }) =>
         this.#file.write({
           kind: "answer",
           ...this.#head(),
           request,
           to,
+          gateway,
           status,
           ticket,
           position,
@@ -39,7 +40,7 @@ export class Journal {
           purchase,
           seats,
         }),
-      broken: (error) => this.#file.write({ kind: "broken", ...this.#head(), request, to, error }),
+      broken: (error) => this.#file.write({ kind: "broken", ...this.#head(), request, to, gateway, error }),
       ticketed: (number, id) => this.#file.write({ kind: "ticketed", ...this.#head(), request, number, id }),
       retry: (after_ms) => this.#file.write({ kind: "retry", ...this.#head(), request, after_ms }),
     };

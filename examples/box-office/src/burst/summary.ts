@@ -1,6 +1,8 @@
 // The table at the end: both runs side by side, and what was promised.
 
-import { type Breach, mostIn5s, type Terms } from "./checker/judge.ts";
+import { boundsOf } from "./checker/inversions.ts";
+import { type Breach, mostIn5s, nodesOf, roomOf, type Terms } from "./checker/judge.ts";
+import type { NodeReport } from "./checker/nodes.ts";
 import type { Limit, Report } from "./checker.ts";
 import { count, layOut, seconds } from "./table.ts";
 
@@ -34,7 +36,8 @@ export function summary({ direct, usher }: BothReports, terms: Terms): string {
     counted("most in flight at the shop", "mostInFlight", `≤ ${count(limit.max_active)}`),
     counted("most reaching the shop in 1 s", "worstSecond"),
     counted("most reaching the shop in 5 s", "worstFiveSeconds", `≤ ${count(mostIn5s(limit))}`),
-    both("order inversions", orderOf, terms.killed ? "" : "0"),
+    both("order inversions", orderOf, inversionsPromise(terms)),
+    ...(nodesOf(limit) > 1 ? aheadRows(usher, limit) : []),
     counted("tickets", "tickets"),
     counted("seats sold twice", "seatsSoldTwice", "0"),
   ];
@@ -50,7 +53,45 @@ function answeredPromise({ buyers, unknown }: Report, { killed, idempotent }: Te
 }
 
 function unknownPromise({ limit, killed, idempotent }: Terms): string {
-  return killed && !idempotent ? `≤ ${count(limit.max_active)}` : "0";
+  return killed && !idempotent ? `≤ ${count(roomOf(limit))}` : "0";
+}
+
+function inversionsPromise({ limit, killed, idempotent }: Terms): string {
+  if (!killed) return "0";
+  if (nodesOf(limit) === 1) return "";
+  return idempotent ? `≤ ${count(roomOf(limit))}` : "0";
+}
+
+/** How near the order came to an inversion, where several nodes send. */
+function aheadRows(report: Report, limit: Limit): string[][] {
+  const bounds = boundsOf(limit);
+  const most = (value: number, bound: number): string[] => ["–", count(value), `≤ ${count(bound)}`];
+  return [
+    ["  higher numbers ahead of one, same node", ...most(report.mostAheadOwn, bounds.own)],
+    ["  higher numbers ahead of one, any node", ...most(report.mostAhead, bounds.overall)],
+    ["  passed without a ticket, by", "–", seconds(report.longestLead_ms), `≤ ${seconds(bounds.lead_ms)}`],
+  ];
+}
+
+/** Which node did what; empty where there is only one. */
+export function nodesTable({ nodes }: Report, { limit }: Terms): string {
+  if (nodes.length === 1) return "";
+  const row = (name: string, field: keyof NodeReport, promise = ""): string[] => [
+    name,
+    ...nodes.map((node) => count(node[field])),
+    promise,
+  ];
+  return layOut([
+    ["", ...nodes.map((_, index) => `node ${index + 1}`), "promised"],
+    [],
+    row("tickets given", "ticketsGiven"),
+    row("questions after tickets answered", "questions"),
+    row("final answers given", "answers"),
+    row("connections broken", "broken"),
+    row("purchases sent to the shop", "sent"),
+    row("  of those, taken by another node", "sentForOthers"),
+    row("most in flight at the shop", "mostInFlight", `≤ ${count(roomOf(limit))}`),
+  ]);
 }
 
 /** Without tickets there is no order to come out of. */

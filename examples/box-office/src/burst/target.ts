@@ -1,23 +1,25 @@
 // What the buyers are sent to: the shop itself, or something that protects it.
 
 export interface RunningTarget {
-  /** Where the buyers knock; the same after a kill and another start. */
-  readonly url: string;
-  /** Ends it at once, with nothing put in order. */
-  kill(): Promise<void>;
+  /** Where the buyers knock: one address for each of its nodes. */
+  readonly urls: readonly string[];
+  /** Ends one node at once, with nothing put in order. The only one is started again, on what it had stored; of
+   * several, the others go on without it. Resolves when that is so. */
+  strike(): Promise<void>;
   /** Lets it end. */
   stop(): Promise<void>;
 }
 
 export interface Target {
-  /** Resolves when it takes requests. After a kill it starts again, on what it had stored. */
+  /** Resolves when it takes requests. */
   start(): Promise<RunningTarget>;
 }
 
-/** Makes the target when the shop's address is known; whatever it stores goes into the directory. */
-export type TargetMaker = (shopUrl: string, directory: string) => Target;
+/** Makes the target when the shop's doors are known, of which each of its nodes has one; whatever it stores goes into
+ * the directory. */
+export type TargetMaker = (shopUrls: readonly string[], directory: string) => Target;
 
 /** The shop itself, which is running already, and ends with the burst. */
-export const shopItself: TargetMaker = (shopUrl) => ({
-  start: async () => ({ url: shopUrl, kill: async () => {}, stop: async () => {} }),
+export const shopItself: TargetMaker = (shopUrls) => ({
+  start: async () => ({ urls: shopUrls, strike: async () => {}, stop: async () => {} }),
 });

@@ -1,27 +1,25 @@
-// Usher in front of the shop: `usher serve`, as a process of its own, on a fresh directory.
+// Usher in front of the shop: `usher serve`, as processes of their own, on a fresh directory. One node with a log of its
+// own; or as many as the shop has doors, on a Kafka.
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
+import { freePort } from "../children.ts";
+import { makeKeys, type SharedLog, sharedLogYaml } from "../kafka.ts";
+import { type NodeSettings, UsherNode } from "../usher-node.ts";
 import type { Limit } from "./checker.ts";
-import { Child, freePort } from "./children.ts";
 import type { RunningTarget, Target } from "./target.ts";
 
-const program = resolve(import.meta.dirname, "../../../../services/usher/src/main.ts");
 const configPath = resolve(import.meta.dirname, "../../usher.yaml");
 
-/** How long Usher may take to become ready, in milliseconds; 30,000. */
-const READY_MS = 30_000;
-
-/** How long one question whether it is ready may take, in milliseconds. */
-const ASK_MS = 1_000;
-
 export interface UsherSettings {
-  readonly shopUrl: string;
+  /** The shop's doors: one for each node, so that the shop can tell who sent what. */
+  readonly shopUrls: readonly string[];
   /** For its data, its configuration and what it prints. */
   readonly directory: string;
   /** Declares the purchases idempotent, so that one may be sent again when its outcome is not known. */
   readonly idempotent: boolean;
+  /** The Kafka that the nodes share; undefined: one node, with a log of its own. */
+  readonly brokers: readonly string[] | undefined;
 }
 
 /** The limit that the demo's configuration sets. */
@@ -32,73 +30,84 @@ export function configuredLimit(config = readFileSync(configPath, "utf8")): Limi
   return { rate_per_second: Number(rate), max_active: Number(active) };
 }
 
+/** What of the demo's configuration is another than in the file. */
+export interface ConfigChange {
+  readonly shopUrl: string;
+  readonly idempotent: boolean;
+  /** Undefined: a log of its own. */
+  readonly log?: SharedLog | undefined;
+}
+
 /** The demo's configuration, for this shop. */
 export function configFor(
-  { shopUrl, idempotent }: Pick<UsherSettings, "shopUrl" | "idempotent">,
+  { shopUrl, idempotent, log }: ConfigChange,
   config = readFileSync(configPath, "utf8"),
 ): string {
-  const changed = config.replace("http://localhost:9000", shopUrl);
-  return idempotent ? changed.replace("idempotent: false", "idempotent: true") : changed;
+  const there = config.replace("http://localhost:9000", shopUrl);
+  const shared = log === undefined ? there : `${sharedLogYaml(log)}${there}`;
+  return idempotent ? shared.replace("idempotent: false", "idempotent: true") : shared;
 }
 
 export class UsherTarget implements Target {
   readonly #settings: UsherSettings;
-  #ports: { readonly http: number; readonly grpc: number } | undefined;
 
   constructor(settings: UsherSettings) {
     this.#settings = settings;
   }
 
   async start(): Promise<RunningTarget> {
-    const { directory } = this.#settings;
-    this.#ports ??= { http: await freePort(), grpc: await freePort() };
-    mkdirSync(directory, { recursive: true });
-    const config = join(directory, "usher.yaml");
-    writeFileSync(config, configFor(this.#settings));
-    const output = join(directory, "usher.log");
-    const { http, grpc } = this.#ports;
-    const data = join(directory, "data");
-    const options = [
-      "--config",
-      config,
-      "--data",
-      data,
-      "--port",
-      `${http}`,
-      "--grpc-port",
-      `${grpc}`,
-      "--demo",
-    ];
-    const child = Child.spawn(program, ["serve", ...options], output);
-    const url = await readyUrl(http, child, output);
-    return { url, kill: () => child.kill(), stop: async () => void (await child.stop()) };
-  }
-}
-
-/** Where it answers that it is ready. By address, so that no buyer has to look a name up. */
-async function readyUrl(port: number, child: Child, output: string): Promise<string> {
-  let ended = false;
-  void child.ended.then(() => {
-    ended = true;
-  });
-  const until_ms = performance.now() + READY_MS;
-  while (!ended && performance.now() < until_ms) {
-    for (const host of ["127.0.0.1", "[::1]"]) {
-      const url = `http://${host}:${port}`;
-      if (await isReady(`${url}/readyz`)) return url;
+    const nodes: { settings: NodeSettings; running: UsherNode }[] = [];
+    const stop = async () => void (await Promise.all(nodes.map(({ running }) => running.child.stop())));
+    const strike = async (): Promise<void> => {
+      const [first, ...others] = nodes;
+      if (first === undefined) return;
+      await first.running.child.kill();
+      if (others.length > 0) return;
+      first.running = new UsherNode(first.settings);
+      await first.running.ready();
+    };
+    try {
+      if (this.#settings.brokers !== undefined) await this.#makeKeys();
+      const urls: string[] = [];
+      // One after the other: the first keeps time, and is the one that is struck.
+      for (const index of this.#settings.shopUrls.keys()) {
+        const settings = await this.#nodeSettings(index);
+        const running = new UsherNode(settings);
+        nodes.push({ settings, running });
+        urls.push(await running.ready());
+      }
+      return { urls, strike, stop };
+    } catch (error) {
+      await stop();
+      throw error;
     }
-    await sleep(50);
   }
-  await child.kill();
-  throw new Error(`Usher ${ended ? "ended" : "is not ready after 30 s"}; what it said is in ${output}`);
-}
 
-async function isReady(url: string): Promise<boolean> {
-  try {
-    const answer = await fetch(url, { signal: AbortSignal.timeout(ASK_MS) });
-    await answer.arrayBuffer();
-    return answer.status === 200;
-  } catch {
-    return false;
+  get #keys(): string {
+    return join(this.#settings.directory, "usher.keys.json");
+  }
+
+  async #makeKeys(): Promise<void> {
+    const { directory } = this.#settings;
+    mkdirSync(directory, { recursive: true });
+    await makeKeys(this.#keys, join(directory, "keys.log"));
+  }
+
+  /** Of the node at this index: on ports that stay its own, with a folder of its own. */
+  async #nodeSettings(index: number): Promise<NodeSettings> {
+    const { directory, shopUrls, idempotent, brokers } = this.#settings;
+    const name = `node-${index + 1}`;
+    const folder = join(directory, name);
+    mkdirSync(folder, { recursive: true });
+    const config = join(folder, "usher.yaml");
+    const log = brokers && { brokers, nodes: shopUrls.length };
+    writeFileSync(config, configFor({ shopUrl: shopUrls[index] ?? "", idempotent, log }));
+    const options = ["--config", config, "--data", join(folder, "data")];
+    if (log !== undefined) options.push("--keys", this.#keys, "--node", name);
+    return {
+      ports: { http: await freePort(), grpc: await freePort() },
+      options,
+      output: join(folder, "usher.log"),
+    };
   }
 }

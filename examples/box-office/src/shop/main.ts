@@ -3,12 +3,13 @@
 
 import { parseArgs } from "node:util";
 import { numberOption, runProgram } from "../options.ts";
-import { shopDefaults } from "./settings.ts";
+import { DOORS_MAX, shopDefaults } from "./settings.ts";
 import { Shop } from "./shop.ts";
 
 const help = `The demo's shop.
 
   --port 9000           the port; 0: any free one
+  --doors 1             addresses by which it is reached, to tell who sent what: beyond the first, any free ports
   --host localhost      the address to listen on
   --log shop.ndjson     where every request is written down; replaced when the shop starts
   --seats ${shopDefaults.seats}         seats for sale
@@ -25,6 +26,7 @@ await runProgram("box office", async () => {
   const { values } = parseArgs({
     options: {
       port: { type: "string", default: "9000" },
+      doors: { type: "string", default: "1" },
       host: { type: "string", default: "localhost" },
       log: { type: "string", default: "shop.ndjson" },
       seats: { type: "string", default: String(shopDefaults.seats) },
@@ -54,7 +56,12 @@ await runProgram("box office", async () => {
       idempotent: values.idempotent,
       seed: numberOption("seed", values.seed, 0, 2 ** 32 - 1),
     },
-    { host: values.host, port: numberOption("port", values.port, 0, 65_535), log: values.log },
+    {
+      host: values.host,
+      port: numberOption("port", values.port, 0, 65_535),
+      doors: numberOption("doors", values.doors, 1, DOORS_MAX),
+      log: values.log,
+    },
   );
   let closing = false;
   const close = (): void => {
@@ -64,8 +71,8 @@ await runProgram("box office", async () => {
   };
   for (const end of ["SIGTERM", "SIGINT", "disconnect"]) process.on(end, close);
   // Only now may anybody know of it: who does may ask it to end.
-  const { url } = shop;
-  process.stdout.write(`The box office is open: ${url}\n`);
-  process.send?.({ kind: "listening", url });
+  const { urls } = shop;
+  process.stdout.write(`The box office is open: ${urls.join(", ")}\n`);
+  process.send?.({ kind: "listening", urls });
   return 0;
 });

@@ -6,6 +6,8 @@ import type { ShopLine } from "../lines.ts";
 
 /** What a request brings with it. */
 export interface Arrival {
+  /** By which of the shop's doors, from 1. */
+  readonly door: number;
   readonly method: string;
   readonly path: string;
   readonly key: string | null;

@@ -1,5 +1,8 @@
 // What a shop is set to.
 
+/** Doors that a shop has at most; 8, and so many nodes a burst may have. */
+export const DOORS_MAX = 8;
+
 export interface ShopSettings {
   /** Seats for sale, numbered from 1. 20,000: enough for everybody in the burst. */
   readonly seats: number;

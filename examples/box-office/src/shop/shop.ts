@@ -28,7 +28,7 @@ import { Workers } from "./workers.ts";
 
 const SHOW = "The Last Night";
 
-/** Connections that the shop takes at a time; what comes beyond is closed. */
+/** Connections that each of the shop's doors takes at a time; what comes beyond is closed. */
 const CONNECTIONS_MAX = 15_000;
 
 /** How long `close` waits for those in flight before it hangs up on them, in milliseconds. */
@@ -43,43 +43,43 @@ export interface ShopPlace {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
+  /** Doors: addresses by which it can be reached, the first at `port`, the others at any free ones. Through which one a
+   * request came is written down, so that one can see who sent what. 1. */
+  readonly doors?: number;
   /** The file that every request is written to; replaced. */
   readonly log: string;
 }
 
 export class Shop {
-  readonly url: string;
-  readonly #server: Server;
+  /** Of each door. */
+  readonly urls: readonly string[];
+  readonly #doors: readonly Server[];
   readonly #log: RequestLog;
   readonly #venue: Venue;
   readonly #desk: Desk;
 
   /** Opens the shop. Rejects with the system's error (EADDRINUSE), and then has not touched the log. */
-  static async open(settings: ShopSettings, { host, port, log }: ShopPlace): Promise<Shop> {
-    const server = createServer({
-      maxHeaderSize: 8 * 1024,
-      headersTimeout: 10_000,
-      requestTimeout: 30_000,
-      // Longer than a proxy keeps an idle connection, so that it is never the shop that hangs up first, just as a
-      // request is on its way.
-      keepAliveTimeout: 75_000,
-    });
-    server.maxConnections = CONNECTIONS_MAX;
-    // The whole burst may knock before the first connection is taken up.
-    server.listen({ host, port, backlog: 4096 });
-    await once(server, "listening");
-    const bound = (server.address() as AddressInfo).port;
-    return new Shop(server, `http://${host.includes(":") ? `[${host}]` : host}:${bound}`, settings, log);
+  static async open(settings: ShopSettings, { host, port, doors = 1, log }: ShopPlace): Promise<Shop> {
+    const first = await openDoor(host, port);
+    const others = Array.from({ length: doors - 1 }, () => openDoor(host, 0));
+    return new Shop([first, ...(await Promise.all(others))], host, settings, log);
   }
 
-  private constructor(server: Server, url: string, settings: ShopSettings, log: string) {
-    this.url = url;
-    this.#server = server;
+  private constructor(doors: readonly Server[], host: string, settings: ShopSettings, log: string) {
+    const name = host.includes(":") ? `[${host}]` : host;
+    this.urls = doors.map((door) => `http://${name}:${(door.address() as AddressInfo).port}`);
+    this.#doors = doors;
     this.#log = new RequestLog(new LineFile(log), new EpochClock(), { ...settings });
     this.#venue = new Venue(settings.seats);
     const workers = new Workers(settings, new Random(settings.seed), () => this.#log.inFlight);
     this.#desk = new Desk(this.#venue, workers, settings.idempotent);
-    server.on("request", (request, response) => void this.#serve(request, response));
+    for (const [index, door] of doors.entries())
+      door.on("request", (request, response) => void this.#serve(request, response, index + 1));
+  }
+
+  /** Of the first door. */
+  get url(): string {
+    return this.urls[0] ?? "";
   }
 
   /** Purchases that have arrived and are not answered yet. */
@@ -89,19 +89,22 @@ export class Shop {
 
   /** Lets those in flight end, for two seconds, then hangs up; closes the log. */
   async close(): Promise<void> {
-    const closed = new Promise((resolve) => this.#server.close(resolve));
-    const hangUp = setTimeout(() => this.#server.closeAllConnections(), CLOSE_MS);
-    this.#server.closeIdleConnections();
-    await closed;
+    const closed = this.#doors.map((door) => new Promise((resolve) => door.close(resolve)));
+    const hangUp = setTimeout(() => {
+      for (const door of this.#doors) door.closeAllConnections();
+    }, CLOSE_MS);
+    for (const door of this.#doors) door.closeIdleConnections();
+    await Promise.all(closed);
     clearTimeout(hangUp);
     this.#log.close();
   }
 
-  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #serve(request: IncomingMessage, response: ServerResponse, door: number): Promise<void> {
     const path = (request.url ?? "").split("?", 1)[0] ?? "";
     const purchase = request.method === "POST" && path === "/api/purchases";
     const open = this.#log.arrive(
       {
+        door,
         method: request.method ?? "",
         path: path.slice(0, 256),
         key: oneHeader(request, "idempotency-key")?.slice(0, 255) ?? null,
@@ -163,6 +166,22 @@ export class Shop {
       answer(response, open, { status: result.status, buyer }, { error: result.error });
     }
   }
+}
+
+async function openDoor(host: string, port: number): Promise<Server> {
+  const server = createServer({
+    maxHeaderSize: 8 * 1024,
+    headersTimeout: 10_000,
+    requestTimeout: 30_000,
+    // Longer than a proxy keeps an idle connection, so that it is never the shop that hangs up first, just as a
+    // request is on its way.
+    keepAliveTimeout: 75_000,
+  });
+  server.maxConnections = CONNECTIONS_MAX;
+  // The whole burst may knock before the first connection is taken up.
+  server.listen({ host, port, backlog: 4096 });
+  await once(server, "listening");
+  return server;
 }
 
 /** Counts the request down, then answers: in this order, see `OpenRequest.end`. */

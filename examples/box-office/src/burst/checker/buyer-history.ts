@@ -22,8 +22,8 @@ export interface BuyerHistory {
   readonly key: string;
   /** When it was to come; undefined where its beginning is missing. */
   readonly due_ms: number | undefined;
-  /** When it sent its purchase: once, or again after broken connections. */
-  readonly sent_ms: readonly number[];
+  /** Its purchase on its way: once, or again after broken connections. */
+  readonly sent: readonly Sent[];
   /** What its answers add up to, whatever it says itself. */
   readonly outcome: Outcome;
   /** When that was so; undefined when lost. */
@@ -32,11 +32,19 @@ export interface BuyerHistory {
   readonly finals: readonly AnswerLine[];
   /** When it was first given a ticket; undefined without one. */
   readonly ticketed_ms: number | undefined;
+  /** The gateway that took its request and gave it the ticket; undefined without one, and where it had asked before, in
+   * vain: that may have been heard all the same, by another. */
+  readonly taker: number | undefined;
+  /** All that it was answered, and by which gateway. */
+  readonly answers: readonly AnswerLine[];
   /** The numbers that it was told, each once: one, or none. */
   readonly numbers: readonly number[];
-  /** When its connections broke. */
-  readonly broken_ms: readonly number[];
+  /** Where and when its connections broke. */
+  readonly broken: readonly BrokenLine[];
 }
+
+/** One sending, and the gateway that it went to. */
+export type Sent = Pick<SentLine, "at_ms" | "gateway">;
 
 export function readBuyer(buyer: number, events: readonly BuyerEvent[], findings: Findings): BuyerHistory {
   new Replay(buyer, findings).run(events);
@@ -55,14 +63,21 @@ export function readBuyer(buyer: number, events: readonly BuyerEvent[], findings
     buyer,
     key: scheduled?.key ?? "",
     due_ms: scheduled?.due_ms,
-    sent_ms: sent.map(({ at_ms }) => at_ms),
+    sent,
     outcome,
     ended_ms: outcome === "lost" ? undefined : (said ?? answers.at(-1) ?? broken.at(-1))?.at_ms,
     finals: answers.filter((answer) => isFinal(answer)),
     ticketed_ms: tickets[0]?.at_ms,
+    taker: takerOf(tickets[0], answers),
+    answers,
     numbers: [...new Set(answers.flatMap(({ ticket }) => ticket ?? []))],
-    broken_ms: broken.map(({ at_ms }) => at_ms),
+    broken,
   };
+}
+
+function takerOf(ticket: TicketedLine | undefined, answers: readonly AnswerLine[]): number | undefined {
+  if (ticket?.request !== 1) return undefined;
+  return answers.find(({ request }) => request === 1)?.gateway;
 }
 
 /** The service's own word, good or bad, which ends the matter: not a place in the line, not Usher's. */
@@ -164,10 +179,11 @@ class Replay {
     this.#request = request;
   }
 
-  #end({ kind, request, to }: AnswerLine | BrokenLine): void {
-    if (this.#open === undefined && request <= this.#request) {
+  #end({ kind, request, to, gateway }: AnswerLine | BrokenLine): void {
+    const open = this.#open;
+    if (open === undefined && request <= this.#request) {
       this.#add("repeated", `request ${request} ends twice`);
-    } else if (this.#open?.request !== request || this.#open.to !== to) {
+    } else if (open?.request !== request || open.to !== to || open.gateway !== gateway) {
       this.#add("missing", `request ${request} (${kind}) was not sent`);
       this.#request = Math.max(this.#request, request);
     }

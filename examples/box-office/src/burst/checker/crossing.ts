@@ -23,7 +23,7 @@ function checkArrival(request: RequestLine, buyer: BuyerHistory | undefined, fin
     return;
   }
   const who = `buyer ${buyer.buyer}`;
-  const [sent_ms = Number.POSITIVE_INFINITY] = buyer.sent_ms;
+  const sent_ms = buyer.sent[0]?.at_ms ?? Number.POSITIVE_INFINITY;
   if (request.arrived_ms < sent_ms - CLOCKS_MS) {
     findings.add("both", "contradiction", `${number} reached the shop before ${who} sent it`);
   }

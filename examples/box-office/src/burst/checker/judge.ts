@@ -11,7 +11,7 @@ export interface Breach {
 
 export interface Terms {
   readonly limit: Limit;
-  /** Usher was killed on the way. */
+  /** A node of Usher's was killed on the way. The only one was started again; of several, the others went on. */
   readonly killed: boolean;
   /** The route is declared idempotent, and the shop honours the key. */
   readonly idempotent: boolean;
@@ -33,7 +33,7 @@ export function judge(report: Report, { limit, killed, idempotent }: Terms): Bre
   none("the files prove what they say", report.findings.count);
   if (killed && !idempotent) {
     all("everybody is answered, or told that it is unknown", report.answered + report.unknown);
-    atMost("unknown: no more than were being sent at the kill", limit.max_active, report.unknown);
+    atMost("unknown: no more than the killed node had claimed", roomOf(limit), report.unknown);
     none("an unknown purchase reaches the shop once", report.unknownRepeated);
   } else {
     all("everybody is answered", report.answered);
@@ -43,9 +43,10 @@ export function judge(report: Report, { limit, killed, idempotent }: Terms): Bre
   none("nobody is lost", report.lost);
   none("nobody is answered twice", report.answeredTwice);
   none("no seat is sold twice", report.seatsSoldTwice);
-  // A request that was lost at the kill is sent again when its claim has lapsed, long after its turn.
-  if (!killed) none("nobody comes out of turn", report.inversions);
+  atMost("nobody comes out of turn", latecomers({ limit, killed, idempotent }), report.inversions);
   atMost("in flight at the shop: no more than max_active", limit.max_active, report.mostInFlight);
+  for (const [index, { mostInFlight }] of report.nodes.entries())
+    atMost(`in flight through node ${index + 1}: no more than its share`, roomOf(limit), mostInFlight);
   atMost("in any 5 s: 5 × rate and two bursts", mostIn5s(limit), report.worstFiveSeconds);
   none("ticket numbers have no gaps", report.numbersMissing);
   none("a ticket number is one buyer's", report.numbersShared);
@@ -53,9 +54,27 @@ export function judge(report: Report, { limit, killed, idempotent }: Terms): Bre
   return breaches;
 }
 
+/** How many may come out of turn: none, but for what was lost with a node. That is sent again when its claim has lapsed,
+ * long after its turn; with one node, which is away for a while, nobody can say how long. */
+function latecomers({ limit, killed, idempotent }: Terms): number {
+  if (!killed) return 0;
+  if (nodesOf(limit) === 1) return Number.POSITIVE_INFINITY;
+  return idempotent ? roomOf(limit) : 0;
+}
+
 /** How many may reach the shop in any five seconds. */
 export function mostIn5s(limit: Limit): number {
   return 5 * limit.rate_per_second + 2 * burst(limit);
+}
+
+/** Among how many nodes the limit is divided. */
+export function nodesOf({ nodes = 1 }: Limit): number {
+  return nodes;
+}
+
+/** How many a node may have in flight: its share of `max_active`, rounded down. */
+export function roomOf(limit: Limit): number {
+  return Math.floor(limit.max_active / nodesOf(limit));
 }
 
 /** What may go at once: 200 ms of the rate, at least 1. */

@@ -36,6 +36,7 @@ const shopShapes: Readonly<Record<string, Shape>> = {
     ended_ms: or_null(number),
     in_flight: count,
     in_flight_max: count,
+    door: count,
     method: text,
     path: text,
     key: or_null(text),
@@ -53,11 +54,12 @@ const event: Shape = { line: count, at_ms: number, buyer: count };
 const buyersShapes: Readonly<Record<string, Shape>> = {
   ...common,
   scheduled: { ...event, due_ms: number, key: text },
-  sent: { ...event, request: count, to: purpose },
+  sent: { ...event, request: count, to: purpose, gateway: count },
   answer: {
     ...event,
     request: count,
     to: purpose,
+    gateway: count,
     status: count,
     ticket: or_null(count),
     position: or_null(count),
@@ -65,7 +67,7 @@ const buyersShapes: Readonly<Record<string, Shape>> = {
     purchase: or_null(text),
     seats: counts,
   },
-  broken: { ...event, request: count, to: purpose, error: text },
+  broken: { ...event, request: count, to: purpose, gateway: count, error: text },
   ticketed: { ...event, request: count, number: count, id: text },
   retry: { ...event, request: count, after_ms: number },
   outcome: {

@@ -105,6 +105,21 @@ function checkPurchases(purchases: readonly RequestLine[], findings: Findings): 
   }
 }
 
+/** The most of these that were in flight at a time. */
+export function mostInFlight(requests: readonly RequestLine[]): number {
+  const changes = requests.flatMap(({ arrived_ms, ended_ms }) => [
+    { at_ms: arrived_ms, by: 1 },
+    ...(ended_ms === null ? [] : [{ at_ms: ended_ms, by: -1 }]),
+  ]);
+  let inFlight = 0;
+  let most = 0;
+  for (const { by } of changes.toSorted((one, other) => one.at_ms - other.at_ms)) {
+    inFlight += by;
+    most = Math.max(most, inFlight);
+  }
+  return most;
+}
+
 function countSeats(purchases: readonly RequestLine[]): { seatsSold: number; seatsSoldTwice: number } {
   const sold = new Set<number>();
   const twice = new Set<number>();

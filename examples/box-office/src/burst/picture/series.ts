@@ -33,14 +33,14 @@ export function seriesOf({ shop, crowd }: History): RunSeries {
   const endsOf = (outcome: string): number[] =>
     buyers.filter((buyer) => buyer.outcome === outcome).flatMap(({ ended_ms }) => ended_ms ?? []);
   const came = counting(
-    buyers.flatMap(({ sent_ms: [first] }) => first ?? []),
+    buyers.flatMap(({ sent: [first] }) => first?.at_ms ?? []),
     zero_ms,
   );
   const firsts = [...shop.byKey.values()].flatMap(([first]) => first?.arrived_ms ?? []);
   const answered = counting(endsOf("answered"), zero_ms);
   const unknown = counting(endsOf("unknown"), zero_ms);
   const failed = counting(endsOf("failed"), zero_ms);
-  const broken = buyers.flatMap(({ broken_ms }) => broken_ms);
+  const broken = buyers.flatMap(({ broken }) => broken.map(({ at_ms }) => at_ms));
   const inFlight = runningSum(
     shop.purchases.flatMap(({ arrived_ms, ended_ms }) => [
       { at_ms: arrived_ms - zero_ms, by: 1 },

@@ -1,6 +1,7 @@
-// The processes of a burst. None outlives the one that started it.
+// The processes of the demos. None outlives the one that started it.
 
 import { type ChildProcess, fork, spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import { createServer } from "node:net";
@@ -20,11 +21,14 @@ export interface ChildEnd {
 }
 
 export class Child {
+  readonly pid: number;
   readonly #process: ChildProcess;
   /** Resolves when the process is gone. */
   readonly ended: Promise<ChildEnd>;
 
   private constructor(child: ChildProcess) {
+    // Without one it could not be started, and has ended.
+    this.pid = child.pid ?? 0;
     this.#process = child;
     living.add(child);
     this.ended = new Promise((resolve) => {
@@ -46,12 +50,21 @@ export class Child {
     return new Child(child);
   }
 
-  /** Any program of Node's; what it prints goes to a file, behind what is there. */
-  static spawn(program: string, options: readonly string[], output: string): Child {
+  /** Any program of Node's; what it prints goes to a file, behind what is there. Without one, its complaints go to our
+   * standard error, and the rest nowhere. */
+  static spawn(program: string, options: readonly string[], output?: string): Child {
+    const command = [program, ...options];
+    if (output === undefined)
+      return new Child(spawn(process.execPath, command, { stdio: ["ignore", "ignore", "inherit"] }));
     const file = openSync(output, "a");
-    const child = spawn(process.execPath, [program, ...options], { stdio: ["ignore", file, file] });
+    const child = spawn(process.execPath, command, { stdio: ["ignore", file, file] });
     closeSync(file);
     return new Child(child);
+  }
+
+  /** Asks it to end, and leaves it to it when; asked again, a program of ours ends at once. */
+  ask(): void {
+    this.#process.kill("SIGTERM");
   }
 
   /** Kills it at once, as a power cut would. */
@@ -83,19 +96,39 @@ export async function startAndHear(
   const message = await Promise.race([
     promise,
     child.ended.then(({ code, signal }) => {
-      throw new Error(`a process of the burst ended before it was ready (${signal ?? `code ${code}`})`);
+      throw new Error(`a process of the demo ended before it was ready (${signal ?? `code ${code}`})`);
     }),
   ]);
   return { child, message };
 }
 
+/** Ports are taken from these: below those that systems lend to outgoing connections (Linux from 32768), so that the
+ * port of a program that was killed is not lent to one of its clients before it starts again; and below those of the
+ * local Kafka. */
+const PORTS = { from: 10_000, to: 20_000 } as const;
+
+/** How many ports are tried for one that is free. */
+const PORT_TRIES = 100;
+
 /** A port of this machine that nobody has just now. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "localhost");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("no port could be had");
-  return address.port;
+  for (let tries = 0; tries < PORT_TRIES; tries++) {
+    const port = randomInt(PORTS.from, PORTS.to);
+    if (!(await isTaken(port))) return port;
+  }
+  throw new Error(`no port from ${PORTS.from} to ${PORTS.to} is free`);
+}
+
+/** Whether somebody listens there, on either of localhost's addresses. */
+export async function isTaken(port: number): Promise<boolean> {
+  for (const host of ["127.0.0.1", "::1"]) {
+    const server = createServer().listen({ port, host });
+    const code = await once(server, "listening").then(
+      () => undefined,
+      (error: NodeJS.ErrnoException) => error.code,
+    );
+    if (code === "EADDRINUSE") return true;
+    server.close();
+  }
+  return false;
 }
