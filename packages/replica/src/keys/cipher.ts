@@ -3,7 +3,7 @@
 //
 //   version (1) · nonce (12) · tag (16) · ciphertext
 
-import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, randomBytes } from "node:crypto";
 import type { PayloadKey } from "@usher/ticket-log";
 
 const VERSION = 1;
@@ -12,10 +12,10 @@ const TAG_BYTES = 16;
 const HEAD_BYTES = 1 + NONCE_BYTES + TAG_BYTES;
 
 export class Cipher {
-  readonly #key: Buffer;
+  readonly #key: KeyObject;
 
   constructor(key: Buffer) {
-    this.#key = key;
+    this.#key = createSecretKey(key);
   }
 
   seal(name: PayloadKey, plain: Uint8Array): Uint8Array {

@@ -28,7 +28,8 @@ export function createQueueService(replica: Replica, access: Access): ServiceImp
         caller,
         key,
         subject: subject || undefined,
-        digest: key && replica.hashes.request([subject, ...inOrder(attributes).flat()]),
+        digest:
+          key === undefined ? undefined : replica.hashes.request([subject, ...inOrder(attributes).flat()]),
         store: hasDetails ? { details: { subject, attributes } } : undefined,
         trace: traceContext((name) => context.requestHeader.get(name) ?? undefined),
       });

@@ -11,6 +11,7 @@ import {
   type Access,
   type Caller,
   type IssuedPlace,
+  type IssueWish,
   KEY_LENGTH_MIN,
   type Place,
   type Replica,
@@ -118,14 +119,27 @@ export class DeferQueue {
 
   async #issue({ caller, key, req, target }: Exchange, request: StoredRequest): Promise<IssuedPlace> {
     const { replica, lane, requests } = this.#options;
-    const digest = replica.hashes.request([req.method ?? "", target.raw, request.body]);
-    const wish = { queue: lane.queue, caller, digest };
-    const found = key === undefined ? undefined : replica.desk.find({ ...wish, key });
-    if (found !== undefined) return found;
     const trace = traceContext((name) => onlyOf(req.headers[name]));
-    const issued = await replica.desk.issue({ ...wish, key, store: { request }, trace });
+    const wish = { queue: lane.queue, caller, trace };
+    const issued = await (key === undefined
+      ? replica.desk.issue({ ...wish, store: { request } })
+      : this.#issueOnce({ ...wish, key, digest: this.#digest(req, target, request) }, request));
     if (!issued.existing) requests.took(issued.view.origin, request);
     return issued;
+  }
+
+  /** A retry is answered from the fold, without another record. */
+  async #issueOnce(
+    wish: Required<Pick<IssueWish, "queue" | "caller" | "key" | "digest">> & IssueWish,
+    request: StoredRequest,
+  ): Promise<IssuedPlace> {
+    const { desk } = this.#options.replica;
+    return desk.find(wish) ?? (await desk.issue({ ...wish, store: { request } }));
+  }
+
+  /** What tells a request from another under the same key. */
+  #digest(req: EdgeRequest, target: Target, { body }: StoredRequest): Uint8Array {
+    return this.#options.replica.hashes.request([req.method ?? "", target.raw, body]);
   }
 
   /** Waits a while for the answer; then sends the client away with its ticket. */
