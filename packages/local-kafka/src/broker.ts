@@ -1,6 +1,6 @@
 // One broker: a java process that can be killed, stopped, paused and started again on the same ports and data.
 
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LocalKafkaError } from "./errors.ts";
 import type { Ended, Guardian, Ward } from "./guardian.ts";
@@ -22,8 +22,9 @@ const ASK_MS = 50;
  * others it waits in vain for somebody to take over. */
 const STOP_MS = 30_000;
 
-/** How much of its log an error shows, in lines. */
+/** How much of its log an error shows, in lines: of the first that tell what went wrong, or else of its end. */
 const LOG_LINES = 20;
+const WRONG = /^\[[^\]]*\] (?:ERROR|FATAL) |^Caused by: |^[\w.]+(?:Exception|Error)\b/;
 
 export interface BrokerParts {
   readonly ports: Ports;
@@ -46,6 +47,8 @@ export class Broker {
   readonly #guardian: Guardian;
   readonly #parts: BrokerParts;
   #process: Ward | undefined;
+  /** The length of the log before its last start, in bytes. */
+  #logged = 0;
 
   constructor(guardian: Guardian, parts: BrokerParts) {
     this.id = parts.ports.id;
@@ -94,7 +97,7 @@ export class Broker {
 
   /** Starts it if it does not run, on the ports and data that it had. Resolves when it answers and knows all of `ids`
    * to be alive, by default itself; it needs a majority of the cluster for that. Rejects with a `LocalKafkaError` that
-   * has the end of its log. */
+   * has what its log says went wrong. */
   async start(ids: readonly number[] = [this.id]): Promise<void> {
     const process = this.running && this.#process ? this.#process : await this.#launch();
     const deadline = Date.now() + START_MS;
@@ -135,14 +138,20 @@ export class Broker {
   async #launch(): Promise<Ward> {
     const { properties, log, jvm } = this.#parts;
     const server = await javaCommand("kafka.Kafka", [properties], jvm);
+    this.#logged = await stat(log).then(
+      ({ size }) => size,
+      () => 0,
+    );
     const ward = await this.#guardian.run({ name: `broker ${this.id}`, ...server, out: log, err: log });
     this.#process = ward;
     return ward;
   }
 
   async #failure(what: string): Promise<LocalKafkaError> {
-    const log = await readFile(this.log, "utf8").catch(() => "(removed)");
-    const lines = log.trimEnd().split("\n").slice(-LOG_LINES);
-    return new LocalKafkaError(`Kafka broker ${this.id} ${what}. The end of its log:\n${lines.join("\n")}`);
+    const log = await readFile(this.log).catch(() => Buffer.from("(removed)"));
+    const lines = log.subarray(this.#logged).toString().trimEnd().split("\n");
+    const wrong = lines.filter((line) => WRONG.test(line));
+    const shown = wrong.length > 0 ? wrong.slice(0, LOG_LINES) : lines.slice(-LOG_LINES);
+    return new LocalKafkaError(`Kafka broker ${this.id} ${what}. From its log:\n${shown.join("\n")}`);
   }
 }
