@@ -64,6 +64,13 @@ export class Queue {
     return this.#tickets.waiting;
   }
 
+  /** How long the first of those who wait has waited, in ms of log time during which the queue was not paused; absent
+   * while nobody waits. */
+  get oldestWait_ms(): number | undefined {
+    if (this.waiting === 0) return undefined;
+    return this.#state.waited_ms - this.#tickets.issued_ms(this.#tickets.front());
+  }
+
   /** Admitted and not ended. */
   get active(): number {
     return this.#active.size;

@@ -86,6 +86,20 @@ describe("a turn comes", () => {
   });
 });
 
+test("how long the first in line has waited is told, and does not grow while the queue is paused", () => {
+  const log = new Log();
+  expect([log.queue.oldestWait_ms, log.issue(), log.queue.oldestWait_ms]).toEqual([undefined, 1, undefined]);
+  const [second] = [log.issue(), log.sleep(2 * SECOND), log.issue()];
+  expect(log.queue.oldestWait_ms).toBe(2 * SECOND);
+  log.configure({ mode: "paused" });
+  log.sleep(30 * SECOND);
+  log.configure({});
+  log.sleep(SECOND);
+  expect(log.queue.oldestWait_ms).toBe(3 * SECOND);
+  log.say({ kind: "ticket_left", number: second });
+  expect(log.queue.oldestWait_ms).toBe(SECOND);
+});
+
 describe("the same request", () => {
   test("under the same key is the same ticket, in a closed queue too, until it is forgotten", () => {
     const log = new Log({ key_retention_ms: 10 * SECOND });

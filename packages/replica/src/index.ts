@@ -10,7 +10,7 @@ export { SILENCE_MS } from "./places.ts";
 export { type LogSource, Reader, type ReaderListener, type RecordCounts } from "./reader.ts";
 export { type BatchListener, Replica, type ReplicaOptions } from "./replica.ts";
 export { createAdminService } from "./rpc/admin-service.ts";
-export { retryAfter_ms } from "./rpc/codec.ts";
+export { formatTicketId, parseTicketId, retryAfter_ms, type TicketId } from "./rpc/codec.ts";
 export { type Reason, UsherError } from "./rpc/errors.ts";
 export { createQueueService } from "./rpc/queue-service.ts";
 export { VERSION } from "./rpc/version.ts";

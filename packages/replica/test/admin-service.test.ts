@@ -4,7 +4,7 @@ import { durationMs } from "@bufbuild/protobuf/wkt";
 import { QueueKind, QueueMode } from "@usher/protocol/queue";
 import { describe, expect, it } from "vitest";
 import { backend, clientsOf, refusalOf } from "./support/rpc.ts";
-import { stopClocks } from "./support/time.ts";
+import { pass, stopClocks } from "./support/time.ts";
 import { closeWorlds, makeQueue, openWorld, recordsOf } from "./support/world.ts";
 
 stopClocks();
@@ -36,6 +36,7 @@ describe("the operator", () => {
     for (const name of ["b", "a.b", "a"])
       await makeQueue(world, name, { kind: "defer", rate_thousandths: 1_500 });
     for (const _ of [1, 2, 3]) await queue.issue({ queue: "q" });
+    await pass(2_000);
     await queue.leave({ token: (await queue.issue({ queue: "q" })).token });
     const { queues } = await admin.listQueues({});
     expect(queues.map(({ name }) => name)).toEqual(["a", "a.b", "b", "q"]);
@@ -49,6 +50,7 @@ describe("the operator", () => {
       revision: 1,
       active: 1,
       remembered: 1,
+      admissions: 1n,
       queue: { name: "q", waiting: 2, lastNumber: 4 },
       settings: {
         kind: QueueKind.PASS,
@@ -59,6 +61,8 @@ describe("the operator", () => {
       },
     });
     expect(durationMs(details.settings!.maxWait!)).toBe(60 * 60_000);
+    expect(durationMs(details.oldestWait!)).toBeGreaterThan(1_000);
+    expect(queues[0]!.oldestWait).toBeUndefined();
     expect((await admin.getQueue({ queue: "q" })).queue).toEqual(details);
   });
 

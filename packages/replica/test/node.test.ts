@@ -29,6 +29,7 @@ describe("a node", () => {
       log: { kind: LogKind.EMBEDDED, state: LogState.CURRENT, haltedReason: "" },
       timekeeper: { node: "ann", term: 1, own: true },
     });
+    expect(node.epoch).toBe(world.replica.epoch());
     expect(node.version).toMatch(/^\d+\.\d+\.\d+$/);
     expect(Number(node.log!.asOf)).toBe(world.store.end);
     expect(durationMs(node.log!.lag!)).toBe(0);

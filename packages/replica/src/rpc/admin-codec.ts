@@ -26,6 +26,8 @@ export function detailsMessage(queue: Queue, etag: string): MessageInitShape<typ
     queue: queueMessage(queue),
     active: queue.active,
     remembered: queue.remembered,
+    admissions: BigInt(queue.admissions),
+    oldestWait: queue.oldestWait_ms === undefined ? undefined : durationFromMs(queue.oldestWait_ms),
   };
 }
 
@@ -95,6 +97,7 @@ export function nodeMessage(replica: Replica): MessageInitShape<typeof NodeSchem
     log: logMessage(replica),
     logTime: durationFromMs(fold.now_ms),
     term: fold.term,
+    epoch: replica.epoch(),
     timekeeper: replica.timekeeper,
     sessions: fold.sessions
       .entries()

@@ -171,6 +171,21 @@ export declare type QueueDetails = Message<"usher.admin.v1.QueueDetails"> & {
    * @generated from field: uint32 remembered = 7;
    */
   remembered: number;
+
+  /**
+   * Tickets admitted since the queue was made.
+   *
+   * @generated from field: uint64 admissions = 8;
+   */
+  admissions: bigint;
+
+  /**
+   * How long the first of those who wait has waited, in log time during which the queue was not paused. Absent while
+   * nobody waits.
+   *
+   * @generated from field: google.protobuf.Duration oldest_wait = 9;
+   */
+  oldestWait?: Duration | undefined;
 };
 
 /**
@@ -424,6 +439,13 @@ export declare type Node = Message<"usher.admin.v1.Node"> & {
    * @generated from field: repeated usher.admin.v1.WriterSession sessions = 9;
    */
   sessions: WriterSession[];
+
+  /**
+   * The log's epoch, as tickets' ids carry it: nodes with another one are on another log.
+   *
+   * @generated from field: string epoch = 10;
+   */
+  epoch: string;
 };
 
 /**
