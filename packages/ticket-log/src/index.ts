@@ -5,9 +5,11 @@
 //   operation.ts   what is to be written, checked  turns.ts     the order in which it goes, in batches
 //   batch.ts       a batch as one block of bytes
 //
-// `sqlite/` is the embedded adapter (its map: `sqlite/log.ts`), `memory/` the twin for tests (`memory/log.ts`). What an
+// `sqlite/` is the embedded adapter (its map: `sqlite/log.ts`), `kafka/` the one for many nodes (`kafka/log.ts`), `memory/` the twin for tests (`memory/log.ts`). What an
 // adapter must do: `test/contract.ts`. Why: `DESIGN.md`.
 
+export { openKafkaLog } from "./kafka/log.ts";
+export type { KafkaLogOptions, KafkaSasl, KafkaTimings, KafkaTls, SpoolOptions } from "./kafka/options.ts";
 export { LOG_LIMITS, type LogLimits } from "./limits.ts";
 export {
   type AppendOptions,

@@ -21,6 +21,8 @@ export interface Operation {
   readonly urgent: boolean;
   /** What it counts for in a batch, and among what is pending. */
   readonly bytes: number;
+  /** When it was accepted, by the monotonic clock. */
+  readonly accepted_ms: number;
   readonly ended: Ended;
 }
 
@@ -41,14 +43,21 @@ export function append(entry: Entry, options: AppendOptions, limits: LogLimits, 
   refuseBeyond(limits.entry_bytes_max, bytes, "an entry");
   const record = { entry: { key, value, headers: json }, payload };
   const delivered = headers ? { key, value, headers } : { key, value };
-  return { record, entry: delivered, urgent, bytes: packedBytes(record), ended };
+  return {
+    record,
+    entry: delivered,
+    urgent,
+    bytes: packedBytes(record),
+    accepted_ms: performance.now(),
+    ended,
+  };
 }
 
 /** Throws as `append` does. */
 export function put(payload: Payload, limits: LogLimits, ended: Ended): Operation {
   checkPayload(payload, limits);
   const record = { payload };
-  return { record, urgent: false, bytes: packedBytes(record), ended };
+  return { record, urgent: false, bytes: packedBytes(record), accepted_ms: performance.now(), ended };
 }
 
 /** Throws a `LogError` for a list that is too long, a `TypeError` for what cannot be a key. */
@@ -60,7 +69,13 @@ export function drop(keys: readonly TicketKey[], limits: LogLimits, ended: Ended
     );
   }
   for (const key of keys) checkKey({ ...key, attempt: 0 });
-  return { record: { drops: keys }, urgent: false, bytes: keys.length * DROP_BYTES, ended };
+  return {
+    record: { drops: keys },
+    urgent: false,
+    bytes: keys.length * DROP_BYTES,
+    accepted_ms: performance.now(),
+    ended,
+  };
 }
 
 /** Throws a `TypeError`: before the key is among others in a batch, which it would take along. */

@@ -1,0 +1,104 @@
+// Followers. Each reads the topic itself, on a connection of its own: so a slow or late one holds up nobody, and
+// nothing is kept for it. A process has one, or a few.
+
+import type { KafkaMessage } from "kafkajs";
+import { READ } from "../limits.ts";
+import { type Follower, type Following, LogError, type Offset } from "../log.ts";
+import type { Client } from "./client.ts";
+import { Connection } from "./connection.ts";
+import type { Health } from "./health.ts";
+import { type Loss, TopicReader } from "./reader.ts";
+import { entryOf } from "./records.ts";
+
+export interface FollowersOptions {
+  readonly client: Client;
+  readonly topic: string;
+  readonly health: Health;
+  readonly max: number;
+}
+
+/** All followers of a log. */
+export class Followers {
+  readonly #options: FollowersOptions;
+  readonly #followings = new Set<KafkaFollowing>();
+
+  constructor(options: FollowersOptions) {
+    this.#options = options;
+  }
+
+  follow(from: Offset, follower: Follower): Following {
+    const { max } = this.#options;
+    if (!Number.isSafeInteger(from) || from < 0) throw new RangeError(`${from} is not an offset`);
+    if (this.#followings.size >= max) throw new LogError("overloaded", `${max} followers are there already`);
+    const following: KafkaFollowing = new KafkaFollowing(from, follower, this.#options, () =>
+      this.#followings.delete(following),
+    );
+    this.#followings.add(following);
+    return following;
+  }
+
+  close(): void {
+    for (const following of [...this.#followings]) following.close();
+  }
+}
+
+class KafkaFollowing implements Following {
+  readonly #follower: Follower;
+  readonly #reader: TopicReader;
+  readonly #closed: () => void;
+  readonly #topic: string;
+  #open = true;
+
+  constructor(from: Offset, follower: Follower, options: FollowersOptions, closed: () => void) {
+    const { client, topic, health } = options;
+    this.#follower = follower;
+    this.#closed = closed;
+    this.#topic = topic;
+    this.#reader = new TopicReader({
+      connection: new Connection(client, topic),
+      timings: client.timings,
+      health,
+      from,
+      take: (messages) => this.#take(messages),
+      lost: (loss) => this.#fail(new LogError("corrupt", this.#explain(loss))),
+    });
+    void this.#reader.run();
+  }
+
+  get lag_ms(): number {
+    return this.#reader.lag_ms;
+  }
+
+  close(): void {
+    this.#open = false;
+    this.#reader.close();
+    this.#closed();
+  }
+
+  /** Some at a time: a long catch-up leaves the event loop to others between. */
+  async #take(messages: readonly KafkaMessage[]): Promise<void> {
+    for (let at = 0; at < messages.length && this.#open; at += READ.records) {
+      if (at > 0) await new Promise((resolve) => setImmediate(resolve));
+      if (this.#open) this.#deliver(messages.slice(at, at + READ.records));
+    }
+  }
+
+  #deliver(messages: readonly KafkaMessage[]): void {
+    try {
+      this.#follower.entries(messages.map((message) => entryOf(message, Number(message.offset))));
+    } catch (cause) {
+      // It must not, but one that does takes no other along, nor the writers.
+      this.#fail(new LogError("unavailable", "the follower threw", { cause }));
+    }
+  }
+
+  #fail(error: LogError): void {
+    if (!this.#open) return;
+    this.close();
+    this.#follower.failed(error);
+  }
+
+  #explain({ kind, message }: Loss): string {
+    return `the log is not the one it was: ${this.#topic}: ${message} (${kind})`;
+  }
+}

@@ -1,0 +1,49 @@
+// Tells of trouble that lasts: once when it has begun, and once when it is over, however many parts of the log meet it
+// and however often they try.
+
+import type { LogError, LogErrorCode } from "../log.ts";
+
+export interface HealthOptions {
+  readonly trouble_ms: number;
+  readonly onFault: (error: LogError) => void;
+  readonly onMended: (message: string) => void;
+}
+
+interface Met {
+  readonly code: LogErrorCode;
+  readonly since_ms: number;
+}
+
+export class Health {
+  readonly #options: HealthOptions;
+  /** By the part that met it. */
+  readonly #met = new Map<string, Met>();
+  readonly #told = new Set<LogErrorCode>();
+
+  constructor(options: HealthOptions) {
+    this.#options = options;
+  }
+
+  /** A part has met trouble, or still has it. */
+  trouble(part: string, error: LogError): void {
+    const { code } = error;
+    const known = this.#met.get(part);
+    const now_ms = performance.now();
+    if (known?.code !== code) this.#met.set(part, { code, since_ms: now_ms });
+    const since_ms = known?.code === code ? known.since_ms : now_ms;
+    // Trouble that passes by itself has a little time to do so.
+    if (this.#told.has(code) || (code === "unavailable" && now_ms - since_ms < this.#options.trouble_ms))
+      return;
+    this.#told.add(code);
+    this.#options.onFault(error);
+  }
+
+  /** A part has no trouble (any more). */
+  well(part: string): void {
+    const known = this.#met.get(part);
+    if (known === undefined) return;
+    this.#met.delete(part);
+    for (const { code } of this.#met.values()) if (code === known.code) return;
+    if (this.#told.delete(known.code)) this.#options.onMended(`${part} again`);
+  }
+}

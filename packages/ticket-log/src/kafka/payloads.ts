@@ -1,0 +1,84 @@
+// Writes payloads, in parts, to their own topic: in batches, one at a time, beside those of the entries.
+
+import type { Message } from "kafkajs";
+import { LogError, type Offset, type Payload, type PayloadKey } from "../log.ts";
+import { Turns } from "../turns.ts";
+import type { Producer } from "./producer.ts";
+import { messagesOf, RECORD_OVERHEAD_BYTES } from "./records.ts";
+
+interface Part {
+  readonly message: Message;
+  readonly put: Put;
+  readonly urgent: false;
+  readonly bytes: number;
+}
+
+interface Put {
+  /** Parts that are not durable yet. */
+  left: number;
+  readonly key: PayloadKey;
+  readonly resolve: () => void;
+  readonly reject: (error: LogError) => void;
+}
+
+export interface PayloadWriterOptions {
+  readonly producer: Producer;
+  /** The wall clock, in milliseconds. */
+  readonly now: () => number;
+  /** Told when one is durable, before its caller: it ends before `end`. */
+  readonly stored: (key: PayloadKey, end: Offset) => void;
+}
+
+export class PayloadWriter {
+  readonly #options: PayloadWriterOptions;
+  readonly #turns = new Turns<Part>();
+  #writing = false;
+  /** The last that was accepted; those before have ended when it has. */
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(options: PayloadWriterOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when it is durable. Rejects with a `LogError`. */
+  store(payload: Payload): Promise<void> {
+    const messages = messagesOf(payload, this.#options.now());
+    const stored = new Promise<void>((resolve, reject) => {
+      const put: Put = { left: messages.length, key: payload.key, resolve, reject };
+      for (const message of messages) {
+        const bytes = (message.value?.length ?? 0) + RECORD_OVERHEAD_BYTES * 2;
+        this.#turns.add({ message, put, urgent: false, bytes });
+      }
+    });
+    this.#last = stored.catch(() => {});
+    if (!this.#writing) {
+      this.#writing = true;
+      setImmediate(() => void this.#write());
+    }
+    return stored;
+  }
+
+  /** Resolves when all that was accepted has ended, in whatever way. */
+  settled(): Promise<void> {
+    return this.#last;
+  }
+
+  async #write(): Promise<void> {
+    while (this.#turns.waiting) {
+      const batch = this.#turns.take();
+      try {
+        const first = await this.#options.producer.send(batch.map(({ message }) => message));
+        for (const { put } of batch) {
+          if (--put.left > 0) continue;
+          this.#options.stored(put.key, first + batch.length);
+          put.resolve();
+        }
+      } catch (error) {
+        const puts = new Set(batch.map(({ put }) => put));
+        for (const put of puts) put.reject(LogError.from(error));
+        this.#turns.remove(({ put }) => puts.has(put));
+      }
+    }
+    this.#writing = false;
+  }
+}

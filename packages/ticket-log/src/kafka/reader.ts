@@ -1,0 +1,297 @@
+// Reads one topic, from an offset on, for ever: each record once, in order, or an end with a reason. There is no
+// consumer group: nobody to rebalance with, and nothing that could set the offset to anything else.
+//
+// After every failure, and after every pause in which anything may have happened, it looks whether the record before
+// the next is still the very one that it has read. So a topic that was made anew or cut short is never taken for the
+// one that it was, however many records it has by then.
+
+import type { KafkaMessage } from "kafkajs";
+import { LogError, type Offset } from "../log.ts";
+import type { Connection } from "./connection.ts";
+import { errorOf, faultOf, passes } from "./errors.ts";
+import type { Health } from "./health.ts";
+import type { KafkaTimings } from "./options.ts";
+import { Pause, pauseBefore } from "./pause.ts";
+
+/** What one fetch brings at most, in bytes, unless a single batch is larger: some thousand entries, which are read in a
+ * few milliseconds. */
+const FETCH_BYTES = 512 * 1024;
+
+/** Sees records of transactions that are not finished, or were aborted, too: a stranger's open one must not hold up the
+ * log. Usher has none. */
+const READ_UNCOMMITTED = 0;
+
+export interface ReaderOptions {
+  readonly connection: Connection;
+  readonly timings: KafkaTimings;
+  readonly health: Health;
+  /** The first offset to be read. */
+  readonly from: Offset;
+  /** The record before it, when it was read earlier. */
+  readonly before?: Uint8Array | undefined;
+  /** Takes what was read, in order; the next is read when it has resolved. `next` follows the last, and is more than
+   * one beyond it where Kafka's own records are. */
+  readonly take: (messages: readonly KafkaMessage[], next: Offset) => void | Promise<void>;
+  /** The topic cannot be read any further. The last call. */
+  readonly lost: (loss: Loss) => void;
+}
+
+/**
+ * - `begins_later`: records that are needed have been deleted.
+ * - `ends_before`, `another`: the topic was made anew, or its end was cut off.
+ * - `missing`: the topic is gone.
+ * - `unreadable`: a record that this build cannot decode.
+ */
+export interface Loss {
+  readonly kind: "begins_later" | "ends_before" | "another" | "missing" | "unreadable";
+  readonly message: string;
+  /** Where the topic begins now, where that is known. */
+  readonly low?: Offset;
+}
+
+export interface Range {
+  readonly low: Offset;
+  readonly high: Offset;
+}
+
+interface Fetched {
+  readonly messages: readonly KafkaMessage[];
+  readonly high: Offset;
+  /** When what it says was surely so. */
+  readonly seen_ms: number;
+}
+
+interface FetchResponse {
+  readonly responses: readonly {
+    readonly partitions: readonly {
+      readonly highWatermark: string;
+      readonly messages: readonly RawMessage[];
+    }[];
+  }[];
+}
+
+type RawMessage = KafkaMessage & { readonly isControlRecord?: boolean };
+
+class LossError extends Error {
+  readonly loss: Loss;
+
+  constructor(loss: Loss) {
+    super(loss.message);
+    this.loss = loss;
+  }
+}
+
+export class TopicReader {
+  readonly #options: ReaderOptions;
+  readonly #part: string;
+  readonly #pause = new Pause();
+  #next: Offset;
+  /** The record before the next, as `fingerprint` has it. */
+  #before: Uint8Array | undefined;
+  #open = true;
+  /** Whether `#before` is known to be in the topic still. */
+  #verified = false;
+  /** When it was seen to have read to the end. */
+  #read_ms = Number.NEGATIVE_INFINITY;
+  /** When the last fetch ended well. */
+  #fetched_ms = Number.NEGATIVE_INFINITY;
+  /** Since when the topic has been missing while the cluster answered. */
+  #missing_ms: number | undefined;
+  /** How often in a row the offset was out of the topic's range. */
+  #outOfRange = 0;
+
+  constructor(options: ReaderOptions) {
+    this.#options = options;
+    this.#part = `reading ${options.connection.topic}`;
+    this.#next = options.from;
+    this.#before = options.before;
+  }
+
+  get next(): Offset {
+    return this.#next;
+  }
+
+  get lag_ms(): number {
+    return performance.now() - this.#read_ms;
+  }
+
+  async run(): Promise<void> {
+    const { connection, health, timings, lost } = this.#options;
+    for (let failures = 0; this.#open; ) {
+      try {
+        await this.#step();
+        if (this.#open) health.well(this.#part);
+        failures = 0;
+        continue;
+      } catch (error) {
+        if (!this.#open) return;
+        if (error instanceof LossError) {
+          this.close();
+          lost(error.loss);
+          return;
+        }
+        this.#verified = false;
+        const attempt = { operation: "Read", resource: `topic ${connection.topic}` };
+        health.trouble(this.#part, errorOf(error, attempt));
+        if (faultOf(error).type === undefined) connection.forget();
+        else connection.refresh();
+        failures++;
+      }
+      await this.#pause.sleep(pauseBefore(failures, timings.pause_ms));
+    }
+  }
+
+  close(): void {
+    this.#open = false;
+    this.#pause.end();
+    this.#options.connection.close();
+  }
+
+  async #step(): Promise<void> {
+    // After a pause, the process may have slept through anything.
+    if (performance.now() - this.#fetched_ms > 2 * this.#options.timings.poll_ms) this.#verified = false;
+    if (!this.#verified) await this.#verify();
+    const fetched = await this.#fetch(this.#next, this.#options.timings.poll_ms);
+    if (!this.#open) return;
+    const { messages, next } = this.#consecutive(fetched.messages);
+    const last = fetched.messages.at(-1);
+    if (last) this.#before = fingerprint(last);
+    this.#next = next;
+    if (messages.length > 0 || last) await this.#options.take(messages, next);
+    if (this.#next >= fetched.high) this.#read_ms = fetched.seen_ms;
+  }
+
+  /** Demands that offsets go up by one, Kafka's own records included, and leaves those out. */
+  #consecutive(raw: readonly RawMessage[]): { messages: KafkaMessage[]; next: Offset } {
+    const messages: KafkaMessage[] = [];
+    let next = this.#next;
+    for (const message of raw) {
+      if (Number(message.offset) !== next) {
+        throw new LossError({
+          kind: "begins_later",
+          message: `the record at offset ${next} is missing: ${message.offset} comes instead`,
+        });
+      }
+      next++;
+      if (message.isControlRecord !== true) messages.push(message);
+    }
+    return { messages, next };
+  }
+
+  async #fetch(from: Offset, wait_ms: number): Promise<Fetched> {
+    const { connection, timings } = this.#options;
+    const begun_ms = performance.now();
+    try {
+      const fetched = await fetch(connection, from, wait_ms);
+      const now_ms = performance.now();
+      this.#fetched_ms = now_ms;
+      this.#missing_ms = undefined;
+      this.#outOfRange = 0;
+      // What brings nothing was answered after the wait; that it came late may be because this process slept.
+      const seen_ms = fetched.messages.length > 0 ? begun_ms : Math.min(now_ms, begun_ms + wait_ms);
+      return { ...fetched, seen_ms };
+    } catch (error) {
+      const { type } = faultOf(error);
+      if (type === "OFFSET_OUT_OF_RANGE") await this.#judgeRange();
+      else if (type === "UNKNOWN_TOPIC_OR_PARTITION") this.#judgeMissing(timings.gone_ms);
+      else if (type !== undefined) this.#missing_ms = undefined;
+      else if (!passes(error) || !(error instanceof Error) || error.name === "RangeError")
+        throw new LossError({
+          kind: "unreadable",
+          message: `what is at offset ${from} cannot be read: ${error}`,
+        });
+      throw error;
+    }
+  }
+
+  /** Throws a `LossError` when the record before the next is not the one that it was. */
+  async #verify(): Promise<void> {
+    if (this.#before !== undefined) {
+      const { messages } = await this.#fetch(this.#next - 1, 0);
+      const [first] = messages;
+      if (first === undefined || !Buffer.from(this.#before).equals(fingerprint(first))) {
+        throw new LossError({
+          kind: "another",
+          message: `the record at offset ${this.#next - 1} is not the one that was read there before`,
+        });
+      }
+    }
+    this.#verified = true;
+  }
+
+  /** The second look is against a broker that has only just become the leader, and lags. */
+  async #judgeRange(): Promise<void> {
+    const { low, high } = await rangeOf(this.#options.connection);
+    const next = this.#next;
+    if (next >= low && next <= high) return;
+    if (++this.#outOfRange < 2) return;
+    throw new LossError(
+      next < low
+        ? { kind: "begins_later", message: `record ${next} is needed, but the topic begins at ${low}`, low }
+        : { kind: "ends_before", message: `record ${next} is asked for, but the topic ends at ${high}`, low },
+    );
+  }
+
+  #judgeMissing(gone_ms: number): void {
+    const now_ms = performance.now();
+    this.#missing_ms ??= now_ms;
+    if (now_ms - this.#missing_ms >= gone_ms)
+      throw new LossError({ kind: "missing", message: "the topic is gone, while the cluster answers" });
+  }
+}
+
+/** What tells one record from any other at its offset. */
+export function fingerprint({ key, value, timestamp }: KafkaMessage): Uint8Array {
+  return Buffer.concat([
+    Buffer.from(`${timestamp} `),
+    key ?? Buffer.alloc(0),
+    Buffer.from([0]),
+    value ?? Buffer.alloc(0),
+  ]);
+}
+
+/** What is in the topic from an offset on, as far as one fetch brings it. */
+export async function fetch(
+  connection: Connection,
+  from: Offset,
+  wait_ms: number,
+): Promise<{ messages: readonly RawMessage[]; high: Offset }> {
+  const response: FetchResponse = await connection.ask(
+    (leader) =>
+      leader.fetch({
+        maxWaitTime: wait_ms,
+        minBytes: 1,
+        maxBytes: FETCH_BYTES,
+        isolationLevel: READ_UNCOMMITTED,
+        topics: [
+          {
+            topic: connection.topic,
+            partitions: [{ partition: 0, fetchOffset: String(from), maxBytes: FETCH_BYTES }],
+          },
+        ],
+      }),
+    wait_ms + connection.timings.request_ms,
+  );
+  const partition = response.responses[0]?.partitions[0];
+  if (partition === undefined) throw new LogError("unavailable", `${connection.topic}: an empty answer`);
+  // Kafka sends whole batches, which may begin earlier.
+  const messages = partition.messages.filter(({ offset }) => Number(offset) >= from);
+  return { messages, high: Number(partition.highWatermark) };
+}
+
+/** Where the topic begins and ends. */
+export async function rangeOf(connection: Connection): Promise<Range> {
+  const [low, high] = [await offsetOf(connection, true), await offsetOf(connection, false)];
+  return { low, high };
+}
+
+export async function offsetOf(connection: Connection, fromBeginning: boolean): Promise<Offset> {
+  const partitions = [{ partition: 0 }];
+  const { topic } = connection;
+  const [found] = await connection.clusterAsk((cluster) =>
+    cluster.fetchTopicsOffset([{ topic, partitions, fromBeginning }]),
+  );
+  const offset = found?.partitions[0]?.offset;
+  if (offset === undefined) throw new LogError("unavailable", `${topic}: an empty answer`);
+  return Number(offset);
+}

@@ -1,0 +1,214 @@
+// The payloads that this node has followed. The map of this folder:
+//
+//   spool.ts      the main thread's side: follows the topic, answers and waits
+//   worker.ts     the thread that owns the database; messages.ts: what the two say
+//   store.ts      the tables
+
+import type { KafkaMessage } from "kafkajs";
+import { LogError, type Offset, type PayloadKey, type TicketKey } from "../../log.ts";
+import { prepareDirectory } from "../../sqlite/directory.ts";
+import { Thread } from "../../sqlite/thread.ts";
+import type { Client } from "../client.ts";
+import { Connection } from "../connection.ts";
+import { Ends } from "../ends.ts";
+import type { Health } from "../health.ts";
+import type { SpoolOptions } from "../options.ts";
+import { fingerprint, type Loss, rangeOf, TopicReader } from "../reader.ts";
+import { partOf } from "../records.ts";
+import { SPOOL_PROGRAM, type SpoolOpened, type SpoolRequests, type SpoolSettings } from "./messages.ts";
+
+const FILE = "spool.db";
+
+const BYTES_MAX = 1024 ** 3;
+
+type SpoolThread = Thread<SpoolRequests, SpoolOpened>;
+
+export interface FeedOptions {
+  readonly client: Client;
+  readonly topic: string;
+  readonly health: Health;
+}
+
+/** How many of this process's own puts it remembers until they have been followed: about what may wait to be written.
+ * Beyond it, what one of them replaced may be seen for a moment longer. */
+const OWN_PUTS_MAX = 20_000;
+
+type Feed = FeedOptions & { readonly ends: Ends };
+
+interface Waiting {
+  readonly end: Offset;
+  readonly resolve: () => void;
+}
+
+export class Spool {
+  /** The log's first record, as far as this node knows it. */
+  first: Uint8Array | undefined;
+  readonly #thread: SpoolThread;
+  #next: Offset | undefined;
+  #before: Uint8Array | undefined;
+  #feed: Feed | undefined;
+  #reader: TopicReader | undefined;
+  #closed = false;
+  #waiting: Waiting[] = [];
+  /** This process's puts that have not been followed yet: where the topic must be followed to; in rising order. */
+  readonly #own = new Map<string, Offset>();
+
+  /** Opens it, for this process alone. Rejects with a `LogError`. */
+  static async open({ directory, bytes_max = BYTES_MAX }: SpoolOptions): Promise<Spool> {
+    const file = await prepareDirectory(directory, FILE);
+    const settings: SpoolSettings = { file, bytes_max };
+    const { thread, opened } = await Thread.start<SpoolRequests, SpoolOpened>(SPOOL_PROGRAM, settings);
+    return new Spool(thread, opened);
+  }
+
+  private constructor(thread: SpoolThread, { next, before, first }: SpoolOpened) {
+    this.#thread = thread;
+    this.#next = next;
+    this.#before = before;
+    this.first = first;
+  }
+
+  onFailure(call: (error: LogError) => void): void {
+    this.#thread.onFailure(call);
+  }
+
+  /** Remembers which log this is. */
+  async identify(first: Uint8Array): Promise<void> {
+    this.first = first;
+    await this.#ask("identify", { first });
+  }
+
+  /** Begins to follow the topic, where it was left. Rejects with kafkajs's errors. */
+  async follow(feed: FeedOptions): Promise<void> {
+    const connection = new Connection(feed.client, feed.topic);
+    this.#feed = { ...feed, ends: new Ends(connection) };
+    const { low } = await rangeOf(connection);
+    this.#read(this.#next ?? low, this.#next === undefined ? undefined : this.#before);
+  }
+
+  /** This process has put a payload, which is there when the topic has been followed to `end`. */
+  wrote(key: PayloadKey, end: Offset): void {
+    this.#own.delete(nameOf(key));
+    this.#own.set(nameOf(key), end);
+    const [oldest] = this.#own.keys();
+    if (this.#own.size > OWN_PUTS_MAX && oldest !== undefined) this.#own.delete(oldest);
+  }
+
+  /** What is not here may be on its way: it is absent only when all that is in the topic by now is here. Rejects with
+   * "unavailable" when that takes too long. */
+  async payload(key: PayloadKey): Promise<Uint8Array | undefined> {
+    const own = this.#own.get(nameOf(key));
+    if (own !== undefined) await this.#reaches(async () => own);
+    const { bytes } = await this.#ask("payload", { key });
+    if (bytes !== undefined || own !== undefined) return bytes;
+    await this.catchUp();
+    return (await this.#ask("payload", { key })).bytes;
+  }
+
+  async drop(keys: readonly TicketKey[]): Promise<void> {
+    await this.#ask("drop", { keys });
+  }
+
+  /** Some at a time, so that others get their turn between. */
+  async expire(before_ms: number): Promise<void> {
+    while ((await this.#ask("expire", { before_ms })).more);
+  }
+
+  /** Waits until all that is in the topic now is here. Rejects with "unavailable" when that takes too long. */
+  async catchUp(): Promise<void> {
+    await this.#reaches(() => this.#demandFeed().ends.ask());
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#reader?.close();
+    this.#feed?.ends.close();
+    await this.#thread.close();
+  }
+
+  async #reaches(target: () => Promise<Offset>): Promise<void> {
+    const { timings } = this.#demandFeed().client;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const late = `the payloads have not been followed to their end within ${timings.payload_wait_ms / 1000} s`;
+    const timer = setTimeout(() => reject(new LogError("unavailable", late)), timings.payload_wait_ms);
+    const wait = (end: Offset) => {
+      if ((this.#next ?? 0) >= end) resolve();
+      else this.#waiting.push({ end, resolve });
+    };
+    target().then(wait, reject);
+    try {
+      await promise;
+    } finally {
+      clearTimeout(timer);
+      this.#waiting = this.#waiting.filter((waiting) => waiting.resolve !== resolve);
+    }
+  }
+
+  #demandFeed(): Feed {
+    if (this.#feed === undefined) throw new Error("the spool does not follow yet");
+    return this.#feed;
+  }
+
+  #read(from: Offset, before: Uint8Array | undefined): void {
+    const { client, topic, health } = this.#demandFeed();
+    this.#next = from;
+    this.#reader = new TopicReader({
+      connection: new Connection(client, topic),
+      timings: client.timings,
+      health,
+      from,
+      before,
+      take: (messages, next) => this.#take(messages, next),
+      lost: (loss) => void this.#restart(loss),
+    });
+    if (!this.#closed) void this.#reader.run();
+  }
+
+  /** The topic is not what it was: made anew, or too old records have gone. What there is now is followed. */
+  async #restart({ low }: Loss): Promise<void> {
+    if (this.#closed) return;
+    this.#read(low ?? 0, undefined);
+  }
+
+  async #take(messages: readonly KafkaMessage[], next: Offset): Promise<void> {
+    const parts = messages.flatMap((message) => partOf(message, Number(message.offset)) ?? []);
+    const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.bytes.byteLength, 0));
+    let at = 0;
+    const heads = parts.map(({ bytes: own, ...head }) => {
+      bytes.set(own, at);
+      at += own.byteLength;
+      return { ...head, length: own.byteLength };
+    });
+    const last = messages.at(-1);
+    const before = last && fingerprint(last);
+    await this.#ask("take", { heads, bytes, next, before }, bytes.buffer);
+    this.#next = next;
+    for (const [name, end] of this.#own) {
+      if (end > next) break;
+      this.#own.delete(name);
+    }
+    for (const { end, resolve } of this.#waiting) if (next >= end) resolve();
+  }
+
+  #ask<K extends keyof SpoolRequests>(
+    kind: K,
+    request: SpoolRequests[K]["request"],
+    moved?: ArrayBuffer,
+  ): Promise<SpoolRequests[K]["answer"]> {
+    return new Promise((resolve, reject) => {
+      this.#thread.ask(
+        kind,
+        request,
+        (error, answer) => {
+          if (answer === undefined) reject(error);
+          else resolve(answer);
+        },
+        moved,
+      );
+    });
+  }
+}
+
+function nameOf({ session, sequence, attempt }: PayloadKey): string {
+  return `${session}/${sequence}/${attempt}`;
+}

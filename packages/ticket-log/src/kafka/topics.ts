@@ -1,0 +1,125 @@
+// The topics: made when they are missing, and otherwise held to what Usher needs of them.
+
+import kafkajs, { type Admin, type ITopicMetadata } from "kafkajs";
+import { LogError } from "../log.ts";
+import { errorOf, faultOf } from "./errors.ts";
+import { inSyncMin, type TopicSettings } from "./settings.ts";
+
+export class Topics {
+  readonly #admin: Admin;
+  readonly #replication: number;
+
+  constructor(admin: Admin, replication: number) {
+    this.#admin = admin;
+    this.#replication = replication;
+  }
+
+  /** Rejects with a `LogError`. */
+  async exists(topic: string): Promise<boolean> {
+    return (await this.#find(topic)) !== undefined;
+  }
+
+  /** No error when another node makes it at the same time. Rejects with a `LogError`. */
+  async create({ topic, settings }: TopicSettings): Promise<void> {
+    try {
+      await this.#admin.createTopics({
+        waitForLeaders: true,
+        topics: [
+          {
+            topic,
+            numPartitions: 1,
+            replicationFactor: this.#replication,
+            configEntries: settings.map(({ name, wanted }) => ({ name, value: wanted })),
+          },
+        ],
+      });
+    } catch (error) {
+      throw creationError(error, topic, this.#replication);
+    }
+  }
+
+  /** Rejects with a `LogError` that names every setting that is not as it must be. */
+  async check({ topic, settings }: TopicSettings): Promise<void> {
+    const found = await this.#find(topic);
+    if (found === undefined) throw new LogError("unavailable", `the topic ${topic} is not there yet`);
+    const wrong = [...this.#wrongLayout(found), ...(await this.#wrongSettings(topic, settings))];
+    if (wrong.length === 0) return;
+    throw new LogError("misconfigured", `the topic ${topic} is not as Usher needs it:\n${wrong.join("\n")}`);
+  }
+
+  #wrongLayout({ name, partitions }: ITopicMetadata): string[] {
+    const wrong: string[] = [];
+    if (partitions.length !== 1) {
+      wrong.push(
+        `- it has ${partitions.length} partitions instead of 1, in which alone there is one order. Partitions cannot be ` +
+          "taken away: name another prefix for the topics, or delete this one if nothing in it is needed",
+      );
+    }
+    const replicas = Math.min(...partitions.map((partition) => partition.replicas.length));
+    if (replicas < this.#replication) {
+      wrong.push(
+        `- it has a replication factor of ${replicas} instead of ${this.#replication}. Raise it with ` +
+          `kafka-reassign-partitions.sh, or set the replication of the log to ${replicas}`,
+      );
+    }
+    const inSync = inSyncMin(this.#replication);
+    if (replicas < inSync)
+      wrong.push(`- ${inSync} in-sync replicas are needed to write, and ${name} has ${replicas}`);
+    return wrong;
+  }
+
+  async #wrongSettings(topic: string, settings: TopicSettings["settings"]): Promise<string[]> {
+    const found = await this.#settingsOf(topic);
+    return settings.flatMap(({ name, wanted, fits, reason }) => {
+      const value = found.get(name);
+      if (value === undefined || fits(value)) return [];
+      return (
+        `- ${name} is ${value} instead of ${wanted}: ${reason}. Mend it: ` +
+        `kafka-configs.sh --alter --topic ${topic} --add-config ${name}=${wanted}`
+      );
+    });
+  }
+
+  async #find(topic: string): Promise<ITopicMetadata | undefined> {
+    try {
+      const { topics } = await this.#admin.fetchTopicMetadata({ topics: [topic] });
+      return topics[0];
+    } catch (error) {
+      if (faultOf(error).type === "UNKNOWN_TOPIC_OR_PARTITION") return undefined;
+      throw errorOf(error, { operation: "Describe", resource: `topic ${topic}` });
+    }
+  }
+
+  async #settingsOf(topic: string): Promise<ReadonlyMap<string, string>> {
+    try {
+      const { resources } = await this.#admin.describeConfigs({
+        includeSynonyms: false,
+        resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic }],
+      });
+      const entries = resources[0]?.configEntries ?? [];
+      return new Map(entries.map(({ configName, configValue }) => [configName, configValue]));
+    } catch (error) {
+      throw errorOf(error, { operation: "DescribeConfigs", resource: `topic ${topic}` });
+    }
+  }
+}
+
+/** kafkajs makes one error of all topics' errors. */
+function creationError(error: unknown, topic: string, replication: number): LogError {
+  const { cause } = error instanceof Error ? error : { cause: undefined };
+  const inner = cause instanceof AggregateError || hasErrors(cause) ? cause.errors[0] : error;
+  const { type } = faultOf(inner);
+  if (type === "INVALID_REPLICATION_FACTOR") {
+    return new LogError(
+      "misconfigured",
+      `the topic ${topic} cannot have ${replication} replicas: the cluster has fewer brokers. Start more, or set the ` +
+        "replication of the log to the number that there are",
+      { cause: error },
+    );
+  }
+  return errorOf(inner, { operation: "Create", resource: `topic ${topic}` });
+}
+
+function hasErrors(error: unknown): error is { errors: readonly unknown[] } {
+  return typeof error === "object" && error !== null && "errors" in error && Array.isArray(error.errors);
+}
