@@ -3,7 +3,7 @@
 
 import { APPLIED, type Change, ignored, type Outcome, refused } from "./outcome.ts";
 import { Queue } from "./queue.ts";
-import type { LogEvent, LogRecord, SessionId } from "./record.ts";
+import type { LogEvent, LogRecord, SessionId, SessionOpened } from "./record.ts";
 import { Sessions } from "./sessions.ts";
 import { settingsProblems } from "./settings.ts";
 
@@ -84,7 +84,7 @@ export class Fold {
     const { event } = record;
     if (this.#genesis === undefined) return this.#begin(event);
     if (event.kind === "genesis") return ignored("second_genesis");
-    if (event.kind === "session_opened") return this.#openSession(record, event.former, event.node);
+    if (event.kind === "session_opened") return this.#openSession(record, event);
     if (!this.#sessions.open(record.session)) return ignored("unknown_session");
     if (!this.#sessions.accept(record.session, record.sequence, this.#now_ms)) return ignored("not_rising");
     return this.#dispatch(record);
@@ -96,12 +96,12 @@ export class Fold {
     return APPLIED;
   }
 
-  #openSession(record: LogRecord, former: SessionId, node: string): Outcome {
-    if (record.session === 0n || record.session === former) return ignored("impossible");
+  #openSession(record: LogRecord, opened: SessionOpened): Outcome {
+    if (record.session === 0n || record.session === opened.former) return ignored("impossible");
     if (this.#sessions.knows(record.session)) return ignored("session_known");
-    this.#sessions.begin(record.session, record.sequence, former, node, this.#now_ms);
     // The timekeeper's process goes on under another name: nobody has to wait for its silence.
-    if (this.#timekeeper === former) this.#timekeeper = undefined;
+    if (this.#timekeeper === opened.former) this.#timekeeper = undefined;
+    this.#sessions.begin(record, opened, { now_ms: this.#now_ms, timekeeper: this.#timekeeper });
     return APPLIED;
   }
 

@@ -17,7 +17,13 @@ export { waitAt } from "./pace.ts";
 export type { Queue } from "./queue.ts";
 export type { AdmitWho, LogEvent, LogRecord, QueueEvent, ReleaseReason, SessionId } from "./record.ts";
 export { CLAIM_GRACE_MS } from "./requests.ts";
-export { SESSION_SILENCE_MS, SESSIONS_MAX } from "./sessions.ts";
+export {
+  type NodeHeard,
+  SESSION_SILENCE_MS,
+  SESSIONS_MAX,
+  type SessionKept,
+  TIME_LABEL,
+} from "./sessions.ts";
 export {
   NOTICE_LENGTH_MAX,
   type QueueKind,

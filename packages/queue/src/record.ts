@@ -18,11 +18,19 @@ export interface LogRecord {
 
 export type LogEvent =
   | { readonly kind: "genesis"; readonly id: string }
-  | { readonly kind: "session_opened"; readonly former: SessionId; readonly node: string }
+  | SessionOpened
   | { readonly kind: "term_opened"; readonly term: number }
   | { readonly kind: "term_closed"; readonly term: number }
   | { readonly kind: "tick"; readonly term: number; readonly elapsed_ms: number }
   | QueueEvent;
+
+export interface SessionOpened {
+  readonly kind: "session_opened";
+  /** The session that the same process wrote in before; 0: none. */
+  readonly former: SessionId;
+  /** The node's name; with `TIME_LABEL` after it in a session for ticks alone. */
+  readonly node: string;
+}
 
 /** The events that concern one queue. */
 export type QueueEvent =

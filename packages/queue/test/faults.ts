@@ -393,8 +393,8 @@ export const FAULTS: readonly Fault[] = [
     does: "opens a session after its successor",
     caughtBy: "reference",
     file: "sessions.ts",
-    find: "else if (former !== 0n) this.#keep(former",
-    replace: "else if (former === 0n) this.#keep(former",
+    find: "if (isNew) this.#byId.set(former",
+    replace: "if (former === 0n) this.#byId.set(former",
   },
   {
     does: "forgets sessions after half an hour",
@@ -402,6 +402,27 @@ export const FAULTS: readonly Fault[] = [
     file: "sessions.ts",
     find: "now_ms - session.heard_ms >= SESSION_SILENCE_MS",
     replace: "now_ms - session.heard_ms >= SESSION_SILENCE_MS / 2",
+  },
+  {
+    does: "drops the timekeeper's session for a newcomer's",
+    caughtBy: "reference",
+    file: "sessions.ts",
+    find: " || id === timekeeper",
+    replace: "",
+  },
+  {
+    does: "drops open sessions while there are closed ones",
+    caughtBy: "reference",
+    file: "sessions.ts",
+    find: "this.#mostSilent(true, timekeeper) ?? this.#mostSilent(false, timekeeper)",
+    replace: "this.#mostSilent(false, timekeeper) ?? this.#mostSilent(true, timekeeper)",
+  },
+  {
+    does: "keeps one session more than it may",
+    caughtBy: "reference",
+    file: "sessions.ts",
+    find: "this.#byId.size + wanted > SESSIONS_MAX",
+    replace: "this.#byId.size > SESSIONS_MAX",
   },
   {
     does: "counts the ticks of an old term",

@@ -69,18 +69,50 @@ describe("writer sessions", () => {
     expect(log.fold.sessions.size).toBe(1);
   });
 
-  test("for one more than are kept, the one that was silent the longest goes", () => {
+  test("for one more than are kept, a closed one goes, else the one that was silent the longest", () => {
     const log = new Log();
     log.open(2n);
     log.sleep(2_000);
-    for (let session = 3n; log.fold.sessions.size < SESSIONS_MAX; session++) log.open(session);
-    expect(log.fold.sessions.open(2n)).toBe(true);
+    log.open(4n, 3n);
+    for (let session = 5n; log.fold.sessions.size < SESSIONS_MAX; session++) log.open(session);
+    const { sessions } = log.fold;
     log.open(100_000n);
-    expect(log.fold.sessions.open(2n)).toBe(false);
-    expect(log.fold.sessions.open(1n)).toBe(true);
-    // An opening may bring two: itself, and a former one that nobody knew.
-    log.open(100_002n, 100_001n);
+    expect([sessions.knows(3n), sessions.open(2n)]).toEqual([false, true]);
+    log.open(100_001n);
+    expect(sessions.open(2n)).toBe(false);
+    // An opening may bring two: itself, and a former one that nobody knew. Neither goes for the other.
+    log.open(100_003n, 100_002n);
+    expect([sessions.open(100_003n), sessions.knows(100_002n)]).toEqual([true, true]);
+    expect(sessions.size).toBe(SESSIONS_MAX);
+  });
+
+  test("the timekeeper's stays, however many others are opened between two of its ticks", () => {
+    const log = new Log();
+    log.sleep(500);
+    for (let session = 2n; session < 3n * BigInt(SESSIONS_MAX); session++) log.open(session);
     expect(log.fold.sessions.size).toBe(SESSIONS_MAX);
+    expect(log.write({ kind: "tick", term: 1, elapsed_ms: 500 })).toEqual({ kind: "applied" });
+    expect(log.fold.now_ms).toBe(1_000);
+  });
+
+  test("tell which nodes have one open, and when each was last heard, by its ticks or otherwise", () => {
+    const log = new Log();
+    log.open(2n, 0n, "a");
+    log.open(3n, 0n, "a/time");
+    log.open(4n, 0n, "b");
+    log.open(5n, 0n, "c");
+    log.open(6n, 5n, "c");
+    log.sleep(1_000);
+    log.open(7n, 0n, "d/time");
+    log.write({ kind: "term_opened", term: 2 }, 3n);
+    const heard = Object.fromEntries(log.fold.sessions.nodes().map(({ node, ...rest }) => [node, rest]));
+    expect(heard).toEqual({
+      node: { session: 1n, heard_ms: 0 },
+      a: { session: 2n, heard_ms: 1_000 },
+      b: { session: 4n, heard_ms: 0 },
+      c: { session: 6n, heard_ms: 0 },
+      d: { session: undefined, heard_ms: 1_000 },
+    });
   });
 });
 

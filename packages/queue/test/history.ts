@@ -120,10 +120,11 @@ const claimed = [
 
 type OfTicket = Extract<Move, { do: "leave" | "complete" | "retry" }>;
 
-function moves(
-  times: fc.Arbitrary<number>,
-  ticks: fc.Arbitrary<number>,
-): { arbitrary: fc.Arbitrary<Move>; weight: number }[] {
+function moves({
+  times,
+  ticks,
+  crowds,
+}: Omit<Shape, "settings" | "moves">): { arbitrary: fc.Arbitrary<Move>; weight: number }[] {
   const weighted = <M extends Move>(weight: number, model: { [K in keyof M]: fc.Arbitrary<M[K]> }) => ({
     arbitrary: fc.record(model) as unknown as fc.Arbitrary<Move>,
     weight,
@@ -149,6 +150,11 @@ function moves(
     weighted<Extract<Move, { do: "open oddly" }>>(1, {
       do: is("open oddly"),
       how: fc.constantFrom("0", "twice", "after itself"),
+    }),
+    weighted<Extract<Move, { do: "crowd in" }>>(crowds, {
+      do: is("crowd in"),
+      sessions: fc.constantFrom(300, 1_100),
+      closing: fc.boolean(),
     }),
     weighted<Extract<Move, { do: "begin anew" }>>(1, { do: is("begin anew") }),
     weighted<Extract<Move, { do: "issue" }>>(24, { do: is("issue"), queue, times, ticket: wish }),
@@ -240,10 +246,12 @@ interface Shape {
   readonly times: fc.Arbitrary<number>;
   /** How many ticks at once. */
   readonly ticks: fc.Arbitrary<number>;
+  /** How often, among some hundred moves, others open more sessions than are kept. */
+  readonly crowds: number;
 }
 
-function histories({ settings, moves: maxLength, times, ticks }: Shape): fc.Arbitrary<readonly LogRecord[]> {
-  const move = fc.record({ move: fc.oneof(...moves(times, ticks)), sending });
+function histories({ settings, moves: maxLength, ...rest }: Shape): fc.Arbitrary<readonly LogRecord[]> {
+  const move = fc.record({ move: fc.oneof(...moves(rest)), sending });
   return fc
     .tuple(settings, settings, fc.array(move, { maxLength, size: "max" }))
     .map(([defer, pass, written]) =>
@@ -260,6 +268,7 @@ export const history = histories({
   moves: 160,
   times: mostly(few, fc.constant(12)),
   ticks: shortSleeps,
+  crowds: 0,
 });
 
 /** Lines of thousands, so that segments fill, empty and are let go. */
@@ -268,12 +277,14 @@ export const longHistory = histories({
   moves: 70,
   times: mostly(few, fc.constant(700), fc.constant(1_100)),
   ticks: shortSleeps,
+  crowds: 0,
 });
 
-/** Hours in which only the timekeeper is heard, so that sessions are forgotten. */
+/** Hours in which only the timekeeper is heard, and crowds of other nodes, so that sessions are forgotten. */
 export const quietHistory = histories({
   settings,
   moves: 80,
   times: few,
   ticks: mostly(shortSleeps, fc.constant(3_700)),
+  crowds: 3,
 });

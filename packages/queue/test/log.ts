@@ -51,8 +51,8 @@ export class Log {
     return this.write({ ...event, queue: QUEUE } as QueueEvent, session);
   }
 
-  open(session: bigint, former = 0n): Outcome {
-    return this.write({ kind: "session_opened", former, node: "node" }, session);
+  open(session: bigint, former = 0n, node = "node"): Outcome {
+    return this.write({ kind: "session_opened", former, node }, session);
   }
 
   configure(settings: Partial<Settings>): Outcome {

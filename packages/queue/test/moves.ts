@@ -48,6 +48,7 @@ export type Move =
   | { readonly do: "close the term"; readonly off: number }
   | { readonly do: "restart" }
   | { readonly do: "open oddly"; readonly how: "0" | "twice" | "after itself" }
+  | { readonly do: "crowd in"; readonly sessions: number; readonly closing: boolean }
   | { readonly do: "begin anew" }
   | { readonly do: "issue"; readonly queue: string; readonly times: number; readonly ticket: TicketWish }
   | { readonly do: "leave" | "complete" | "retry"; readonly ticket: Pick }

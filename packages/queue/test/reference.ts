@@ -10,6 +10,7 @@ const MINUTE_MS = 60_000;
 
 export interface ReferenceSession {
   readonly id: bigint;
+  readonly node: string;
   sequence: number;
   heard_ms: number;
   closed: boolean;
@@ -37,7 +38,8 @@ export class Reference {
       return { kind: "applied" };
     }
     if (event.kind === "genesis") return { kind: "ignored", reason: "second_genesis" };
-    if (event.kind === "session_opened") return this.#openSession(session, sequence, event.former);
+    if (event.kind === "session_opened")
+      return this.#openSession(session, sequence, event.former, event.node);
     const writer = this.sessions.find(({ id, closed }) => id === session && !closed);
     if (writer === undefined) return { kind: "ignored", reason: "unknown_session" };
     if (sequence <= writer.sequence) return { kind: "ignored", reason: "not_rising" };
@@ -46,27 +48,30 @@ export class Reference {
     return this.#decide(record);
   }
 
-  #openSession(id: bigint, sequence: number, former: bigint): Outcome {
+  #openSession(id: bigint, sequence: number, former: bigint, node: string): Outcome {
     if (id === 0n || id === former) return { kind: "ignored", reason: "impossible" };
     if (this.sessions.some((session) => session.id === id)) {
       return { kind: "ignored", reason: "session_known" };
     }
+    if (this.timekeeper === former) this.timekeeper = undefined;
     const predecessor = this.sessions.find((session) => session.id === former);
     if (predecessor !== undefined) predecessor.closed = true;
-    else if (former !== 0n) this.#keep({ id: former, sequence: 0, heard_ms: this.now_ms, closed: true });
-    this.#keep({ id, sequence, heard_ms: this.now_ms, closed: false });
-    if (this.timekeeper === former) this.timekeeper = undefined;
+    const added: ReferenceSession[] = [{ id, node, sequence, heard_ms: this.now_ms, closed: false }];
+    if (predecessor === undefined && former !== 0n)
+      added.unshift({ id: former, node, sequence: 0, heard_ms: this.now_ms, closed: true });
+    while (this.sessions.length + added.length > 1024) this.#dropOne();
+    this.sessions.push(...added);
     return { kind: "applied" };
   }
 
-  /** One more session; of 1,024, the one that was silent the longest goes. */
-  #keep(session: ReferenceSession): void {
-    if (this.sessions.length >= 1024) {
-      const silent_ms = Math.min(...this.sessions.map(({ heard_ms }) => heard_ms));
-      const gone = this.sessions.find(({ heard_ms }) => heard_ms === silent_ms);
-      this.sessions = this.sessions.filter((other) => other !== gone);
-    }
-    this.sessions.push(session);
+  /** A closed one, else one that does not keep time; the one that was silent the longest. */
+  #dropOne(): void {
+    const closed = this.sessions.filter((session) => session.closed);
+    const open = this.sessions.filter((session) => !session.closed && session.id !== this.timekeeper);
+    const candidates = closed.length > 0 ? closed : open;
+    const silent_ms = Math.min(...candidates.map(({ heard_ms }) => heard_ms));
+    const gone = candidates.find(({ heard_ms }) => heard_ms === silent_ms);
+    this.sessions = this.sessions.filter((other) => other !== gone);
   }
 
   #decide(record: LogRecord): Outcome {

@@ -24,7 +24,7 @@ export const SUBJECTS = Array.from({ length: 5 }, (_, at) => bytes(16, at + 101)
 const WALL_MS = 1_790_000_000_000;
 
 /** Moves that make one record, sent like any other. */
-type OneRecord = Exclude<Move, { do: "sleep" | "restart" | "open oddly" | "issue" }>;
+type OneRecord = Exclude<Move, { do: "sleep" | "restart" | "open oddly" | "crowd in" | "issue" }>;
 
 interface Writer {
   session: bigint;
@@ -67,6 +67,7 @@ export class Scribe {
     if (move.do === "sleep") this.#sleep(move.elapsed_ms, move.ticks);
     else if (move.do === "restart") this.#openSession(writer, sending);
     else if (move.do === "open oddly") this.#openOddly(move.how, writer);
+    else if (move.do === "crowd in") this.#crowdIn(move.sessions, move.closing);
     else if (move.do === "issue") this.#issue(move.queue, move.ticket, move.times, sending);
     else {
       const event = this.#eventOf(move);
@@ -169,6 +170,15 @@ export class Scribe {
     const former = how === "after itself" ? session : 0n;
     const event: LogEvent = { kind: "session_opened", former, node: "odd" };
     this.#land({ session, sequence: 1, wall_ms: WALL_MS, event });
+  }
+
+  /** Others open sessions, more than are kept, and perhaps each closes one that nobody knew. */
+  #crowdIn(sessions: number, closing: boolean): void {
+    for (let n = 0; n < sessions; n++) {
+      const former = closing ? BigInt(1_000 + this.#sessions++) : 0n;
+      const event: LogEvent = { kind: "session_opened", former, node: "other" };
+      this.#land({ session: BigInt(1_000 + this.#sessions++), sequence: 1, wall_ms: WALL_MS, event });
+    }
   }
 
   #say(event: LogEvent, sending?: Sending, by: Writer = this.#writers[sending?.writer ?? 0]!): void {

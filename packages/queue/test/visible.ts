@@ -1,7 +1,7 @@
 // Everything that can be asked of a fold, as one plain value: for comparing a fold with the reference, or with
 // another fold of the same log.
 
-import type { Claim, Fold, Settings, TicketView } from "../src/index.ts";
+import type { Claim, Fold, SessionKept, Settings, TicketView } from "../src/index.ts";
 import type { Reference } from "./reference.ts";
 
 interface VisibleActive {
@@ -40,7 +40,7 @@ export interface Visible {
   readonly now_ms: number;
   readonly term: number;
   readonly timekeeper: bigint | undefined;
-  readonly sessions: readonly { id: bigint; sequence: number; heard_ms: number; closed: boolean }[];
+  readonly sessions: readonly SessionKept[];
   readonly queues: readonly VisibleQueue[];
 }
 
