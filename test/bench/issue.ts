@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { Program } from "../support/program.ts";
 import { startUsher } from "../support/usher.ts";
 import { grpcLoad, httpLoad, IN_FLIGHT, type Load } from "./issue/load.ts";
+import { median } from "./median.ts";
 
 /** Each target is measured this often, in turn with the others; medians are told. */
 const ROUNDS = 3;
@@ -44,7 +45,7 @@ export async function run(print: (line: string) => void): Promise<void> {
     ];
     for (const { load, port } of targets) await load.run(port);
     for (let round = 0; round < ROUNDS; round++) {
-      for (const { load, port, rates } of targets) rates.push(await load.run(port));
+      for (const { load, port, rates } of targets) rates.push((await load.run(port)).rate);
     }
     tell(targets, print);
   } finally {
@@ -75,8 +76,4 @@ function tell(targets: readonly Target[], print: (line: string) => void): void {
 
 async function portOf(peer: Program): Promise<number> {
   return Number((await peer.says(/port (\d+)/))[1]);
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;
 }

@@ -1,6 +1,7 @@
 // The benchmarks, apart from the tests: `npm run bench -- <case> ...`, or without a case for the list of them.
 
 import * as issue from "./issue.ts";
+import * as kafka from "./kafka.ts";
 import * as model from "./model.ts";
 
 interface Case {
@@ -11,7 +12,7 @@ interface Case {
   readonly run: (print: (line: string) => void) => Promise<void>;
 }
 
-const CASES: readonly Case[] = [model, issue];
+const CASES: readonly Case[] = [model, issue, kafka];
 
 const asked = process.argv.slice(2);
 const chosen = CASES.filter(({ name }) => asked.includes(name));

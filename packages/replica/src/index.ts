@@ -4,7 +4,7 @@ export { Access, API_KEY_HEADER, type Caller, KEY_LENGTH_MIN, type Requirement }
 export { type Clock, systemClock } from "./clock.ts";
 export type { Desk, IssuedPlace, IssueWish, Place } from "./desk.ts";
 export { type ApiKey, type Keys, KeysError, openKeys } from "./keys/keys.ts";
-export { type Decoded, decodeRecord } from "./log/codec.ts";
+export { type Decoded, decodeRecord, encodeRecord } from "./log/codec.ts";
 export type { RecordName as TicketOrigin } from "./log/session.ts";
 export { SILENCE_MS } from "./places.ts";
 export { type LogSource, Reader, type ReaderListener, type RecordCounts } from "./reader.ts";

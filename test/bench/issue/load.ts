@@ -11,14 +11,24 @@ export const IN_FLIGHT = 64;
 /** How long one measurement takes, in seconds, and how long the server is warmed up before. */
 const SECONDS = 4;
 const PATH = "/usher.queue.v1.QueueService/Issue";
-const QUEUE = "bench";
+/** The queue that is asked for tickets. */
+export const QUEUE = "bench";
 
-export interface Load {
-  /** Calls a second that were answered well. Throws when any was not. */
-  run(port: number): Promise<number>;
+/** What one run found. */
+export interface Measured {
+  /** Calls a second that were answered well. */
+  readonly rate: number;
+  /** Half of the calls, and all but one in a hundred, took at most this long, in ms; absent where it is not told. */
+  readonly p50_ms?: number;
+  readonly p99_ms?: number;
 }
 
-/** Connect JSON over HTTP/1.1. */
+export interface Load {
+  /** Throws when any call was not answered well. */
+  run(port: number): Promise<Measured>;
+}
+
+/** JSON over HTTP/1.1, as Connect has it and others can. */
 export async function httpLoad(directory: string): Promise<Load> {
   const script = join(directory, "issue.lua");
   const body = JSON.stringify({ queue: QUEUE });
@@ -28,10 +38,14 @@ export async function httpLoad(directory: string): Promise<Load> {
   );
   return {
     async run(port) {
-      const flags = ["-t1", `-c${IN_FLIGHT}`, `-d${SECONDS}s`, "-s", script];
+      const flags = ["-t1", `-c${IN_FLIGHT}`, `-d${SECONDS}s`, "--latency", "-s", script];
       const said = await tool("wrk", [...flags, `http://127.0.0.1:${port}${PATH}`]);
       if (/Non-2xx|Socket errors/.test(said)) throw new Error(`not all calls were answered:\n${said}`);
-      return figure(said, /Requests\/sec: +([\d.]+)/);
+      return {
+        rate: figure(said, /Requests\/sec: +([\d.]+)/),
+        p50_ms: latency_ms(said, 50),
+        p99_ms: latency_ms(said, 99),
+      };
     },
   };
 }
@@ -49,7 +63,7 @@ export async function grpcLoad(directory: string): Promise<Load> {
       const headers = ["-Hcontent-type: application/grpc", "-Hte: trailers"];
       const said = await tool("h2load", [...flags, ...headers, `http://127.0.0.1:${port}${PATH}`]);
       if (!/ 0 failed, 0 errored/.test(said)) throw new Error(`not all calls were answered:\n${said}`);
-      return figure(said, /([\d.]+) req\/s/);
+      return { rate: figure(said, /([\d.]+) req\/s/) };
     },
   };
 }
@@ -69,4 +83,11 @@ function figure(said: string, pattern: RegExp): number {
   const value = Number(pattern.exec(said)?.[1]);
   if (Number.isNaN(value)) throw new Error(`no figure in:\n${said}`);
   return value;
+}
+
+const UNITS: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1_000 };
+
+function latency_ms(said: string, percent: number): number {
+  const [, value, unit] = new RegExp(`${percent}% +([\\d.]+)(us|ms|s)`).exec(said) ?? [];
+  return Number(value) * (UNITS[unit ?? ""] ?? Number.NaN);
 }
