@@ -8,7 +8,7 @@ import { join } from "node:path";
 import type { News, Start } from "./guardian.ts";
 
 const [folder = ""] = process.argv.slice(2);
-const directory = mkdtempSync(join(folder, "usher-kafka-"));
+const directory = makeDirectory();
 const children = new Set<ChildProcess>();
 let ending = false;
 
@@ -16,6 +16,15 @@ process.on("disconnect", end);
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, end);
 process.on("message", start);
 tell({ what: "ready", directory });
+
+function makeDirectory(): string {
+  try {
+    return mkdtempSync(join(folder, "usher-kafka-"));
+  } catch {
+    // Its parent names the folder.
+    process.exit(1);
+  }
+}
 
 function start({ name, command, args, out, err }: Start): void {
   if (ending) return;

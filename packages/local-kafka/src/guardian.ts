@@ -90,7 +90,8 @@ export class Guardian {
       once(guardian, "message").then(([first]: News[]) => first),
       once(guardian, "exit").then(() => undefined),
     ]);
-    if (news?.what !== "ready") throw new LocalKafkaError(`cannot make a directory in ${folder} to work in`);
+    if (news?.what !== "ready")
+      throw new LocalKafkaError(`${folder} must be a folder that can be written to`);
     return new Guardian(guardian, news.directory);
   }
 

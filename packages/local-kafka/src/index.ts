@@ -7,7 +7,7 @@ export type { Broker } from "./broker.ts";
 export type { KafkaCluster } from "./cluster.ts";
 export { LocalKafkaError } from "./errors.ts";
 export { START_WAIT_MS } from "./libraries.ts";
-export type { Request, Way } from "./link.ts";
+export type { RequestKind, Way } from "./link.ts";
 export { TcpProxy } from "./proxy.ts";
 export type { Listener } from "./security.ts";
 export { type KafkaOptions, startKafka } from "./start.ts";

@@ -16,9 +16,9 @@ const KEYS = {
   find_coordinator: 10,
   init_producer_id: 22,
 };
-export type Request = keyof typeof KEYS;
+export type RequestKind = keyof typeof KEYS;
 
-export function requestKey(request: Request): number {
+export function requestKey(request: RequestKind): number {
   return KEYS[request];
 }
 

@@ -3,7 +3,7 @@
 
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
-import { Link, type Request, requestKey, type Way } from "./link.ts";
+import { Link, type RequestKind, requestKey, type Way } from "./link.ts";
 import { HOST } from "./ports.ts";
 
 /** No test needs as many connections to one broker. */
@@ -58,7 +58,7 @@ export class TcpProxy {
   /** The next answer is lost, and its connection with it: cut when the answer's first bytes come from the broker, and
    * what came along with them is lost, too. With `request`: the answer to the next request of that kind, which is told
    * apart only where nothing is encrypted. Resolves when it has happened. */
-  dropNextAnswer(request?: Request): Promise<void> {
+  dropNextAnswer(request?: RequestKind): Promise<void> {
     const key = request === undefined ? undefined : requestKey(request);
     this.#drop = { key, done: Promise.withResolvers() };
     for (const link of this.#links) link.forget();

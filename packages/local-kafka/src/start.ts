@@ -29,6 +29,9 @@ export interface KafkaOptions {
   readonly acl?: boolean;
   /** Puts a `TcpProxy` before each listener of each broker, and tells clients its address. False. */
   readonly proxied?: boolean;
+  /** Where the directory with all data and logs is made, and removed in the end; the system's folder for temporary
+   * files. For a disk that fills, name a small one. */
+  readonly folder?: string;
   /** More settings, or other ones, for every broker: as in server.properties. */
   readonly properties?: Readonly<Record<string, string>>;
   /** More flags for every broker's JVM. "-XX:TieredStopAtLevel=4" for one that is measured: by default it starts
@@ -69,7 +72,7 @@ function useGiven(brokers: readonly string[], { properties, ...options }: KafkaO
 
 async function launch(options: KafkaOptions): Promise<KafkaCluster> {
   await using stack = new AsyncDisposableStack();
-  const guardian = stack.use(await Guardian.start());
+  const guardian = stack.use(await Guardian.start(options.folder));
   const certificate = options.tls ? await makeCertificate(guardian) : undefined;
   const security = { saslUsers: options.saslUsers ?? {}, certificate, acl: options.acl ?? false };
   const plans = await planPorts(options, listenersOf(security));

@@ -48,15 +48,16 @@ describe("nothing is left of a Kafka", () => {
   });
 
   test("that cannot start, but for what its log says in the error", async () => {
-    // Others make theirs in the usual place at the same time.
-    const place = await mkdtemp(join(tmpdir(), "usher-kafka-test-"));
-    vi.stubEnv("TMPDIR", place);
-    await expect(startKafka({ properties: { "num.io.threads": "many" } })).rejects.toThrow("num.io.threads");
-    await expect(startKafka({ jvm: ["-XX:NoSuchFlag"] })).rejects.toThrow(
+    const folder = await mkdtemp(join(tmpdir(), "usher-kafka-test-"));
+    await expect(startKafka({ folder, properties: { "num.io.threads": "many" } })).rejects.toThrow(
+      "num.io.threads",
+    );
+    await expect(startKafka({ folder, jvm: ["-XX:NoSuchFlag"] })).rejects.toThrow(
       /^Kafka broker 1 ended.*Unrecognized VM option 'NoSuchFlag'/s,
     );
-    expect(await readdir(place)).toEqual([]);
-    await rm(place, { recursive: true });
+    expect(await readdir(folder)).toEqual([]);
+    await rm(folder, { recursive: true });
+    await expect(startKafka({ folder })).rejects.toThrow(`${folder} must be a folder`);
   });
 });
 
