@@ -3,8 +3,10 @@
 //
 //   listener/    the port, and what is refused at the door      route.ts   which request goes where
 //   forward/     on to a service and back                       rpc/       Connect, gRPC-Web and gRPC
-//   waiting/     requests that have to wait, and their tickets
+//   waiting/     requests that have to wait, and their tickets  health.ts  alive, ready, or not yet
 //   dispatch/    sends what waited when its turn has come
+//
+// listening (it lives, and refuses what comes, with the reason) ──serve──▶ serving ──close──▶ closed
 
 import type { Access, Replica } from "@usher/replica";
 import { Dispatcher } from "./dispatch/dispatcher.ts";
@@ -14,11 +16,11 @@ import { senderTo } from "./dispatch/sender.ts";
 import { Sending } from "./dispatch/sending.ts";
 import { forward } from "./forward/forward.ts";
 import { Service, ServiceFault } from "./forward/service.ts";
+import { answerStarting, answerUnready, answerWell } from "./health.ts";
 import { BodyReader } from "./listener/body.ts";
 import type { EdgeRequest, EdgeResponse } from "./listener/exchange.ts";
 import { type Listener, listen } from "./listener/listener.ts";
 import { answerProblem, problem } from "./listener/problem.ts";
-import { respond } from "./listener/respond.ts";
 import type { Target } from "./listener/target.ts";
 import { type Route, Routes } from "./route.ts";
 import { createRpc, type RpcHandler } from "./rpc/rpc.ts";
@@ -27,6 +29,18 @@ import { DeferQueue } from "./waiting/defer.ts";
 import { TicketResource } from "./waiting/tickets.ts";
 
 export interface GatewayOptions {
+  /** The address to listen at; default `localhost`. */
+  readonly host?: string;
+  /** 0: a free one. */
+  readonly port: number;
+  /** Why it does not serve yet, in words that anybody may read: asked at each request that comes before. */
+  readonly starting: () => string;
+  /** Told of what fails inside; clients get a 500 that does not say it. */
+  readonly onFault: (error: Error) => void;
+}
+
+/** What is needed to serve. */
+export interface EdgeOptions {
   readonly replica: Replica;
   readonly access: Access;
   /** The first that fits a request counts. */
@@ -38,17 +52,13 @@ export interface GatewayOptions {
   /** The origin under which clients reach the gateway, such as `https://tickets.example.com`; absent: what each
    * request says of itself. */
   readonly public_url?: string | undefined;
-  /** The address to listen at; default `localhost`. */
-  readonly host?: string;
-  /** 0: a free one. */
-  readonly port: number;
-  /** Told of what fails inside; clients get a 500 that does not say it. */
-  readonly onFault: (error: Error) => void;
 }
 
 export interface Gateway {
   readonly url: string;
   readonly port: number;
+  /** Serves from now on, at the same port and on the connections that are there, and begins to send what waits. Once. */
+  serve(options: EdgeOptions): void;
   /** Takes nothing more, lets what is under way end within `grace_ms`, then cuts it. The replica must still run, and
    * should have begun to drain, so that streams end by themselves. */
   close(options: { readonly grace_ms: number }): Promise<void>;
@@ -57,19 +67,34 @@ export interface Gateway {
 /** Starts listening.
  * @throws BindError when the port cannot be taken; its message says what to do */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const edge = new Edge(options);
+  const { host, port, starting, onFault } = options;
+  let edge: Edge | undefined;
   const listener = await listen({
-    host: options.host,
-    port: options.port,
-    handler: (req, res, target) => edge.handle(req, res, target),
-    onFault: (error) => options.onFault(error instanceof Error ? error : new Error(String(error))),
+    host,
+    port,
+    handler: (req, res, target) =>
+      edge === undefined ? answerStarting(req, res, target, starting()) : edge.handle(req, res, target),
+    onFault: (error) => onFault(error instanceof Error ? error : new Error(String(error))),
   });
-  edge.start();
-  return { url: listener.url, port: listener.port, close: ({ grace_ms }) => edge.close(listener, grace_ms) };
+  return {
+    url: listener.url,
+    port: listener.port,
+    serve(options) {
+      if (edge !== undefined) throw new Error("the gateway serves already");
+      edge = new Edge({ ...options, onFault });
+      edge.start();
+    },
+    async close({ grace_ms }) {
+      if (edge === undefined) await listener.close({ grace_ms });
+      else await edge.close(listener, grace_ms);
+    },
+  };
 }
 
+type EdgeParts = EdgeOptions & Pick<GatewayOptions, "onFault">;
+
 class Edge {
-  readonly #options: GatewayOptions;
+  readonly #options: EdgeParts;
   readonly #routes: Routes;
   readonly #rpc: RpcHandler;
   readonly #services: ReadonlyMap<string, Service>;
@@ -77,7 +102,7 @@ class Edge {
   readonly #queues = new Map<string, { lane: Lane; sending: Sending; defer: DeferQueue }>();
   #dispatchers: Dispatcher[] = [];
 
-  constructor(options: GatewayOptions) {
+  constructor(options: EdgeParts) {
     const { replica, access, nodes, public_url } = options;
     const bodies = new BodyReader({
       body_bytes: Math.max(...options.routes.map((route) => route.body_bytes)),
@@ -113,8 +138,9 @@ class Edge {
   async handle(req: EdgeRequest, res: EdgeResponse, target: Target): Promise<void> {
     if (this.#rpc.owns(target.path)) return this.#rpc.handle(req, res);
     if (target.path.startsWith(PREFIX)) return this.#tickets.handle(req, res, target);
-    if (target.path === "/livez") return this.#health(req, res, true);
-    if (target.path === "/readyz") return this.#health(req, res, this.#options.replica.ready);
+    if (target.path === "/livez") return answerWell(res);
+    if (target.path === "/readyz")
+      return this.#options.replica.ready ? answerWell(res) : answerUnready(req, res);
     const route = this.#routes.find(req.method ?? "", target.path);
     if (route === undefined) {
       answerProblem(
@@ -143,18 +169,5 @@ class Edge {
     const outcome = await forward(req, res, { service, timeout_ms: route.timeout_ms });
     const { kind } = outcome;
     if (kind !== "answered" && kind !== "client_gone") this.#options.onFault(new ServiceFault(service, kind));
-  }
-
-  #health(req: EdgeRequest, res: EdgeResponse, well: boolean): void {
-    if (!well) {
-      answerProblem(
-        req,
-        res,
-        problem("not_ready", "this node is shutting down, or cannot follow the log", 1),
-      );
-      return;
-    }
-    const headers = { "content-type": "text/plain", "content-length": "3", "cache-control": "no-store" };
-    respond(res, 200, Object.entries(headers), Buffer.from("ok\n"));
   }
 }

@@ -2,11 +2,11 @@
 
 import { createServer as createTls } from "node:https";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { certificate } from "../../../test/support/certificate.ts";
 import { forward } from "../src/forward/forward.ts";
 import { sendStored } from "../src/forward/send.ts";
 import { Service } from "../src/forward/service.ts";
 import { VIA_NAME } from "../src/listener/door.ts";
-import { certificate } from "./support/certificate.ts";
 import { openEdge } from "./support/edge.ts";
 import { exchange, Raw, statusOf } from "./support/raw.ts";
 import {

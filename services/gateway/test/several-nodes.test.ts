@@ -30,7 +30,8 @@ async function openNode(store: MemoryStore, name: string, service: number): Prom
   const log = openMemoryLog({ store });
   const replica = await Replica.open({ log, keys: KEYS, node: name, onFault: () => undefined });
   const { hashes } = replica;
-  const gateway = await startGateway({
+  const gateway = await startGateway({ port: 0, starting: () => "for a test", onFault: () => undefined });
+  gateway.serve({
     replica,
     access: new Access({ keys: KEYS, hashes, require: "none" }),
     services: { shop: { url: `http://127.0.0.1:${service}` } },
@@ -47,8 +48,6 @@ async function openNode(store: MemoryStore, name: string, service: number): Prom
       },
     ],
     nodes: NODES,
-    port: 0,
-    onFault: () => undefined,
   });
   onTestFinished(async () => {
     log.mend();

@@ -7,6 +7,7 @@
 import {
   create,
   type DescMessage,
+  type DescMethod,
   type DescService,
   fromBinary,
   type MessageShape,
@@ -30,7 +31,6 @@ import { StreamWriter } from "./stream-writer.ts";
 /** A service and what answers its calls. */
 export interface NativeService {
   readonly service: DescService;
-  readonly definition: ServiceDefinition;
   handlers(options: HandlerOptions): UntypedServiceImplementation;
 }
 
@@ -52,14 +52,18 @@ export function nativeService<Desc extends DescService>(
   const methods = Object.values(createServiceImplSpec<Desc>(service, implementation).methods);
   return {
     service,
-    definition: Object.fromEntries(methods.map(({ method }) => [method.name, definitionOf(method)])),
     handlers: (options) =>
       Object.fromEntries(methods.map((spec) => [spec.method.name, handlerOf(spec, options)])),
   };
 }
 
+/** The service as grpc-js wants it described. */
+export function definitionOf({ methods }: DescService): ServiceDefinition {
+  return Object.fromEntries(methods.map((method) => [method.name, methodDefinition(method)]));
+}
+
 /** Bytes on both sides: what they mean is for the handler, which can answer for what is wrong with them. */
-function definitionOf(method: MethodImplSpec["method"]): MethodDefinition<Buffer, Buffer> {
+function methodDefinition(method: DescMethod): MethodDefinition<Buffer, Buffer> {
   const asTheyAre = (bytes: Buffer): Buffer => bytes;
   return {
     path: pathOf(method),
@@ -179,7 +183,7 @@ function trailersFor(context: CallContext): Metadata {
   return metadata;
 }
 
-function pathOf(method: MethodImplSpec["method"]): string {
+function pathOf(method: DescMethod): string {
   return `/${method.parent.typeName}/${method.name}`;
 }
 

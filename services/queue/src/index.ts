@@ -10,6 +10,7 @@
 //   stream-guard.ts   looks after calls: well-formed, in time      (request-check.ts: the rules; allowance.ts: a bucket)
 //   handlers.ts       service + implementation -> grpc-js           (context.ts, inflate.ts, metadata.ts, errors.ts)
 //   stream-writer.ts  one answer at a time
+//   starting.ts       what calls are told before there is anything to serve
 //   health.ts, reflection.ts
 
 export type { OnError } from "./errors.ts";

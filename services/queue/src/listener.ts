@@ -1,17 +1,21 @@
 // The listener: everything here put together, opened, and closed.
+//
+// open (health says NOT_SERVING, calls end as UNAVAILABLE) ──serve──▶ serving ──close──▶ closed
 
 import type { Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
+import type { DescService } from "@bufbuild/protobuf";
 import { Health as HealthService } from "@usher/protocol/health";
 import type { OnError } from "./errors.ts";
 import { createGrpcServer } from "./grpc-server.ts";
-import { type NativeService, nativeService } from "./handlers.ts";
+import { definitionOf, type HandlerOptions, type NativeService, nativeService } from "./handlers.ts";
 import { Health } from "./health.ts";
 import { LIMITS, type Limits, sweepInterval } from "./limits.ts";
 import { addReflection, REFLECTION_STREAMS } from "./reflection.ts";
 import type { CallPolicy } from "./request-check.ts";
 import { SessionGuard } from "./session-guard.ts";
 import { listen } from "./sockets.ts";
+import { startingHandlers } from "./starting.ts";
 import { StreamGuard } from "./stream-guard.ts";
 
 export interface NativeListenerOptions {
@@ -19,7 +23,10 @@ export interface NativeListenerOptions {
   readonly host?: string;
   /** 50051, gRPC's usual one; 0: any that is free. */
   readonly port?: number;
-  readonly services: readonly NativeService[];
+  /** What is offered here: reflection and health know it from the start. */
+  readonly services: readonly DescService[];
+  /** Why they are not served yet, in words that anybody may read: asked at each call that comes before. */
+  readonly starting: () => string;
   /** Differences from `LIMITS`. */
   readonly limits?: Partial<Limits>;
   /** Told of errors that no caller is told of; such a call ends as INTERNAL. */
@@ -28,6 +35,9 @@ export interface NativeListenerOptions {
 
 export interface NativeListener {
   readonly port: number;
+  /** Serves from now on, at the same port and on the connections that are there; health still says NOT_SERVING. Once,
+   * with all that is offered. */
+  serve(services: readonly NativeService[]): void;
   /** What health says of all services. It begins with NOT_SERVING. */
   setServing(serving: boolean): void;
   /** Health says NOT_SERVING, no more connections or calls are taken, and those under way may end for `grace_ms`
@@ -38,24 +48,27 @@ export interface NativeListener {
 /** Throws a ListenError where the port is taken. */
 export async function startNativeListener(options: NativeListenerOptions): Promise<NativeListener> {
   const limits: Limits = { ...LIMITS, ...options.limits };
-  const health = new Health(options.services.map(({ service }) => service.typeName));
-  const services = [...options.services, nativeService(HealthService, health.service)];
+  const health = new Health(options.services.map(({ typeName }) => typeName));
+  const offered = [...options.services, HealthService];
   const sessions = new SessionGuard(limits);
-  const streams = new StreamGuard(policiesOf(services, limits), sessions, limits);
+  const streams = new StreamGuard(policiesOf(offered, limits), sessions, limits);
   const { server, injector, http2 } = createGrpcServer(limits, streams.interceptor);
-  for (const service of services) {
-    const handlers = service.handlers({
-      message_bytes: limits.message_bytes,
-      stall_ms: limits.stall_ms,
-      onError: options.onError,
-      reset: (metadata) => streams.reset(metadata),
-    });
-    server.addService(service.definition, handlers);
+  const handling: HandlerOptions = {
+    message_bytes: limits.message_bytes,
+    stall_ms: limits.stall_ms,
+    onError: options.onError,
+    reset: (metadata) => streams.reset(metadata),
+  };
+  const answer = ({ service, handlers }: NativeService): void => {
+    const definition = definitionOf(service);
+    server.removeService(definition);
+    server.addService(definition, handlers(handling));
+  };
+  for (const service of options.services) {
+    server.addService(definitionOf(service), startingHandlers(service, options.starting));
   }
-  addReflection(
-    server,
-    services.map(({ service }) => service),
-  );
+  answer(nativeService(HealthService, health.service));
+  addReflection(server, offered);
   sessions.watch(http2);
   streams.watch(http2, sweepInterval(limits));
 
@@ -83,6 +96,16 @@ export async function startNativeListener(options: NativeListenerOptions): Promi
   };
   return {
     port: listening.port,
+    serve: (services) => {
+      const names = new Set(services.map(({ service }) => service.typeName));
+      const missing = options.services.find(({ typeName }) => !names.has(typeName));
+      if (missing !== undefined) {
+        throw new Error(`${missing.typeName} is offered here, and nobody serves it`);
+      }
+      for (const service of services) {
+        answer(service);
+      }
+    },
     setServing: (serving) => {
       if (closing === undefined) {
         health.serving = serving;
@@ -95,13 +118,13 @@ export async function startNativeListener(options: NativeListenerOptions): Promi
   };
 }
 
-function policiesOf(services: readonly NativeService[], limits: Limits): Map<string, CallPolicy> {
+function policiesOf(services: readonly DescService[], limits: Limits): Map<string, CallPolicy> {
   const { request_ms, call_ms, reflection_ms } = limits;
   const stream: CallPolicy = { gzip: true, request_ms, tool: false };
   const unary: CallPolicy = { ...stream, total_ms: call_ms };
   const policies = new Map<string, CallPolicy>();
-  for (const { definition } of services) {
-    for (const { path, responseStream } of Object.values(definition)) {
+  for (const service of services) {
+    for (const { path, responseStream } of Object.values(definitionOf(service))) {
       policies.set(path, responseStream ? stream : unary);
     }
   }

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
+import { ErrorInfoSchema, RetryInfoSchema } from "@usher/protocol/error-details";
 import { Health, HealthCheckResponse_ServingStatus as Serving } from "@usher/protocol/health";
 import { QueueService } from "@usher/protocol/queue";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -22,7 +23,8 @@ describe("opening", () => {
     const starting = startNativeListener({
       host: "localhost",
       port,
-      services: new Line().services(),
+      services: Line.OFFERED,
+      starting: () => "for a test",
       onError: () => {},
     });
     const error = await refusalOf(starting);
@@ -35,7 +37,8 @@ describe("opening", () => {
     const starting = startNativeListener({
       host: "192.0.2.1",
       port: 0,
-      services: new Line().services(),
+      services: Line.OFFERED,
+      starting: () => "for a test",
       onError: () => {},
     });
     expect(String(await refusalOf(starting))).toContain("192.0.2.1");
@@ -46,10 +49,12 @@ describe("opening", () => {
     const listener = await startNativeListener({
       host: "localhost",
       port: 0,
-      services: line.services(),
+      services: Line.OFFERED,
+      starting: () => "for a test",
       onError: () => {},
     });
     onTestFinished(() => listener.close({ grace_ms: 0 }));
+    listener.serve(line.services());
     for (const host of ["localhost", "127.0.0.1"]) {
       const transport = createGrpcTransport({ baseUrl: `http://${host}:${listener.port}` });
       await createClient(QueueService, transport).issue({ queue: "orders" });
@@ -64,6 +69,70 @@ describe("opening", () => {
     );
     await two.client.issue({ queue: "a-long-name" });
     expect([one.line.issued, two.line.issued]).toEqual([0, 1]);
+  });
+});
+
+describe("before there is anything to serve", () => {
+  async function startStarting() {
+    const why = { text: "it reads the log" };
+    const errors: unknown[] = [];
+    const listener = await startNativeListener({
+      host: "127.0.0.1",
+      port: 0,
+      services: Line.OFFERED,
+      starting: () => why.text,
+      onError: (error) => errors.push(error),
+    });
+    onTestFinished(() => listener.close({ grace_ms: 0 }));
+    const transport = createGrpcTransport({ baseUrl: `http://127.0.0.1:${listener.port}` });
+    return { listener, why, errors, transport, client: createClient(QueueService, transport) };
+  }
+
+  it("every call and every stream is told so, with the reason at that time, and to come again", async () => {
+    const { client, why, errors } = await startStarting();
+    const unary = ConnectError.from(await refusalOf(client.issue({ queue: "orders" })));
+    expect(unary.code).toBe(Code.Unavailable);
+    expect(unary.rawMessage).toBe("This node is starting: it reads the log.");
+    expect(unary.findDetails(ErrorInfoSchema)).toMatchObject([{ reason: "NOT_READY" }]);
+    expect(unary.findDetails(RetryInfoSchema)).toHaveLength(1);
+    why.text = "the log cannot be reached";
+    const stream = (async () => {
+      for await (const _ of client.watchPosition({ token: "t" })) {
+        // There is none.
+      }
+    })();
+    const refusal = ConnectError.from(await refusalOf(stream));
+    expect(refusal.code).toBe(Code.Unavailable);
+    expect(refusal.rawMessage).toBe("This node is starting: the log cannot be reached.");
+    // It is no fault of ours.
+    expect(errors).toEqual([]);
+  });
+
+  it("health says NOT_SERVING of what is offered, and goes on saying so until it is told", async () => {
+    const { listener, transport } = await startStarting();
+    const health = createClient(Health, transport);
+    const service = "usher.queue.v1.QueueService";
+    expect((await health.check({ service })).status).toBe(Serving.NOT_SERVING);
+    listener.serve(new Line().services());
+    expect((await health.check({ service })).status).toBe(Serving.NOT_SERVING);
+  });
+
+  it("from serving on, the same connection is answered", async () => {
+    const { listener, client, transport } = await startStarting();
+    const session = createClient(Health, transport).watch({ service: "" })[Symbol.asyncIterator]();
+    await session.next();
+    await refusalOf(client.issue({ queue: "orders" }));
+    const line = new Line();
+    listener.serve(line.services());
+    expect((await client.issue({ queue: "orders" })).status?.ticket?.number).toBe(1);
+    // The stream that was open all along tells it.
+    listener.setServing(true);
+    expect((await session.next()).value?.status).toBe(Serving.SERVING);
+  });
+
+  it("what is offered must be served, all of it", async () => {
+    const { listener } = await startStarting();
+    expect(() => listener.serve(new Line().services().slice(1))).toThrow(/QueueService is offered here/);
   });
 });
 
@@ -194,7 +263,8 @@ describe("closing", () => {
     const again = await startNativeListener({
       host: "127.0.0.1",
       port: listener.port,
-      services: new Line().services(),
+      services: Line.OFFERED,
+      starting: () => "for a test",
       onError: () => {},
     });
     await again.close({ grace_ms: 0 });

@@ -40,6 +40,12 @@ export async function setTheStage(): Promise<Stage> {
   const log = openMemoryLog({ fate });
   const replica = await Replica.open({ log, keys: KEYS, node: "node", onFault: () => {} });
   const gateway = await startGateway({
+    host: "127.0.0.1",
+    port: 0,
+    starting: () => "for a test",
+    onFault: () => {},
+  });
+  gateway.serve({
     replica,
     access: new Access({ keys: KEYS, hashes: replica.hashes, require: "backends" }),
     routes: [
@@ -50,9 +56,6 @@ export async function setTheStage(): Promise<Stage> {
     ],
     services: { shop: { url: service.url } },
     nodes: 1,
-    host: "127.0.0.1",
-    port: 0,
-    onFault: () => {},
   });
   onTestFinished(async () => {
     await gateway.close({ grace_ms: 0 });

@@ -25,10 +25,12 @@ export async function startListening(limits: Partial<Limits> = {}): Promise<List
   const listener = await startNativeListener({
     host: "127.0.0.1",
     port: 0,
-    services: line.services(),
+    services: Line.OFFERED,
+    starting: () => "for a test",
     limits,
     onError: (error, method) => errors.push({ error, method }),
   });
+  listener.serve(line.services());
   listener.setServing(true);
   onTestFinished(() => listener.close({ grace_ms: 0 }));
   const url = `http://127.0.0.1:${listener.port}`;
