@@ -35,7 +35,20 @@ function kept<T extends { stop(): Promise<unknown> }>(each: T): T {
 
 /** `usher serve --to <the app>` on free ports, in the test's directory. */
 async function protect(...args: string[]): Promise<{ program: Program; url: string }> {
-  const flags = ["serve", "--to", app.url, "--host", "127.0.0.1", "--port", "0", "--grpc-port", "0", ...args];
+  const flags = [
+    "serve",
+    "--to",
+    app.url,
+    "--host",
+    "127.0.0.1",
+    "--port",
+    "0",
+    "--grpc-port",
+    "0",
+    "--metrics-port",
+    "0",
+    ...args,
+  ];
   return serving(usherProgram(flags, { cwd: directory }));
 }
 
@@ -114,7 +127,7 @@ describe("usher serve --to", () => {
 
 describe("queues that the log has already", () => {
   const file = (max_active: number): string => `
-listen: { host: 127.0.0.1, port: 0, grpc_port: 0 }
+listen: { host: 127.0.0.1, port: 0, grpc_port: 0, metrics_port: 0 }
 queues: { default: { kind: defer, limit: { max_active: ${max_active} }, max_wait: 30m } }
 `;
   const keys = ["--keys", "data/usher.keys.json"];
@@ -155,14 +168,14 @@ describe("what keeps usher serve from starting is told in one line, with exit co
 
   async function refused(args: string[]): Promise<string> {
     await writeFile(join(directory, "usher.yaml"), config);
-    const defaults = ["--host", "127.0.0.1", "--port", "0", "--grpc-port", "0"];
+    const defaults = ["--host", "127.0.0.1", "--port", "0", "--grpc-port", "0", "--metrics-port", "0"];
     const { code, stdout, stderr } = await runUsher(["serve", ...defaults, ...args], { cwd: directory });
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
     expect(stderr.trimEnd()).not.toContain("\n");
     return stderr.trimEnd();
   }
 
-  test.each([["--port"], ["--grpc-port"]])("a port in use (%s)", async (flag) => {
+  test.each([["--port"], ["--grpc-port"], ["--metrics-port"]])("a port in use (%s)", async (flag) => {
     const server = createServer().listen(0, "127.0.0.1");
     await eventually(() => expect(server.listening).toBe(true));
     const { port } = server.address() as AddressInfo;

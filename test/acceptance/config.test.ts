@@ -15,9 +15,12 @@ afterEach(() => rm(directory, { recursive: true }));
 /** Serves the file and returns what the program said on its way out. */
 async function refused(config: string | Buffer): Promise<string[]> {
   await writeFile(join(directory, "usher.yaml"), config);
-  const { code, stdout, stderr } = await runUsher(["serve", "--port", "0", "--grpc-port", "0"], {
-    cwd: directory,
-  });
+  const { code, stdout, stderr } = await runUsher(
+    ["serve", "--port", "0", "--grpc-port", "0", "--metrics-port", "0"],
+    {
+      cwd: directory,
+    },
+  );
   expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
   expect(stderr).not.toMatch(/^\s+at /m);
   await expect(access(join(directory, "data"))).rejects.toThrow("ENOENT");
@@ -27,7 +30,7 @@ async function refused(config: string | Buffer): Promise<string[]> {
 test("a configuration with ten mistakes: all ten are named, with their paths and lines", async () => {
   const [head, ...mistakes] = await refused(`public_url: tickets.example.com
 trusted_proxies: [10.0.0.0/33]
-log: kafka://broker1:9092
+log: kafka:broker1:9092
 services:
   shop: { url: localhost:3000 }
 queues:

@@ -80,6 +80,7 @@ export async function startUsher(options: UsherOptions): Promise<Usher> {
 async function flagsOf(options: UsherOptions, own: string, data: string): Promise<string[]> {
   const flags = ["--data", data, "--host", "127.0.0.1"];
   flags.push("--port", `${options.ports?.gateway ?? 0}`, "--grpc-port", `${options.ports?.native ?? 0}`);
+  flags.push("--metrics-port", "0");
   if (options.config !== undefined) {
     const file = join(own, "usher.yaml");
     await writeFile(file, options.config);

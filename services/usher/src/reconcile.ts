@@ -45,17 +45,35 @@ function listed(names: readonly string[]): string {
   return `queues ${names.slice(0, OTHERS_NAMED).join(", ")}${more > 0 ? ` and ${more} more` : ""} are`;
 }
 
+/** How often a queue is looked at anew because somebody else changed it in the same moment: nodes that start together
+ * all find it missing, and one of them is first. */
+const TRIES = 5;
+
 async function reconcileQueue(
   log: Queues,
   queue: QueueConfig,
   command: Command,
   source: string,
 ): Promise<string[]> {
+  for (let tries = 0; tries < TRIES; tries++) {
+    const lines = await tryReconcile(log, queue, command, source);
+    if (lines !== undefined) return lines;
+  }
+  throw new Failure(`queue ${queue.name} was changed by somebody else in the same moment; start again`);
+}
+
+/** Undefined where somebody else was quicker. */
+async function tryReconcile(
+  log: Queues,
+  queue: QueueConfig,
+  command: Command,
+  source: string,
+): Promise<string[] | undefined> {
   const { name } = queue;
   const live = log.fold.queue(name);
   if (live === undefined) {
-    await configure(log, name, queue.settings, { revision: 1, reason: `made by ${source}` });
-    return [];
+    const change = { revision: 1, reason: `made by ${source}` };
+    return applied(await log.configure(name, queue.settings, change)) ? [] : undefined;
   }
   // Taken before anything is changed: `live` is the fold's own, and changes with it.
   const before = live.settings;
@@ -71,7 +89,8 @@ async function reconcileQueue(
   if (commanded.length > 0) {
     const changes = Object.fromEntries(commanded.map((setting) => [setting, queue.settings[setting]]));
     const settings: Settings = { ...before, ...changes };
-    await configure(log, name, settings, { revision: live.revision + 1, reason: `applied from ${source}` });
+    const change = { revision: live.revision + 1, reason: `applied from ${source}` };
+    if (!applied(await log.configure(name, settings, change))) return undefined;
   }
   return differing.map((setting) => {
     const label = settingLabel(setting);
@@ -87,13 +106,6 @@ function isUnsaid(queue: QueueConfig, setting: SettingName): boolean {
   return queue.unsaid.some((field) => field === setting);
 }
 
-async function configure(
-  log: Queues,
-  name: string,
-  settings: Settings,
-  change: { revision: number; reason: string },
-): Promise<void> {
-  const outcome = await log.configure(name, settings, change);
-  if (outcome.kind === "applied") return;
-  throw new Failure(`queue ${name} was changed by somebody else in the same moment; start again`);
+function applied(outcome: Outcome): boolean {
+  return outcome.kind === "applied";
 }

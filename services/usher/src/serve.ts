@@ -1,65 +1,85 @@
-// `usher serve`: one replica of the log, and both listeners around it.
+// `usher serve`: one replica of the log, and the listeners around it.
 //
-//   config ─▶ log ─▶ keys ─▶ replica ─▶ queues ─▶ gateway, native listener ─▶ ready
+//   starting ── the log is open, its queues are those of the configuration ──▶ ready ──▶ closed
 //
-// Closing goes the same way back: unready, listeners, replica, log.
+// The ports are open from the start (listeners.ts) and say that it starts. What comes then may have to wait for others
+// (opening.ts): a log elsewhere is tried until it is there. A node that cannot follow its log any more is not ready,
+// and is again when it can. Closing goes the same way back: unready, listeners, replica, log.
 
-import { BindError, type Gateway, startGateway } from "@usher/gateway";
-import { AdminService } from "@usher/protocol/admin";
-import { QueueService } from "@usher/protocol/queue";
+import { setTimeout as sleep } from "node:timers/promises";
+import { BindError } from "@usher/gateway";
 import { NoGenesisError, type Settings } from "@usher/queue";
-import { ListenError, type NativeListener, nativeService, startNativeListener } from "@usher/queue-service";
-import {
-  Access,
-  createAdminService,
-  createQueueService,
-  type Keys,
-  KeysError,
-  openKeys,
-  Replica,
-  type Requirement,
-} from "@usher/replica";
-import { LogError, openSqliteLog, type TicketLog } from "@usher/ticket-log";
+import { ListenError } from "@usher/queue-service";
+import { KeysError, type Replica } from "@usher/replica";
+import { EndpointError } from "@usher/telemetry";
+import { LogError } from "@usher/ticket-log";
 import type { Config } from "./config/config.ts";
 import { Failure } from "./failure.ts";
+import { Listeners } from "./listeners.ts";
+import type { LogSource } from "./log-source.ts";
+import { type KeysOf, ownKeys, sharedKeys } from "./node-keys.ts";
+import { type Opened, Opening } from "./opening.ts";
 import { type Command, reconcile } from "./reconcile.ts";
 
 /** How long requests and streams may go on after the node was told to stop, in milliseconds; ten seconds, which is
  * less than the thirty after which most supervisors kill. */
 const GRACE_MS = 10_000;
 
-/** This node's name in the log. One is enough: the embedded log has one node. */
-const NODE = "embedded";
+/** How long a node that is told to stop while it starts waits for what it is at, in milliseconds; two seconds: enough
+ * to give back what it took, where the log answers. */
+const LET_GO_MS = 2_000;
 
 export interface ServeOptions {
+  /** Where the log comes from. */
+  readonly log: LogSource;
   /** Where the configuration comes from, in words: `usher.yaml`. */
   readonly source: string;
   /** Lifts API keys. For loopback alone, which the caller sees to. */
   readonly demo: boolean;
   /** What of the configuration is applied to queues that exist. */
   readonly command: Command;
-  /** Told, in a line each, what the operator should know of the queues. */
+  /** Told, in a line each, what the operator should know of the log and of the queues. */
   readonly say: (line: string) => void;
   /** Told of what goes wrong while serving. */
   readonly onFault: (error: unknown) => void;
 }
 
+/** A queue of the configuration, as the log has it now. */
+export interface LiveQueue {
+  readonly name: string;
+  readonly settings: Settings;
+}
+
+/** A node that listens. */
 export interface Node {
   /** Where the gateway is, for clients on this machine. */
   readonly url: string;
   /** The native listener's port. */
   readonly grpc_port: number;
-  /** The configuration's queues, as the log has them now. */
-  readonly queues: readonly { readonly name: string; readonly settings: Settings }[];
+  /** Where the metrics are, or why they are nowhere; absent where they are off. */
+  readonly metrics: string | undefined;
+  /** This node's name in the log. */
+  readonly name: string;
+  /** Resolves when tickets are issued here. Rejects, with everything closed, when they never will be: with a `Failure`
+   * where there is something that an operator can do. Does neither when the node is closed before. */
+  readonly ready: Promise<readonly LiveQueue[]>;
   /** Resolves when all that was under way has ended, or its grace is over. */
   close(): Promise<void>;
 }
 
-/** Resolves when the node is ready. Rejects with a `Failure` where there is something that an operator can do, and
+/** Resolves when the node listens. Rejects with a `Failure` where there is something that an operator can do, and
  * leaves nothing open then. */
 export async function serve(config: Config, options: ServeOptions): Promise<Node> {
+  let why = "it opens the log";
+  const { log, demo, onFault } = options;
   try {
-    return await open(config, options);
+    // Before any port is taken: what is wrong here, no waiting mends.
+    const keys = log.elsewhere ? await sharedKeys(config.keys) : ownKeys(config.keys);
+    const nameFor = (port: number): string => config.node ?? log.nameFor(port);
+    const listeners = await Listeners.open(config, { demo, nameFor, starting: () => why, onFault });
+    return new StartedNode(config, options, listeners, keys, (now) => {
+      why = now;
+    });
   } catch (error) {
     throw explained(error);
   }
@@ -71,85 +91,113 @@ function explained(error: unknown): unknown {
   if (error instanceof BindError) return new Failure(`${words} (--port, or listen.port in the file)`);
   if (error instanceof ListenError)
     return new Failure(`${words} (--grpc-port, or listen.grpc_port in the file)`);
+  if (error instanceof EndpointError)
+    return new Failure(`${words} (--metrics-port, or listen.metrics_port in the file; off: none)`);
   const said = [LogError, KeysError, NoGenesisError].some((kind) => error instanceof kind);
   return said ? new Failure(words, { cause: error }) : error;
 }
 
-async function open(config: Config, options: ServeOptions): Promise<Node> {
-  await using opened = new AsyncDisposableStack();
-  const log = opened.adopt(await openSqliteLog({ directory: config.log.directory }), (log) => log.close());
-  const keys = await keysFor(log, config.keys);
-  const { onFault } = options;
-  const replica = opened.adopt(await Replica.open({ log, keys, node: NODE, onFault }), (replica) =>
-    replica.close(),
-  );
-  const { queues } = config;
-  const { source, command } = options;
-  for (const line of await reconcile(replica, { queues, command, source })) options.say(line);
-  const gateway = opened.adopt(await openGateway(config, replica, options), (gateway) =>
-    gateway.close({ grace_ms: GRACE_MS }),
-  );
-  const native = await openNative(config, replica, options);
-  native.setServing(true);
-  opened.move();
-  return {
-    url: gateway.url,
-    grpc_port: native.port,
-    queues: queues.flatMap(({ name }) => {
+class StartedNode implements Node {
+  readonly ready: Promise<readonly LiveQueue[]>;
+  readonly #config: Config;
+  readonly #options: ServeOptions;
+  readonly #listeners: Listeners;
+  readonly #stopping = new AbortController();
+  /** Resolves when the opening has ended, in whatever way. */
+  readonly #started: Promise<unknown>;
+  #opened: Opened | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(
+    config: Config,
+    options: ServeOptions,
+    listeners: Listeners,
+    keys: KeysOf,
+    onProgress: (why: string) => void,
+  ) {
+    this.#config = config;
+    this.#options = options;
+    this.#listeners = listeners;
+    const { log: source, say, onFault } = options;
+    const opening = new Opening({
+      ...{ source, keys, node: this.name, say, onFault, onProgress },
+      signal: this.#stopping.signal,
+      prepare: (replica) => this.#reconcile(replica),
+      onStale: (stale) => this.#tellStale(stale),
+    });
+    const started = opening.open().then((opened) => this.#serve(opened));
+    this.#started = Promise.allSettled([started]);
+    this.ready = started.catch((error: unknown) => this.#failed(error));
+  }
+
+  get name(): string {
+    return this.#listeners.name;
+  }
+
+  get url(): string {
+    return this.#listeners.url;
+  }
+
+  get metrics(): string | undefined {
+    return this.#listeners.metrics;
+  }
+
+  get grpc_port(): number {
+    return this.#listeners.grpc_port;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #reconcile(replica: Replica): Promise<void> {
+    const { queues } = this.#config;
+    const { source, command, say } = this.#options;
+    for (const line of await reconcile(replica, { queues, command, source })) say(line);
+  }
+
+  #serve(opened: Opened): readonly LiveQueue[] {
+    const { replica } = opened;
+    this.#opened = opened;
+    this.#listeners.serve(replica);
+    this.#listeners.setReady(replica.ready);
+    return this.#config.queues.flatMap(({ name }) => {
       const settings = replica.fold.queue(name)?.settings;
       return settings === undefined ? [] : [{ name, settings }];
-    }),
-    async close() {
-      native.setServing(false);
-      replica.drain();
-      await Promise.all([gateway.close({ grace_ms: GRACE_MS }), native.close({ grace_ms: GRACE_MS })]);
-      await replica.close();
-      await log.close();
-    },
-  };
+    });
+  }
+
+  async #failed(error: unknown): Promise<never> {
+    // Whoever closes the node does not wait for it to be ready any more.
+    if (this.#stopping.signal.aborted) return new Promise(() => {});
+    await this.#listeners.close({ grace_ms: GRACE_MS });
+    throw explained(error);
+  }
+
+  #tellStale(stale: boolean): void {
+    const replica = this.#opened?.replica;
+    if (replica === undefined || this.#stopping.signal.aborted) return;
+    this.#listeners.setReady(replica.ready);
+    this.#options.say(staleText(stale, replica.halted !== undefined));
+  }
+
+  async #close(): Promise<void> {
+    this.#stopping.abort();
+    this.#listeners.setReady(false);
+    this.#opened?.replica.drain();
+    await this.#listeners.close({ grace_ms: GRACE_MS });
+    if (this.#opened === undefined) {
+      await Promise.race([this.#started, sleep(LET_GO_MS, undefined, { ref: false })]);
+    } else {
+      await this.#opened.replica.close();
+      await this.#opened.log.close();
+    }
+  }
 }
 
-/** Keys are made together with the log, once: fresh ones beside an old log would void every token in it, and leave
- * its stored requests unreadable. */
-async function keysFor(log: TicketLog, file: string): Promise<Keys> {
-  return openKeys({ file, create: (await log.end()) === 0 });
-}
-
-function accessFor(replica: Replica, requirement: Requirement, demo: boolean): Access {
-  return new Access({ keys: replica.keys, hashes: replica.hashes, require: demo ? "none" : requirement });
-}
-
-function openGateway(config: Config, replica: Replica, { demo, onFault }: ServeOptions): Promise<Gateway> {
-  return startGateway({
-    replica,
-    access: accessFor(replica, "backends", demo),
-    routes: config.routes,
-    // Without a prototype: a service may be called `constructor`.
-    services: Object.assign(
-      Object.create(null),
-      Object.fromEntries(config.services.map(({ name, url }) => [name, { url }])),
-    ),
-    nodes: config.nodes,
-    public_url: config.public_url,
-    host: config.listen.host,
-    port: config.listen.port,
-    onFault,
-  });
-}
-
-function openNative(
-  config: Config,
-  replica: Replica,
-  { demo, onFault }: ServeOptions,
-): Promise<NativeListener> {
-  const access = accessFor(replica, "all", demo);
-  return startNativeListener({
-    host: config.listen.host,
-    port: config.listen.grpc_port,
-    services: [
-      nativeService(QueueService, createQueueService(replica, access)),
-      nativeService(AdminService, createAdminService(replica, access)),
-    ],
-    onError: onFault,
-  });
+function staleText(stale: boolean, forGood: boolean): string {
+  if (!stale) return "the log is followed again, and tickets are given out here";
+  const until = forGood ? "start it again when that is mended" : "tried again until it is";
+  return `not ready: the log is not followed, so places are shown as last known, and no tickets are given out here; ${until}`;
 }

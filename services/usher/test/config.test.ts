@@ -38,8 +38,9 @@ public_url: https://tickets.example.com
 trusted_proxies: [10.0.0.0/8, 192.168.1.7, fd00::/8]
 log: sqlite:./tickets
 keys: ./secret/keys.json
+node: here-1
 nodes: 1
-listen: { host: 127.0.0.1, port: 80, grpc_port: 81 }
+listen: { host: 127.0.0.1, port: 80, grpc_port: 81, metrics_port: 82 }
 services: { shop: { url: http://localhost:3000/ }, till: { url: "https://till.example.com:8443" } }
 queues:
   orders:
@@ -64,8 +65,9 @@ test("a whole file is read into plain data, in the units of the log", () => {
     trusted_proxies: ["10.0.0.0/8", "192.168.1.7/32", "fd00::/8"],
     log: { kind: "sqlite", directory: "/etc/usher/tickets" },
     keys: "/etc/usher/secret/keys.json",
+    node: "here-1",
     nodes: 1,
-    listen: { host: "127.0.0.1", port: 80, grpc_port: 81 },
+    listen: { host: "127.0.0.1", port: 80, grpc_port: 81, metrics_port: 82 },
     services: [
       { name: "shop", url: "http://localhost:3000" },
       { name: "till", url: "https://till.example.com:8443" },
@@ -134,18 +136,23 @@ test("what a file leaves out has its default", () => {
     trusted_proxies: [],
     log: { kind: "sqlite", directory: "/etc/usher/data" },
     keys: "/etc/usher/data/usher.keys.json",
+    node: undefined,
     nodes: 1,
-    listen: { host: "localhost", port: 8080, grpc_port: 50051 },
+    listen: { host: "localhost", port: 8080, grpc_port: 50051, metrics_port: undefined },
     services: [],
     routes: [],
   });
 });
 
 test("flags take the place of what the file says", () => {
-  const config = parse(WHOLE, { data: "/d", keys: "/k.json", host: "::1", port: 0, grpc_port: 9 });
-  expect(config.log.directory).toBe("/d");
+  const config = parse(WHOLE, {
+    ...{ data: "/d", keys: "/k.json", node: "there", host: "::1", port: 0, grpc_port: 9 },
+    metrics_port: "off",
+  });
+  expect(config.log).toEqual({ kind: "sqlite", directory: "/d" });
   expect(config.keys).toBe("/k.json");
-  expect(config.listen).toEqual({ host: "::1", port: 0, grpc_port: 9 });
+  expect(config.node).toBe("there");
+  expect(config.listen).toEqual({ host: "::1", port: 0, grpc_port: 9, metrics_port: "off" });
 });
 
 test("keys that the file does not name are beside the data that a flag names", () => {
@@ -159,7 +166,7 @@ test("keys that the file does not name are beside the data that a flag names", (
 test("twelve mistakes in one file are all twelve told, each with its path, its line and what would do", () => {
   const text = `public_url: tickets.example.com
 trusted_proxies: [10.0.0.0/40]
-log: kafka://broker1:9092
+log: kafka:broker1:9092
 services:
   shop: { url: localhost:3000 }
 queues:
@@ -176,7 +183,7 @@ routes:
   expect(mistakes(text)).toEqual([
     'public_url (line 1): "tickets.example.com" is not an http or https address; give an address such as http://localhost:3000',
     'trusted_proxies[0] (line 2): "10.0.0.0/40" is no such block; give a block of addresses such as 10.0.0.0/8 or fd00::/8, or one address',
-    'log (line 3): "kafka://broker1:9092": this build has the embedded log only, no Kafka yet; give sqlite: and a directory, such as sqlite:./data',
+    'log (line 3): "kafka:broker1:9092" is no list of brokers; give kafka:// and brokers, such as kafka://broker1:9092,broker2:9092',
     'services.shop.url (line 5): "localhost:3000" is not an http or https address; give an address such as http://localhost:3000',
     "queues.orders.max_wait (line 7): is missing; give a duration from 1s to 30d, such as 30m, 2s or 500ms",
     'queues.orders.kind (line 8): "defr" is not known (did you mean "defer"?); give one of defer, pass',
@@ -271,7 +278,7 @@ test.each([
   [
     "more than one node",
     `nodes: 3\nqueues: { q: { ${QUEUE} } }`,
-    /nodes \(line 1\): 3 is not 1; give 1: the embedded log/,
+    /nodes \(line 1\): 3 nodes cannot share the embedded log.*; give 1, or a Kafka log/,
   ],
   [
     "a route to no queue",
@@ -424,7 +431,7 @@ test("an anchor may be merged, and a mistake in it is told where it stands", () 
 test("paths in a file count from the file's directory", async () => {
   const file = join(directory, "usher.yaml");
   await writeFile(file, `log: sqlite:tickets\nqueues: { q: { ${QUEUE} } }`);
-  expect((await loadConfig(file)).log.directory).toBe(join(directory, "tickets"));
+  expect((await loadConfig(file)).log).toMatchObject({ directory: join(directory, "tickets") });
 });
 
 test.each([

@@ -145,7 +145,23 @@ test("queues that only the log has are told of, in one line, however many", asyn
   ]);
 });
 
-test("a change that somebody else was quicker with ends the start, rather than being taken for done", async () => {
+test("a queue that another node makes in the same moment is taken as that node made it", async () => {
+  const log = new Log();
+  const configure = log.configure.bind(log);
+  let first = true;
+  log.configure = async (name, settings, change) => {
+    if (first) await configure(name, { ...settings, max_active: 5 }, { ...change, reason: "made elsewhere" });
+    first = false;
+    return configure(name, settings, change);
+  };
+  const lines = await reconcile(log, { queues: wanted({}), command: [], source: "usher.yaml" });
+  expect(lines).toEqual([
+    "queue orders: limit.max_active is 5 in the log and 20 in usher.yaml; the log counts (--apply changes it)",
+  ]);
+  expect(log.changes.map(({ reason }) => reason)).toEqual(["made elsewhere"]);
+});
+
+test("a change that others are quicker with again and again ends the start, rather than being taken for done", async () => {
   const log = new Log({ orders: BASE });
   log.configure = async () => ({ kind: "ignored", reason: "old_revision" });
   const reconciling = reconcile(log, {

@@ -16,7 +16,7 @@ export function flag<T>(read: Reader<T>): (text: string) => T {
   };
 }
 
-/** A flag that is a number, as the file would have it without quotes. */
-export function numberFlag(read: Reader<number>): (text: string) => number {
+/** A flag that is a number (or a word in its place), as the file would have it without quotes. */
+export function numberFlag<T>(read: Reader<T>): (text: string) => T {
   return flag((text) => read(/^[+-]?\d{1,15}(\.\d{1,15})?$/.test(String(text)) ? Number(text) : text));
 }

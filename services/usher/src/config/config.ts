@@ -11,7 +11,9 @@ export interface Config {
   readonly log: LogPlace;
   /** The file of keys, absolute; by default `usher.keys.json` beside the data. */
   readonly keys: string;
-  /** Among how many nodes a limit is divided. The embedded log has 1. */
+  /** This node's name in the log; absent: what the log's kind makes of it. */
+  readonly node: string | undefined;
+  /** Among how many nodes a limit is divided; 1. The embedded log has no more. */
   readonly nodes: number;
   readonly listen: Listen;
   readonly services: readonly Service[];
@@ -20,10 +22,51 @@ export interface Config {
   readonly routes: readonly Route[];
 }
 
-/** Where the log is: the embedded one, in a directory (absolute). */
-export interface LogPlace {
+/** Where the log is. */
+export type LogPlace = EmbeddedLog | KafkaLog;
+
+/** In a directory (absolute) of this machine, for one node. */
+export interface EmbeddedLog {
   readonly kind: "sqlite";
   readonly directory: string;
+}
+
+/** On a Kafka cluster, for any number of nodes. */
+export interface KafkaLog {
+  readonly kind: "kafka";
+  /** Where the cluster is first asked: "host:port" each, an IPv6 address in brackets. */
+  readonly brokers: readonly string[];
+  /** What the topics' names begin with; `usher`: usher.queues, usher.payloads. */
+  readonly topics: string;
+  /** How many brokers keep a copy of the topics that Usher makes; 3. */
+  readonly replication: number;
+  /** Absent: connections are not encrypted. */
+  readonly tls: Tls | undefined;
+  /** Absent: brokers are not told who this is. */
+  readonly sasl: Sasl | undefined;
+  readonly spool: Spool;
+}
+
+/** All of them PEM, as text. */
+export interface Tls {
+  /** Whom to believe that they are the brokers; absent: whom Node believes. */
+  readonly ca: string | undefined;
+  /** This node's own, where the brokers ask for one. */
+  readonly own: { readonly cert: string; readonly key: string } | undefined;
+}
+
+export interface Sasl {
+  readonly mechanism: "plain" | "scram-sha-256" | "scram-sha-512";
+  readonly username: string;
+  readonly password: string;
+}
+
+/** What this node keeps of the stored requests and responses. */
+export interface Spool {
+  /** Absolute; ./data. */
+  readonly directory: string;
+  /** The largest that it may grow to; 1 GiB. */
+  readonly bytes_max: number;
 }
 
 export interface Listen {
@@ -33,6 +76,8 @@ export interface Listen {
   readonly port: number;
   /** The native gRPC listener's port; 50051. 0: any free one. */
   readonly grpc_port: number;
+  /** The port of the metrics, on 127.0.0.1. 0: any free one. Absent: 8081, if that is free. */
+  readonly metrics_port: number | "off" | undefined;
 }
 
 /** Something that requests are sent on to. */

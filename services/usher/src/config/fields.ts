@@ -19,14 +19,15 @@ export function field<T>(read: Reader<T>) {
   });
 }
 
-/** A map of known fields; any other is a mistake, and the nearest known one is named. */
-export function fields<T extends z.ZodRawShape>(shape: T) {
+/** A map of known fields; any other is a mistake, and the nearest known one is named. `wanted`: what to give, where
+ * that is not just such a map. */
+export function fields<T extends z.ZodRawShape>(shape: T, wanted?: string) {
   const known = Object.keys(shape);
   return z.strictObject(shape, {
     error: (issue) =>
       issue.code === "unrecognized_keys"
         ? issue.keys.map((key) => unknownField(key, known)).join(SEPARATOR)
-        : `${kindOf(issue.input)}; give a map of ${known.join(", ")}`,
+        : `${kindOf(issue.input)}; give ${wanted ?? `a map of ${known.join(", ")}`}`,
   });
 }
 

@@ -2,21 +2,26 @@
 
 import { dirname, resolve } from "node:path";
 import { SETTINGS_DEFAULTS, type Settings, settingsProblems } from "@usher/queue";
-import type { Config, Listen, Route } from "./config.ts";
+import type { Config, Listen, LogPlace, Route } from "./config.ts";
 import { problemsOf } from "./fields.ts";
+import type { LogUrl } from "./log-url.ts";
 import { ConfigError, type Problem } from "./mistake.ts";
 import { referenceProblems } from "./references.ts";
-import { type File, type FileQueue, type FileRoute, schema } from "./schema.ts";
+import { type File, type FileQueue, type FileRoute, schemaFor } from "./schema.ts";
 import { parseSource, readSource } from "./source.ts";
 
 /** What flags say in place of the file. Paths count from the working directory. */
 export interface Overrides {
-  /** Where the embedded log is. */
+  readonly log?: LogUrl;
+  /** What this node keeps on its disk: the embedded log, or a Kafka log's spool. */
   readonly data?: string;
   readonly keys?: string;
+  readonly node?: string;
+  readonly nodes?: number;
   readonly host?: string;
   readonly port?: number;
   readonly grpc_port?: number;
+  readonly metrics_port?: number | "off";
 }
 
 /** Reads a file. Paths in it count from its own directory, so that it means the same wherever Usher is started.
@@ -26,15 +31,25 @@ export async function loadConfig(path: string, overrides: Overrides = {}): Promi
   return parseConfig(text, { name: path, directory: dirname(resolve(path)), overrides });
 }
 
-/** Reads a text that is called `name` in messages, with paths that count from `directory`. Throws a `ConfigError`. */
+export interface Reading {
+  /** What the text is called in messages. */
+  readonly name: string;
+  /** Paths in it count from here. */
+  readonly directory: string;
+  readonly overrides?: Overrides;
+  /** The environment's variables; by default this process's own. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+}
+
+/** Reads a text. Throws a `ConfigError`. */
 export function parseConfig(
   text: string,
-  { name, directory, overrides = {} }: { name: string; directory: string; overrides?: Overrides },
+  { name, directory, overrides = {}, env = process.env }: Reading,
 ): Config {
   const source = parseSource(name, text);
-  const shape = schema.safeParse(source.value);
+  const shape = schemaFor({ directory, env }).safeParse(source.value);
   const problems: Problem[] = shape.success ? [] : problemsOf(shape.error);
-  problems.push(...referenceProblems(source.value));
+  problems.push(...referenceProblems(source.value, overrides));
   if (shape.success && problems.length === 0) return configOf(shape.data, directory, overrides);
   const placed = problems.map((problem) =>
     problem.path.length === 0 ? problem : { ...problem, line: source.lineOf(problem.path) },
@@ -46,13 +61,14 @@ export function parseConfig(
 }
 
 function configOf(file: File, directory: string, overrides: Overrides): Config {
-  const data = overrides.data === undefined ? resolve(directory, file.log) : resolve(overrides.data);
+  const log = logOf(file, directory, overrides);
   return {
     public_url: file.public_url,
     trusted_proxies: file.trusted_proxies,
-    log: { kind: "sqlite", directory: data },
-    keys: keysPath(file.keys, directory, data, overrides),
-    nodes: file.nodes,
+    log,
+    keys: keysPath(file.keys, directory, dataOf(log), overrides),
+    node: overrides.node ?? file.node,
+    nodes: overrides.nodes ?? file.nodes,
     listen: listenOf(file.listen, overrides),
     services: Object.entries(file.services).map(([name, { url }]) => ({ name, url })),
     queues: Object.entries(file.queues).map(([name, queue]) => ({
@@ -64,16 +80,36 @@ function configOf(file: File, directory: string, overrides: Overrides): Config {
   };
 }
 
+function logOf(file: File, directory: string, { log, data }: Overrides): LogPlace {
+  const place = log ?? file.log;
+  if (place.kind === "sqlite") {
+    const written = log === undefined ? resolve(directory, place.directory) : resolve(place.directory);
+    return { kind: "sqlite", directory: data === undefined ? written : resolve(data) };
+  }
+  const { topics, replication, tls, sasl, spool } = file.kafka;
+  const kept = data === undefined ? resolve(directory, spool.directory) : resolve(data);
+  return {
+    ...{ kind: "kafka", brokers: place.brokers, topics, replication, tls, sasl },
+    spool: { directory: kept, bytes_max: spool.max_bytes },
+  };
+}
+
+/** The directory in which this node keeps something, whatever the log. */
+export function dataOf(log: LogPlace): string {
+  return log.kind === "sqlite" ? log.directory : log.spool.directory;
+}
+
 function keysPath(keys: string | undefined, directory: string, data: string, overrides: Overrides): string {
   if (overrides.keys !== undefined) return resolve(overrides.keys);
   return keys === undefined ? resolve(data, "usher.keys.json") : resolve(directory, keys);
 }
 
-function listenOf(listen: Listen, { host, port, grpc_port }: Overrides): Listen {
+function listenOf(listen: File["listen"], { host, port, grpc_port, metrics_port }: Overrides): Listen {
   return {
     host: host ?? listen.host,
     port: port ?? listen.port,
     grpc_port: grpc_port ?? listen.grpc_port,
+    metrics_port: metrics_port ?? listen.metrics_port,
   };
 }
 

@@ -1,4 +1,4 @@
-// Readers of addresses: origins, hosts, blocks of addresses, and where the log is.
+// Readers of addresses: origins, hosts, blocks of addresses. Where the log is: `log-url.ts`.
 
 import { isIP } from "node:net";
 import { Mistake, shown } from "./mistake.ts";
@@ -34,30 +34,17 @@ export function cidr(value: unknown): string {
 export function host(value: unknown): string {
   const wanted = "a name or an address, such as localhost, 127.0.0.1 or 0.0.0.0";
   const text = string(value, wanted);
-  const name = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\.?$/i;
-  // All digits and dots, and yet no address: a slip, not a name.
-  if (isIP(text) !== 0 || (name.test(text) && !/^[\d.]+$/.test(text))) return text;
+  if (isIP(text) !== 0 || isHostName(text)) return text;
   throw new Mistake(`${shown(text)} is neither; give ${wanted}`);
+}
+
+/** Whether it can be a machine's name. All digits and dots, and yet no address, is a slip, not a name. */
+export function isHostName(text: string): boolean {
+  const name = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\.?$/i;
+  return name.test(text) && !/^[\d.]+$/.test(text);
 }
 
 /** Whether only this machine can reach a listener there. */
 export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
-}
-
-/** The directory of `sqlite:<directory>`, as written. */
-export function logDirectory(value: unknown): string {
-  const wanted = "sqlite: and a directory, such as sqlite:./data";
-  const text = string(value, wanted);
-  if (/^kafka:/i.test(text))
-    throw new Mistake(`${shown(text)}: this build has the embedded log only, no Kafka yet; give ${wanted}`);
-  const directory = /^sqlite:(.+)$/s.exec(text)?.[1];
-  if (directory === undefined || directory.includes("\0"))
-    throw new Mistake(`${shown(text)} is not a log; give ${wanted}`);
-  // As a URL, the first part would be a host.
-  if (/^\/\/[^/]/.test(directory))
-    throw new Mistake(
-      `${shown(text)} names a host; give ${wanted}, or sqlite:/var/lib/usher for an absolute one`,
-    );
-  return directory;
 }

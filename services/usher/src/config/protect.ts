@@ -5,7 +5,9 @@
 import { isAbsolute, relative } from "node:path";
 import { stringify } from "yaml";
 import { formatDuration } from "./duration.ts";
+import { DATA_DEFAULT } from "./kafka-schema.ts";
 import type { Overrides } from "./load.ts";
+import { logUrlText } from "./log-url.ts";
 import { LISTEN_DEFAULTS, ROUTE_DEFAULTS } from "./schema.ts";
 
 /** The names that a file made of flags uses. */
@@ -31,12 +33,15 @@ export function protectionYaml(flags: Protection, workingDirectory: string): str
     flags.max_active === undefined ? [] : `max_active: ${flags.max_active}`,
   ].flat();
   return [
-    `log: ${scalar(`sqlite:${path(flags.data ?? "data")}`)}`,
+    ...logLines(flags, path),
     ...(flags.keys === undefined ? [] : [`keys: ${scalar(path(flags.keys))}`]),
+    ...(flags.node === undefined ? [] : [`node: ${scalar(flags.node)}`]),
+    ...(flags.nodes === undefined ? [] : [`nodes: ${flags.nodes}`]),
     "listen:",
     `  host: ${scalar(flags.host ?? LISTEN_DEFAULTS.host)}`,
     `  port: ${flags.port ?? LISTEN_DEFAULTS.port}`,
     `  grpc_port: ${flags.grpc_port ?? LISTEN_DEFAULTS.grpc_port}`,
+    ...(flags.metrics_port === undefined ? [] : [`  metrics_port: ${flags.metrics_port}`]),
     "services:",
     `  ${PROTECTED.service}:`,
     `    url: ${scalar(flags.to)}`,
@@ -53,6 +58,15 @@ export function protectionYaml(flags: Protection, workingDirectory: string): str
     `    timeout: ${formatDuration(flags.timeout_ms ?? ROUTE_DEFAULTS.timeout_ms)}`,
     "",
   ].join("\n");
+}
+
+function logLines({ log, data }: Protection, path: (path: string) => string): string[] {
+  if (log?.kind !== "kafka") {
+    const directory = data ?? log?.directory ?? DATA_DEFAULT;
+    return [`log: ${scalar(logUrlText({ kind: "sqlite", directory: path(directory) }))}`];
+  }
+  const spool = data === undefined ? [] : ["kafka:", "  spool:", `    directory: ${scalar(path(data))}`];
+  return [`log: ${scalar(logUrlText(log))}`, ...spool];
 }
 
 /** `./data`, for what is in the working directory; the whole path, for what is elsewhere. */

@@ -80,11 +80,69 @@ export function oneOf<const T extends string>(...words: readonly T[]): Reader<T>
   };
 }
 
-/** How many nodes share the limits: one, for a log that only one process can open. */
-export function nodes(value: unknown): number {
-  if (value === 1) return 1;
-  const what = typeof value === "number" ? `${value} is not 1` : kindOf(value);
-  throw new Mistake(`${what}; give 1: the embedded log, the only one in this build, has one node`);
+const KiB = 1024;
+const SIZES = { B: 1, KiB, MiB: KiB ** 2, GiB: KiB ** 3, TiB: KiB ** 4 } as const;
+
+/** A size, in bytes: a number of them, or with a unit of 1,024s. */
+export function bytes(least: number, most: number): Reader<number> {
+  return (value) => {
+    const wanted = `a size from ${formatBytes(least)} to ${formatBytes(most)}, such as 512MiB or 1GiB`;
+    const size = typeof value === "number" ? value : parseBytes(string(value, wanted));
+    if (size === undefined || !Number.isInteger(size))
+      throw new Mistake(`${shown(value)} is not a size; give ${wanted}`);
+    if (size < least) throw new Mistake(`${shown(value)} is too small; give ${wanted}`);
+    if (size > most) throw new Mistake(`${shown(value)} is too large; give ${wanted}`);
+    return size;
+  };
+}
+
+function parseBytes(text: string): number | undefined {
+  const [, count, unit] = /^(\d{1,15}) ?(B|KiB|MiB|GiB|TiB)$/.exec(text) ?? [];
+  return unit === undefined ? undefined : Number(count) * SIZES[unit as keyof typeof SIZES];
+}
+
+/** The same, the other way round, in the largest unit that leaves a whole number. */
+export function formatBytes(size: number): string {
+  const [unit, factor] = Object.entries(SIZES).findLast(([, factor]) => size % factor === 0) ?? ["B", 1];
+  return `${size / factor}${unit}`;
+}
+
+/** This node's name in the log. */
+export function nodeName(value: unknown): string {
+  const wanted = "1 to 128 of A-Z a-z 0-9 . _ : -";
+  const text = string(value, wanted);
+  if (!/^[A-Za-z0-9._:-]{1,128}$/.test(text))
+    throw new Mistake(`${shown(text)} is not a node's name; give ${wanted}`);
+  return text;
+}
+
+/** What topics' names begin with. A topic's name has at most 249 characters, and what follows takes some. */
+export function topicPrefix(value: unknown): string {
+  const wanted = "1 to 200 of A-Z a-z 0-9 . _ -";
+  const text = string(value, wanted);
+  if (!/^[A-Za-z0-9._-]{1,200}$/.test(text))
+    throw new Mistake(`${shown(text)} cannot begin a topic's name; give ${wanted}`);
+  return text;
+}
+
+/** A word of somebody else's choosing, such as a user's name. */
+export function word(value: unknown): string {
+  const wanted = "1 to 255 characters on one line";
+  const text = string(value, wanted);
+  if (text === "" || text.length > 255 || /\p{Cc}/u.test(text))
+    throw new Mistake(`${shown(text)} will not do; give ${wanted}`);
+  return text;
+}
+
+/** A port that may be left out: `off`. */
+export function portOrOff(least: number, most: number): Reader<number | "off"> {
+  const port = integer(least, most);
+  // In the YAML of old, a bare `off` is a false.
+  return (value) => {
+    if (value === "off" || value === false) return "off";
+    if (typeof value === "number") return port(value);
+    throw new Mistake(`${kindOf(value)}; give a port from ${least} to ${most}, or off`);
+  };
 }
 
 /** The name of a queue or of a service. */

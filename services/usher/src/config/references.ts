@@ -2,6 +2,7 @@
 // part does not hide those in the others.
 
 import { QUEUES_MAX } from "@usher/queue";
+import { type LogUrl, logUrl } from "./log-url.ts";
 import { Mistake, type Path, type Problem, shown } from "./mistake.ts";
 import { name } from "./readers.ts";
 import { covers, type RouteMatch, routeMatch } from "./route-match.ts";
@@ -10,9 +11,17 @@ import { suggestion } from "./suggestion.ts";
 /** Services that one file may hold. */
 const SERVICES_MAX = 1_000;
 
-export function referenceProblems(file: unknown): Problem[] {
+/** What flags say in place of the file, where the file's parts depend on it. */
+export interface Instead {
+  readonly log?: LogUrl;
+  readonly nodes?: number;
+}
+
+export function referenceProblems(file: unknown, instead: Instead = {}): Problem[] {
   if (!isMap(file)) return [];
   const problems = [
+    ...logProblems(file, instead),
+    ...shareProblems(file, instead),
     ...namesProblems("services", file.services, SERVICES_MAX),
     ...namesProblems("queues", file.queues, QUEUES_MAX),
     ...limitProblems(file.queues),
@@ -40,6 +49,46 @@ function namesProblems(what: string, map: unknown, most: number): Problem[] {
     if (key === "__proto__") problems.push({ path, text: "cannot be a name; give another" });
   }
   return problems;
+}
+
+/** What goes with a Kafka log alone. */
+function logProblems(file: Record<string, unknown>, instead: Instead): Problem[] {
+  const kind = instead.log?.kind ?? logKindOf(file.log);
+  if (kind !== "sqlite") return [];
+  const problems: Problem[] = [];
+  const nodes = instead.nodes ?? file.nodes;
+  if (typeof nodes === "number" && nodes > 1) {
+    const text = `${nodes} nodes cannot share the embedded log, which one process alone has open; give 1, or a Kafka log (log: kafka://…)`;
+    problems.push({ path: instead.nodes === undefined ? ["nodes"] : [], text });
+  }
+  // A flag may choose another log for once; the file is none the worse for it.
+  if (instead.log === undefined && !isEmpty(file.kafka)) {
+    const text =
+      "goes with a Kafka log, and the log is the embedded one; give log: kafka://…, or take it out";
+    problems.push({ path: ["kafka"], text });
+  }
+  return problems;
+}
+
+/** Absent where it is none (which the schema tells). */
+function logKindOf(log: unknown): LogUrl["kind"] | undefined {
+  try {
+    return log === undefined ? "sqlite" : logUrl(log).kind;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A node's share of what may be at the service at once is rounded down: it must not come to nothing. */
+function shareProblems(file: Record<string, unknown>, instead: Instead): Problem[] {
+  const nodes = instead.nodes ?? file.nodes;
+  if (typeof nodes !== "number" || !isMap(file.queues)) return [];
+  return Object.entries(file.queues).flatMap(([name, queue]) => {
+    const room = isMap(queue) && queue.kind === "defer" && isMap(queue.limit) ? queue.limit.max_active : 0;
+    if (typeof room !== "number" || room < 1 || room >= nodes) return [];
+    const text = `${room} cannot be divided among ${nodes} nodes; give at least ${nodes}, or fewer nodes`;
+    return [{ path: ["queues", name, "limit", "max_active"], text }];
+  });
 }
 
 function limitProblems(queues: unknown): Problem[] {

@@ -4,8 +4,21 @@
 import { SETTINGS_BOUNDS, SETTINGS_DEFAULTS } from "@usher/queue";
 import type * as z from "zod";
 import { field, fields, list, named } from "./fields.ts";
-import { cidr, host, logDirectory, origin } from "./network.ts";
-import { boolean, duration, filePath, integer, name, nodes, notice, oneOf, thousandths } from "./readers.ts";
+import { DATA_DEFAULT, kafkaSchema, type Surroundings } from "./kafka-schema.ts";
+import { type LogUrl, logUrl } from "./log-url.ts";
+import { cidr, host, origin } from "./network.ts";
+import {
+  boolean,
+  duration,
+  filePath,
+  integer,
+  name,
+  nodeName,
+  notice,
+  oneOf,
+  portOrOff,
+  thousandths,
+} from "./readers.ts";
 import { routeMatch } from "./route-match.ts";
 
 const SECOND_MS = 1_000;
@@ -18,13 +31,19 @@ const LIST_MAX = 1_000;
 /** Least and most of what routes and listeners are set to. */
 export const BOUNDS = {
   port: [0, 65_535],
+  nodes: [1, 1_000],
   hold_ms: [0, 10 * MINUTE_MS],
   timeout_ms: [100, 60 * MINUTE_MS],
   /** A mebibyte less than the log takes as one payload: the headers, and the encryption, need room as well. */
   stored_bytes: [0, 15 * MiB],
 } as const;
 
-export const LISTEN_DEFAULTS = { host: "localhost", port: 8080, grpc_port: 50051 } as const;
+export const LISTEN_DEFAULTS = {
+  host: "localhost",
+  port: 8080,
+  grpc_port: 50051,
+  metrics_port: 8081,
+} as const;
 export const ROUTE_DEFAULTS = {
   hold_ms: 2 * SECOND_MS,
   timeout_ms: 30 * SECOND_MS,
@@ -32,7 +51,7 @@ export const ROUTE_DEFAULTS = {
   body_bytes: MiB,
   response_bytes: MiB,
 } as const;
-const LOG_DEFAULT = "./data";
+const LOG_DEFAULT: LogUrl = { kind: "sqlite", directory: DATA_DEFAULT };
 
 const port = field(integer(...BOUNDS.port));
 const stored = field(integer(...BOUNDS.stored_bytes));
@@ -41,6 +60,7 @@ const listen = fields({
   host: field(host).default(LISTEN_DEFAULTS.host),
   port: port.default(LISTEN_DEFAULTS.port),
   grpc_port: port.default(LISTEN_DEFAULTS.grpc_port),
+  metrics_port: field(portOrOff(...BOUNDS.port)).optional(),
 });
 
 const limit = fields({
@@ -75,19 +95,24 @@ const route = fields({
   response_bytes: stored.default(ROUTE_DEFAULTS.response_bytes),
 });
 
-export const schema = fields({
-  public_url: field(origin).optional(),
-  trusted_proxies: list("blocks of addresses", LIST_MAX, field(cidr)),
-  log: field(logDirectory).default(LOG_DEFAULT),
-  keys: field(filePath).optional(),
-  nodes: field(nodes).default(1),
-  listen: listen.prefault({}),
-  services: named("services", fields({ url: field(origin) })),
-  queues: named("queues", queue),
-  routes: list("routes", LIST_MAX, route),
-});
+/** Of a file whose surroundings these are: it may name other files, which are read with it. */
+export function schemaFor(surroundings: Surroundings) {
+  return fields({
+    public_url: field(origin).optional(),
+    trusted_proxies: list("blocks of addresses", LIST_MAX, field(cidr)),
+    log: field(logUrl).default(LOG_DEFAULT),
+    kafka: kafkaSchema(surroundings).prefault({}),
+    keys: field(filePath).optional(),
+    node: field(nodeName).optional(),
+    nodes: field(integer(...BOUNDS.nodes)).default(1),
+    listen: listen.prefault({}),
+    services: named("services", fields({ url: field(origin) })),
+    queues: named("queues", queue),
+    routes: list("routes", LIST_MAX, route),
+  });
+}
 
 /** What a file says, once its shape is right. */
-export type File = z.output<typeof schema>;
+export type File = z.output<ReturnType<typeof schemaFor>>;
 export type FileQueue = File["queues"][string];
 export type FileRoute = File["routes"][number];

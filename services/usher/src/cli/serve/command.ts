@@ -1,11 +1,10 @@
 // `usher serve`: plan, start, say what is there, and stop when told to.
 
-import { relative, sep } from "node:path";
 import type { Command } from "commander";
-import type { Node } from "../../serve.ts";
-import { settingText } from "../../settings-text.ts";
+import type { LiveQueue, Node } from "../../serve.ts";
 import { Faults } from "../faults.ts";
 import { print, say } from "../say.ts";
+import { places, queueLines, warnings } from "./announcement.ts";
 import { type Plan, planOf, type ServeFlags, withServeFlags } from "./flags.ts";
 import { StopSignals } from "./signals.ts";
 
@@ -31,17 +30,12 @@ Stops on SIGTERM and SIGINT: what is under way may end; a second signal ends it 
 
 async function run(flags: ServeFlags): Promise<void> {
   const plan = await planOf(flags);
+  for (const line of warnings(plan.config)) say(line);
   const signals = new StopSignals();
-  const faults = new Faults(say);
-  const { source, command, demo } = plan;
-  // Here, and not above: the other commands do not need a server's modules.
-  const { serve } = await import("../../serve.ts");
-  const node = await serve(plan.config, { source, command, demo, say, onFault: faults.report });
-  if (plan.yaml !== undefined) {
-    say("this is the usher.yaml that the flags stand for (on standard output, to be saved):");
-    print(plan.yaml);
-  }
-  announce(plan, node);
+  const node = await start(plan);
+  // Also while the log is waited for, which may be long.
+  const begun = await Promise.race([node.ready, signals.first.then(() => undefined)]);
+  if (begun !== undefined) announce(plan, node, begun);
   const signal = await signals.first;
   say(`${signal}: letting what is under way end, then stopping; once more stops at once`);
   await node.close();
@@ -50,39 +44,27 @@ async function run(flags: ServeFlags): Promise<void> {
   process.exit(0);
 }
 
-function announce({ config, demo }: Plan, { url, grpc_port, queues }: Node): void {
-  if (config.trusted_proxies.length > 0)
-    say(
-      "trusted_proxies is set, but this build does not use it yet: nobody's forwarding headers are believed",
-    );
-  const { host } = config.listen;
-  const address = host.includes(":") ? `[${host}]:${grpc_port}` : `${host}:${grpc_port}`;
+async function start({ config, source, command, demo }: Plan): Promise<Node> {
+  const faults = new Faults(say);
+  // Here, and not above: the other commands do not need a server's modules.
+  const [{ serve }, { logSource }] = await Promise.all([
+    import("../../serve.ts"),
+    import("../../log-source.ts"),
+  ]);
+  const log = logSource(config);
+  const node = await serve(config, { log, source, command, demo, say, onFault: faults.report });
+  // A log elsewhere may keep it waiting, so the node is introduced before; else, only one that is ready.
+  if (log.elsewhere) for (const line of places(config, node)) say(line);
+  return node;
+}
+
+function announce({ config, demo, yaml }: Plan, node: Node, queues: readonly LiveQueue[]): void {
+  if (yaml !== undefined) {
+    say("this is the usher.yaml that the flags stand for (on standard output, to be saved):");
+    print(yaml);
+  }
   for (const line of queueLines(queues)) say(line);
-  say(`gateway      ${url} (HTTP, Connect, gRPC-Web, gRPC)`);
-  say(`native gRPC  ${address} (reflection, health)`);
-  say(`data         ${fromHere(config.log.directory)}, keys in ${fromHere(config.keys)}`);
+  if (config.log.kind === "sqlite") for (const line of places(config, node)) say(line);
   if (demo) say("demo         no API keys needed, this machine only");
   say("ready");
-}
-
-/** How many queues are shown when the node starts; the others are in the file, and in `usher queue list`. */
-const QUEUES_SHOWN = 5;
-
-function queueLines(queues: Node["queues"]): string[] {
-  const lines = queues.slice(0, QUEUES_SHOWN).map(({ name, settings }) => {
-    const { kind, mode, rate_thousandths, max_active } = settings;
-    const limits = [
-      ...(rate_thousandths === 0 ? [] : [`${settingText("rate_thousandths", settings)} a second`]),
-      ...(max_active === 0 ? [] : [`${max_active} at once`]),
-    ];
-    return `queue        ${name} (${mode === "auto" ? kind : `${kind}, ${mode}`}): ${limits.join(", ")}`;
-  });
-  const more = queues.length - QUEUES_SHOWN;
-  return more > 0 ? [...lines, `             and ${more} more`] : lines;
-}
-
-/** A path, short where it is below the working directory. */
-function fromHere(path: string): string {
-  const inside = relative(process.cwd(), path);
-  return inside.startsWith("..") ? path : `.${sep}${inside}`;
 }

@@ -4,9 +4,10 @@ import { SETTINGS_BOUNDS } from "@usher/queue";
 import type { Command } from "commander";
 import type { Config } from "../../config/config.ts";
 import { loadConfig, type Overrides, parseConfig } from "../../config/load.ts";
+import { type LogUrl, logUrl } from "../../config/log-url.ts";
 import { host, isLoopback, origin } from "../../config/network.ts";
 import { type Protection, protectionYaml } from "../../config/protect.ts";
-import { duration, filePath, integer, thousandths } from "../../config/readers.ts";
+import { duration, filePath, integer, nodeName, portOrOff, thousandths } from "../../config/readers.ts";
 import { BOUNDS, LISTEN_DEFAULTS } from "../../config/schema.ts";
 import { UsageError } from "../../failure.ts";
 import type { Command as QueueCommand } from "../../reconcile.ts";
@@ -26,11 +27,15 @@ export interface ServeFlags {
   readonly rate?: number;
   readonly hold?: number;
   readonly timeout?: number;
+  readonly log?: LogUrl;
   readonly data?: string;
   readonly keys?: string;
+  readonly node?: string;
+  readonly nodes?: number;
   readonly host?: string;
   readonly port?: number;
   readonly grpcPort?: number;
+  readonly metricsPort?: number | "off";
   readonly demo?: boolean;
   readonly apply?: boolean;
 }
@@ -60,14 +65,38 @@ export function withServeFlags(command: Command): Command {
       "with --to: how long the app may take to answer (default: 30s)",
       flag(duration(...BOUNDS.timeout_ms)),
     )
-    .option("--data <dir>", "where tickets are kept (default: ./data)", flag(filePath))
+    .option(
+      "--log <url>",
+      "where tickets are kept: sqlite:<dir> or kafka://<broker>,<broker> (default: sqlite:./data)",
+      flag(logUrl),
+    )
+    .option(
+      "--data <dir>",
+      "what this node keeps on its disk: the embedded log, or copies of what a Kafka log stores (default: ./data)",
+      flag(filePath),
+    )
     .option("--keys <file>", "the file of keys (default: usher.keys.json beside the data)", flag(filePath))
+    .option(
+      "--node <name>",
+      "this node's name in a Kafka log (default: the machine's, and the gateway's port)",
+      flag(nodeName),
+    )
+    .option(
+      "--nodes <n>",
+      "among how many nodes of a Kafka log each limit is divided (default: 1)",
+      numberFlag(integer(...BOUNDS.nodes)),
+    )
     .option("--host <host>", `what to listen on (default: ${LISTEN_DEFAULTS.host})`, flag(host))
     .option("--port <n>", `the gateway's port (default: ${LISTEN_DEFAULTS.port}; 0: any free one)`, port)
     .option(
       "--grpc-port <n>",
       `the native gRPC port (default: ${LISTEN_DEFAULTS.grpc_port}; 0: any free one)`,
       port,
+    )
+    .option(
+      "--metrics-port <n>",
+      `the port of the metrics, on this machine only (default: ${LISTEN_DEFAULTS.metrics_port}, if free; off: none)`,
+      numberFlag(portOrOff(...BOUNDS.port)),
     )
     .option("--demo", "no API keys needed; this machine only")
     .option("--apply", "change queues that exist to what the file says");
@@ -85,6 +114,10 @@ export interface Plan {
 
 /** Throws a `UsageError` for flags that do not go together, and a `ConfigError` for a file with mistakes. */
 export async function planOf(flags: ServeFlags): Promise<Plan> {
+  if (flags.log?.kind === "sqlite" && flags.data !== undefined)
+    throw new UsageError(
+      "--log sqlite:… and --data both say where the tickets are kept; leave one of the two out",
+    );
   const plan = flags.to === undefined ? await planOfFile(flags) : planOfFlags({ ...flags, to: flags.to });
   const { host } = plan.config.listen;
   if (plan.demo && !isLoopback(host))
@@ -146,6 +179,7 @@ function protectionOf(flags: ServeFlags & { readonly to: string }): Protection {
   };
 }
 
-function overridesOf({ data, keys, host, port, grpcPort }: ServeFlags): Overrides {
-  return { data, keys, host, port, grpc_port: grpcPort };
+function overridesOf(flags: ServeFlags): Overrides {
+  const { log, data, keys, node, nodes, host, port, grpcPort, metricsPort } = flags;
+  return { log, data, keys, node, nodes, host, port, grpc_port: grpcPort, metrics_port: metricsPort };
 }
