@@ -5,6 +5,7 @@ import type {
   Answered,
   Arrived,
   Began,
+  Counted,
   Ended,
   HistoryLine,
   Noted,
@@ -13,7 +14,7 @@ import type {
   ServiceLine,
 } from "../history/lines.ts";
 import type { LogEntry } from "../log/entry.ts";
-import { type Folded, foldLog } from "./folded.ts";
+import { type FoldClass, type Folded, foldLog } from "./folded.ts";
 import { NaiveLog } from "./naive.ts";
 
 /** Of one run: all that it left. */
@@ -24,14 +25,6 @@ export interface Evidence {
   readonly log: readonly LogEntry[];
   /** What was in it when it was read before, each time from the first entry on. */
   readonly earlier: readonly (readonly LogEntry[])[];
-  /** What the nodes say of their state at the end. */
-  readonly states: readonly NodeState[];
-}
-
-export interface NodeState {
-  readonly node: string;
-  readonly as_of: number;
-  readonly digest: string;
 }
 
 export interface Call {
@@ -64,7 +57,7 @@ export interface Case {
   readonly naive: NaiveLog;
 }
 
-export function caseOf(evidence: Evidence): Case {
+export function caseOf(evidence: Evidence, FoldToUse?: FoldClass): Case {
   const calls = callsOf(evidence.history);
   const sightings = sightingsOf(evidence.history, calls);
   return {
@@ -75,7 +68,8 @@ export function caseOf(evidence: Evidence): Case {
     arrivals: arrivalsOf(evidence.service),
     folded: foldLog(
       evidence.log,
-      sightings.map(({ seen }) => seen),
+      { seen: sightings.map(({ seen }) => seen), counted: countedIn(evidence.history) },
+      FoldToUse,
     ),
     naive: new NaiveLog(evidence.log),
   };
@@ -106,6 +100,12 @@ function sightingsOf(history: readonly HistoryLine[], calls: ReadonlyMap<number,
       ? []
       : [{ call, at_ms: line.at_ms, seen: line.seen }];
   });
+}
+
+function countedIn(history: readonly HistoryLine[]): Counted[] {
+  return history.flatMap((line) =>
+    line.kind === "ended" && line.counted !== undefined ? [line.counted] : [],
+  );
 }
 
 function arrivalsOf(service: readonly ServiceLine[]): Arrival[] {

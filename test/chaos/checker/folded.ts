@@ -1,11 +1,12 @@
-// The log as the shipped code reads it: its decoder, its fold, what that told of each record, and how tickets stood
+// The log as the shipped code reads it: its decoder, its fold, what that told of each record, and how things stood
 // where clients say that they saw them.
 
 import { type Change, Fold, type LogRecord, type Outcome, type TicketView } from "@usher/queue";
 import { decodeRecord } from "@usher/replica";
-import type { Seen } from "../history/lines.ts";
-
+import type { Counted, Seen } from "../history/lines.ts";
 import type { LogEntry } from "../log/entry.ts";
+
+export type FoldClass = new () => Fold;
 
 export interface Step {
   /** Its place among the entries. */
@@ -20,34 +21,58 @@ export interface Step {
 
 export interface Folded {
   readonly steps: readonly Step[];
-  /** How each sighting's ticket stood there, by the sighting; absent where it was not there, or no more. */
+  /** How the ticket of each sighting stood there; absent where it was not there, or no more. */
   readonly stood: ReadonlyMap<Seen, TicketView>;
+  /** How each queue that was counted stood there; absent where it was not there. */
+  readonly counts: ReadonlyMap<Counted, Omit<Counted, "as_of">>;
   readonly fold: Fold;
   /** The offset after the last entry. */
   readonly end: number;
 }
 
-export function foldLog(log: readonly LogEntry[], sightings: readonly Seen[]): Folded {
-  const fold = new Fold();
+export interface Looks {
+  readonly seen: readonly Seen[];
+  readonly counted: readonly Counted[];
+}
+
+/** `FoldToUse`: the shipped one; tests give one that has a fault. */
+export function foldLog(log: readonly LogEntry[], looks: Looks, FoldToUse: FoldClass = Fold): Folded {
+  const fold = new FoldToUse();
   const steps: Step[] = [];
   const stood = new Map<Seen, TicketView>();
-  const waiting = sightings.toSorted((one, other) => one.as_of - other.as_of);
-  let next = 0;
-  const lookUntil = (offset: number): void => {
-    for (let seen = waiting[next]; seen !== undefined && seen.as_of <= offset; seen = waiting[++next]) {
-      const view = fold.queue(seen.queue)?.ticket(seen.number);
-      if (view !== undefined) stood.set(seen, view);
-    }
-  };
+  const counts = new Map<Counted, Omit<Counted, "as_of">>();
+  const tickets = inOrder(looks.seen, (seen) => {
+    const view = fold.queue(seen.queue)?.ticket(seen.number);
+    if (view !== undefined) stood.set(seen, view);
+  });
+  const queues = inOrder(looks.counted, (counted) => {
+    const queue = fold.queue(counted.queue);
+    if (queue === undefined) return;
+    const { name, waiting, nowServing: now_serving, lastNumber: last_number } = queue;
+    counts.set(counted, { queue: name, waiting, now_serving, last_number });
+  });
+  const end = (log.at(-1)?.offset ?? -1) + 1;
   for (const [at, { offset, value }] of log.entries()) {
-    lookUntil(offset);
+    for (const look of [tickets, queues]) look(offset);
     const decoded = decodeRecord(value);
     if (decoded.kind !== "record") continue;
     const { record } = decoded;
     const outcome = fold.apply(record);
     steps.push({ at, offset, record, outcome, changes: fold.takeChanges(), now_ms: fold.now_ms });
   }
-  const end = (log.at(-1)?.offset ?? -1) + 1;
-  lookUntil(end);
-  return { steps, stood, fold, end };
+  for (const look of [tickets, queues]) look(end);
+  return { steps, stood, counts, fold, end };
+}
+
+/** Takes what is true as far as an offset, each once. */
+function inOrder<Look extends { readonly as_of: number }>(
+  looks: readonly Look[],
+  take: (look: Look) => void,
+): (offset: number) => void {
+  const waiting = looks.toSorted((one, other) => one.as_of - other.as_of);
+  let next = 0;
+  return (offset) => {
+    for (let look = waiting[next]; look !== undefined && look.as_of <= offset; look = waiting[++next])
+      take(look);
+  };
 }

@@ -2,10 +2,10 @@
 // the product's model. It knows whose records count, what time it is, and which ticket has which number; what follows
 // from that (who is admitted) is the model's, and checked against this.
 
-import { crc32 } from "node:zlib";
 import { fromBinary } from "@bufbuild/protobuf";
 import { type Envelope, EnvelopeSchema, type Record, RecordSchema } from "@usher/protocol/log";
 import type { LogEntry } from "../log/entry.ts";
+import { checksumOf } from "../log/envelope.ts";
 
 /** The most that a tick counts, in milliseconds: of the contract's words on ticks. */
 const TICK_MAX_MS = 1_000;
@@ -158,19 +158,10 @@ type Issued = Extract<Record["kind"], { case: "ticketIssued" }>["value"];
 function decode(value: Uint8Array): { envelope: Envelope; record: Record } | undefined {
   try {
     const envelope = fromBinary(EnvelopeSchema, value);
-    if (envelope.formatLevel !== 1 || checksum(envelope) !== envelope.checksum) return undefined;
+    if (envelope.formatLevel !== 1 || checksumOf(envelope) !== envelope.checksum) return undefined;
     const record = fromBinary(RecordSchema, envelope.record);
     return record.kind.case === undefined ? undefined : { envelope, record };
   } catch {
     return undefined;
   }
-}
-
-function checksum({ formatLevel, session, sequence, wallTimeMs, record }: Envelope): number {
-  const head = new DataView(new ArrayBuffer(24));
-  head.setUint32(0, formatLevel, true);
-  head.setBigUint64(4, session, true);
-  head.setUint32(12, sequence, true);
-  head.setBigInt64(16, wallTimeMs, true);
-  return crc32(record, crc32(new Uint8Array(head.buffer)));
 }

@@ -1,10 +1,11 @@
-// I18: every node has the same queue. What a node showed of a ticket, at a place in the log, is what folding the log
-// up to there gives; and at the end the nodes' states are equal.
+// I18: every node has the same queue. What a node showed of a ticket or a queue, at a place in the log, is what folding
+// the log up to there gives.
 
+import { isDeepStrictEqual } from "node:util";
 import { type Case, nameOf } from "./case.ts";
 
 export function everyNodeTheSame(found: Case): string[] {
-  return [...shownAsFolded(found), ...sameStates(found), ...sameTime(found)];
+  return [...shownAsFolded(found), ...countedAsFolded(found), ...sameTime(found)];
 }
 
 function shownAsFolded({ sightings, folded }: Case): string[] {
@@ -26,11 +27,18 @@ function words([state, request, position]: readonly (string | number | undefined
   return `${state}${request === undefined ? "" : ` (${request})`}${position === undefined ? "" : ` at place ${position}`}`;
 }
 
-function sameStates({ evidence: { states } }: Case): string[] {
-  const [first, ...others] = states;
-  return others
-    .filter(({ digest, as_of }) => digest !== first?.digest || as_of !== first.as_of)
-    .map(({ node, as_of }) => `${node} at ${as_of} is not in the state of ${first?.node} at ${first?.as_of}`);
+function countedAsFolded({ calls, folded }: Case): string[] {
+  return calls.flatMap(({ began, ended }) => {
+    const { counted } = ended ?? {};
+    if (counted === undefined || counted.as_of > folded.end) return [];
+    const { as_of, ...shown } = counted;
+    const folds = folded.counts.get(counted);
+    return isDeepStrictEqual(shown, folds)
+      ? []
+      : [
+          `${began.node} counted ${JSON.stringify(shown)} at ${as_of}; in the log it is ${JSON.stringify(folds)}`,
+        ];
+  });
 }
 
 /** The fold's log time is the one that is counted by hand. */

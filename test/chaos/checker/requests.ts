@@ -83,6 +83,7 @@ function toldAsItEnded(found: Case): string[] {
     if (answer !== undefined && began.wish !== undefined && answer.wish !== began.wish)
       said.push(`call ${began.call} for wish ${began.wish} was given the answer to ${answer.wish}`);
     if (ended?.end === undefined || number === undefined) return said;
+    if (ended.reason === "response_gone") said.push(`the answer to ${began.queue}/${number} was gone`);
     const name = nameOf({ queue: began.queue, number });
     const view = endOf(found, name);
     const end = view?.state === "completed" ? view.request : view?.state;

@@ -8,8 +8,19 @@ export type Told = "ok" | "refused" | "unknown";
 /**
  * - `request`: an HTTP request for a queue that stores requests; `poll`, `collect`: asking for its ticket, its answer.
  * - `issue`, `look`, `watch`, `leave`, `complete`, `admit`: the RPCs; `leave` over HTTP, too.
+ * - `count`: asking how a queue stands.
  */
-export type Op = "request" | "poll" | "collect" | "issue" | "look" | "watch" | "leave" | "complete" | "admit";
+export type Op =
+  | "request"
+  | "poll"
+  | "collect"
+  | "issue"
+  | "look"
+  | "watch"
+  | "leave"
+  | "complete"
+  | "admit"
+  | "count";
 
 /** A ticket as a client was shown it. */
 export interface Seen {
@@ -23,6 +34,15 @@ export interface Seen {
   /** How far into the log this is said to be true. */
   readonly as_of: number;
   readonly stale: boolean;
+}
+
+/** A queue as it was shown. */
+export interface Counted {
+  readonly queue: string;
+  readonly waiting: number;
+  readonly now_serving: number;
+  readonly last_number: number;
+  readonly as_of: number;
 }
 
 export type TicketState = "waiting" | "admitted" | "completed" | "left" | "expired";
@@ -72,6 +92,7 @@ export interface Ended {
   readonly end?: Exclude<RequestState, "stored" | "sending"> | "left" | "expired";
   /** Whom an Admit admitted. */
   readonly numbers?: readonly number[];
+  readonly counted?: Counted;
 }
 
 /** What the service says in its answers of itself. */

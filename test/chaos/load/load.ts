@@ -4,12 +4,14 @@
 //   buyer.ts     sends a request that is stored         service.ts   the service behind Usher
 //   visitor.ts   takes a ticket and waits for its turn  http.ts      what HTTP answers mean
 //   backend.ts   admits beyond the rate                 rpc.ts       what RPCs' ends mean
+//   overseer.ts  asks how queues stand                  settling.ts  whether anything is left to do
 //   client.ts    what all of them have                  doors.ts     the two nodes, as clients know them
 
 import { pick, random } from "../../support/random.ts";
 import { Backend } from "./backend.ts";
 import { Buyer } from "./buyer.ts";
 import type { World } from "./client.ts";
+import { Overseer } from "./overseer.ts";
 import { pause } from "./patience.ts";
 import { Visitor } from "./visitor.ts";
 
@@ -34,6 +36,16 @@ const STREAMS: readonly Stream[] = [
   },
   { name: "visitor", rate: 3, client: (world, options) => new Visitor(world, { ...options, queue: "gate" }) },
   { name: "admit", rate: 0.3, client: (world, options) => new Backend(world, { ...options, queue: "gate" }) },
+  {
+    name: "count",
+    rate: 0.5,
+    client: (world, options) => new Overseer(world, { ...options, queue: "gate" }),
+  },
+  {
+    name: "tally",
+    rate: 0.5,
+    client: (world, options) => new Overseer(world, { ...options, queue: "orders" }),
+  },
 ];
 
 /** They come in waves, so that a line forms and is worked off: by how much the pace is above and below the average, and

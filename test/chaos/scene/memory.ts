@@ -2,14 +2,12 @@
 // and the checker in seconds.
 
 import { startGateway } from "@usher/gateway";
-import { SETTINGS_DEFAULTS, type Settings } from "@usher/queue";
 import { Access, type Keys, Replica } from "@usher/replica";
 import { type MemoryLog, MemoryStore, openMemoryLog } from "@usher/ticket-log";
-import type { NodeState } from "../checker/checker.ts";
 import type { Door, Doors } from "../load/doors.ts";
 import { keyHash } from "../load/key-hash.ts";
 import type { LogEntry } from "../log/entry.ts";
-import { NODES, TIMEOUT_MS } from "./queues.ts";
+import { NODES, QUEUES, ROUTES, TIMEOUT_MS } from "./queues.ts";
 
 const API_KEY = "chaos-has-a-key-of-its-own";
 const KEYS: Keys = {
@@ -19,23 +17,10 @@ const KEYS: Keys = {
   api_keys: [{ id: "default", key: API_KEY }],
 };
 
-const SETTINGS: Settings = {
-  ...SETTINGS_DEFAULTS,
-  kind: "defer",
-  max_wait_ms: 600_000,
-  session_ms: 5_000,
-};
-const QUEUES: Readonly<Record<string, Settings>> = {
-  orders: { ...SETTINGS, mode: "queue_all", rate_thousandths: 6_000, max_active: 8 },
-  express: { ...SETTINGS, rate_thousandths: 20_000, max_active: 8 },
-  gate: { ...SETTINGS, kind: "pass", rate_thousandths: 4_000, max_active: 10 },
-};
-
 export interface MemoryScene extends AsyncDisposable {
   readonly doors: Doors;
   readonly logs: readonly MemoryLog[];
   log(): LogEntry[];
-  states(): NodeState[];
 }
 
 /** Starts both, on free ports, with the queues that `queues.ts` describes. */
@@ -54,7 +39,6 @@ export async function startMemoryScene(serviceUrl: string): Promise<MemoryScene>
     },
     logs: nodes.map(({ log }) => log),
     log: () => store.read(0, store.end).map(({ offset, key, value }) => ({ offset, key, value })),
-    states: () => [],
     [Symbol.asyncDispose]: () => close.disposeAsync(),
   };
 }
@@ -70,10 +54,6 @@ async function openNode(
   const replica = opened.adopt(await Replica.open({ log, keys: KEYS, node: name, onFault }), (replica) =>
     replica.close(),
   );
-  const route = {
-    ...{ path: "/orders", service: "shop", queue: "orders", hold_ms: 0, timeout_ms: TIMEOUT_MS },
-    ...{ body_bytes: 1_024, response_bytes: 1_024 },
-  };
   const gateway = opened.adopt(
     await startGateway({ host: "127.0.0.1", port: 0, starting: () => "", onFault }),
     (gateway) => gateway.close({ grace_ms: 0 }),
@@ -81,11 +61,14 @@ async function openNode(
   gateway.serve({
     replica,
     access: new Access({ keys: KEYS, hashes: replica.hashes, require: "backends" }),
-    routes: [
-      { ...route, method: "PUT", idempotent: true },
-      { ...route, method: "POST", idempotent: false },
-      { ...route, method: "POST", idempotent: false, path: "/express", queue: "express", hold_ms: 1_000 },
-    ],
+    routes: ROUTES.map((route) => ({
+      ...route,
+      path: `/${route.queue}`,
+      service: "shop",
+      timeout_ms: TIMEOUT_MS,
+      body_bytes: 1_024,
+      response_bytes: 1_024,
+    })),
     services: { shop: { url: serviceUrl } },
     nodes: NODES,
   });
