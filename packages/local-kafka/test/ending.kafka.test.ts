@@ -2,7 +2,7 @@
 
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { cp, mkdtemp, readdir, rm } from "node:fs/promises";
+import { cp, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -40,8 +40,8 @@ describe("nothing is left of a Kafka", () => {
   test("whose guardian is killed", async () => {
     await using kafka = await startKafka();
     const broker = kafka.broker(1);
-    const guardian = (await run("ps", ["-o", "ppid=", "-p", `${broker.pid}`])).stdout;
-    process.kill(Number(guardian), "SIGKILL");
+    const status = await readFile(`/proc/${broker.pid}/status`, "utf8");
+    process.kill(Number(/^PPid:\t(\d+)$/m.exec(status)?.[1]), "SIGKILL");
     await broker.ended;
     expect(existsSync(dirname(broker.log))).toBe(false);
     await expect(broker.start()).rejects.toThrow("its guardian was killed");
