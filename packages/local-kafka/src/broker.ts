@@ -99,12 +99,12 @@ export class Broker {
    * to be alive, by default itself; it needs a majority of the cluster for that. Rejects with a `LocalKafkaError` that
    * has what its log says went wrong. */
   async start(ids: readonly number[] = [this.id]): Promise<void> {
-    const process = this.running && this.#process ? this.#process : await this.#launch();
+    const ward = this.#process?.running ? this.#process : await this.#launch();
     const deadline = Date.now() + START_MS;
     for (;;) {
       const known = await brokersKnownAt(this.#parts.ports.inside);
       if (ids.every((id) => known.includes(id))) return;
-      if (!process.running) throw await this.#failure("ended");
+      if (!ward.running) throw await this.#failure("ended");
       if (Date.now() > deadline) throw await this.#failure(`does not serve after ${START_MS / 1000} seconds`);
       await sleep(ASK_MS);
     }
@@ -118,11 +118,11 @@ export class Broker {
 
   /** By SIGTERM: it hands its partitions over first. Resolves when the process is gone. */
   async stop(): Promise<void> {
-    const process = this.#process;
-    process?.signal("SIGTERM");
-    process?.signal("SIGCONT");
-    const insist = setTimeout(() => process?.signal("SIGKILL"), STOP_MS);
-    await process?.ended;
+    const ward = this.#process;
+    ward?.signal("SIGTERM");
+    ward?.signal("SIGCONT");
+    const insist = setTimeout(() => ward?.signal("SIGKILL"), STOP_MS);
+    await ward?.ended;
     clearTimeout(insist);
   }
 

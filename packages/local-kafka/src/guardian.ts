@@ -75,7 +75,7 @@ export class Guardian {
     this.#process = guardian;
     this.directory = directory;
     guardian.on("message", (news: News) => this.#learn(news));
-    guardian.on("exit", () => this.#lost());
+    guardian.on("exit", (code) => this.#lost(code === 0));
   }
 
   /** `folder`: where its directory is made; the system's for temporary files by default. */
@@ -131,10 +131,11 @@ export class Guardian {
     if (news.what === "started" || news.what === "failed") this.#starting.delete(news.name);
   }
 
-  /** It has ended: as asked, having cleaned up; or killed, and then the cleaning up is ours. */
-  #lost(): void {
+  /** It has ended: as asked, having cleaned up; or killed, and then the cleaning up is ours. Only then: the ids of
+   * processes that are gone may be others' by now. */
+  #lost(cleaned: boolean): void {
     for (const ward of this.#wards.values()) {
-      ward.signal("SIGKILL");
+      if (!cleaned) ward.signal("SIGKILL");
       ward.gone({ code: null, signal: "SIGKILL" });
     }
     this.#wards.clear();

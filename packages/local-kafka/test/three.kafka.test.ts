@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { type KafkaCluster, START_WAIT_MS, startKafka } from "../src/index.ts";
+import { type KafkaCluster, runTool, START_WAIT_MS, startKafka } from "../src/index.ts";
 import { consume, createTopic, kcat, produce } from "./kcat.ts";
 import { lives } from "./lives.ts";
 
@@ -20,12 +20,15 @@ afterAll(async () => {
   vi.unstubAllEnvs();
 });
 
-test("three brokers hold every record three times", async () => {
+test("three brokers hold every record three times, and take none that only one would have", async () => {
   expect(kafka.brokers).toHaveLength(3);
   const said = await kcat(kafka.brokers[0]!, ["-L", "-t", "seats"]);
   expect(said).toContain("3 brokers:");
   expect(replicas(said).replicas).toEqual([1, 2, 3]);
   expect(replicas(said).inSync).toEqual([1, 2, 3]);
+  const describe = ["--bootstrap-server", kafka.brokers[0]!, "--describe", "--topic", "seats"];
+  const { stdout } = await runTool("org.apache.kafka.tools.TopicCommand", describe);
+  expect(stdout).toContain("min.insync.replicas=2");
 });
 
 test("a killed broker is gone, the others take records, and it has them when it is back", async () => {
@@ -55,7 +58,7 @@ test("a paused broker answers nobody until it is resumed", async () => {
   expect(broker.running).toBe(true);
   broker.resume();
   await broker.start();
-  expect(await kcat(broker.address(), ["-L"])).toContain("3 brokers:");
+  expect(await kcat(broker.address(), ["-L"])).toContain(`(from broker 3: ${broker.address()}`);
 });
 
 test("nothing is left of a cluster that is closed", async () => {
