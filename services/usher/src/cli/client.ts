@@ -13,24 +13,33 @@ import { flag } from "./flags.ts";
 /** Where a node of this machine is, if nobody says otherwise. */
 export const GATEWAY_URL = "http://localhost:8080";
 
-/** How long a call may take, in milliseconds; streams may take for ever. */
+/** How long a call may take, in milliseconds. */
 const CALL_MS = 30_000;
 
-export interface AdminFlags {
-  readonly url: string;
+export type AdminClient = Client<typeof AdminService>;
+
+export interface KeyFlags {
   readonly key?: string;
   readonly keys?: string;
 }
 
-/** The flags of commands that need an API key. */
+export interface AdminFlags extends KeyFlags {
+  readonly url: string;
+}
+
+/** The flags of commands that call one node with an API key. */
 export function withAdminFlags(command: Command): Command {
+  return withKeyFlags(command.option("--url <url>", "the gateway", flag(origin), GATEWAY_URL));
+}
+
+export function withKeyFlags(command: Command): Command {
   return command
-    .option("--url <url>", "the gateway", flag(origin), GATEWAY_URL)
     .option("--key <key>", "an API key; by default USHER_API_KEY, and none for a node with --demo")
     .option("--keys <file>", "the keys' file to take the API key from, such as data/usher.keys.json");
 }
 
-export async function adminClient(flags: AdminFlags): Promise<Client<typeof AdminService>> {
+/** Calls end after half a minute, and so do streams, unless they are opened with a time-out of 0. */
+export async function adminClient(flags: AdminFlags): Promise<AdminClient> {
   const key = await apiKey(flags);
   const withKey: Interceptor = (next) => (request) => {
     if (key !== undefined) request.header.set(API_KEY_HEADER, key);
@@ -39,10 +48,21 @@ export async function adminClient(flags: AdminFlags): Promise<Client<typeof Admi
   const transport = createConnectTransport({
     baseUrl: flags.url,
     httpVersion: "1.1",
+    useBinaryFormat: true,
     defaultTimeoutMs: CALL_MS,
     interceptors: [withKey],
   });
   return createClient(AdminService, transport);
+}
+
+/** Calls a node as an operator; what fails is told as a `Failure`. */
+export async function callAdmin<T>(flags: AdminFlags, use: (client: AdminClient) => Promise<T>): Promise<T> {
+  const client = await adminClient(flags);
+  try {
+    return await use(client);
+  } catch (error) {
+    throw error instanceof Failure ? error : callFailure(error, flags.url);
+  }
 }
 
 export function queueClient(url: string): Client<typeof QueueService> {
@@ -65,11 +85,19 @@ export function callFailure(caught: unknown, url: string): Failure {
   const cause = errorCode(error.cause);
   if (cause !== undefined)
     return new Failure(`cannot reach ${url} (${cause}): is usher serve running there? Another place: --url`);
+  return new Failure(`${url}: ${failureText(error)}`);
+}
+
+/** The same, where it is clear which node was called. */
+export function failureText(caught: unknown): string {
+  const error = ConnectError.from(caught);
+  const cause = errorCode(error.cause);
+  if (cause !== undefined) return `it cannot be reached (${cause})`;
   const hint =
     error.code === Code.Unauthenticated && /API key/.test(error.rawMessage)
       ? " Give one with --key, --keys or USHER_API_KEY."
       : "";
-  return new Failure(`${url}: ${error.rawMessage || Code[error.code]}${hint}`);
+  return `${error.rawMessage || Code[error.code]}${hint}`;
 }
 
 /** The system's code for why there is no connection; absent where there was one. */

@@ -5,7 +5,7 @@ import { SETTINGS_BOUNDS } from "@usher/queue";
 import type { Command } from "commander";
 import { duration, integer, name, notice, oneOf, type Reader, thousandths } from "../../config/readers.ts";
 import { UsageError } from "../../failure.ts";
-import { type AdminFlags, adminClient, callFailure, withAdminFlags } from "../client.ts";
+import { type AdminFlags, callAdmin, withAdminFlags } from "../client.ts";
 import { flag, numberFlag } from "../flags.ts";
 import { print } from "../say.ts";
 import { changeOf, type SettingFlags } from "./change.ts";
@@ -67,12 +67,12 @@ function orNone(read: Reader<number>): (text: string) => number {
 }
 
 async function list(flags: AdminFlags): Promise<void> {
-  const { queues } = await call(flags, async (client) => client.listQueues({}));
+  const { queues } = await callAdmin(flags, async (client) => client.listQueues({}));
   print(queueTable(queues));
 }
 
 async function show(queue: string, flags: AdminFlags): Promise<void> {
-  const response = await call(flags, async (client) => client.getQueue({ queue }));
+  const response = await callAdmin(flags, async (client) => client.getQueue({ queue }));
   print(detailsOf(response.queue));
 }
 
@@ -80,7 +80,7 @@ async function set(queue: string, flags: AdminFlags & SettingFlags & { reason: s
   const change = changeOf(flags);
   if (change === undefined)
     throw new UsageError("nothing to change: give at least one setting, such as --mode paused");
-  const response = await call(flags, async (client) => {
+  const response = await callAdmin(flags, async (client) => {
     const { queue: before } = await client.getQueue({ queue });
     return client.updateQueue({ ...change, queue, etag: before?.etag, reason: flags.reason });
   });
@@ -89,16 +89,4 @@ async function set(queue: string, flags: AdminFlags & SettingFlags & { reason: s
 
 function detailsOf(details: QueueDetails | undefined): string {
   return details === undefined ? "The server showed no queue." : queueText(details);
-}
-
-async function call<T>(
-  flags: AdminFlags,
-  use: (client: Awaited<ReturnType<typeof adminClient>>) => Promise<T>,
-): Promise<T> {
-  const client = await adminClient(flags);
-  try {
-    return await use(client);
-  } catch (error) {
-    throw callFailure(error, flags.url);
-  }
 }

@@ -4,6 +4,7 @@ import { durationMs } from "@bufbuild/protobuf/wkt";
 import type { QueueDetails } from "@usher/protocol/admin";
 import { QueueKind, QueueMode } from "@usher/protocol/queue";
 import { formatDuration } from "../../config/duration.ts";
+import { columns } from "../text.ts";
 
 /** One line a queue, under a head. */
 export function queueTable(queues: readonly QueueDetails[]): string {
@@ -56,22 +57,10 @@ function kindText(kind: QueueKind = QueueKind.UNSPECIFIED): string {
   return QueueKind[kind]?.toLowerCase() ?? String(kind);
 }
 
-function modeText(mode: QueueMode = QueueMode.UNSPECIFIED): string {
+export function modeText(mode: QueueMode = QueueMode.UNSPECIFIED): string {
   return QueueMode[mode]?.toLowerCase() ?? String(mode);
 }
 
-function limitText(limit = 0): string {
+export function limitText(limit = 0): string {
   return limit === 0 ? "none" : String(limit);
-}
-
-function columns(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]!.map((_, at) => Math.max(...rows.map((row) => row[at]!.length)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, at) => cell.padEnd(widths[at]!))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
 }

@@ -2,6 +2,7 @@
 
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import { RequestState, type Status, type Ticket, TicketState } from "@usher/protocol/queue";
+import { printable } from "../text.ts";
 
 /** `ticket 412 in purchases: position 87, about 25 s, hardly more than 1 min` */
 export function placeText(status: Status): string {
@@ -73,9 +74,4 @@ export function outcome({ state, requestState }: Ticket): WatchOutcome {
     default:
       return { code: OUTCOME_CODES.expired, text: "expired: its time was over before it was done" };
   }
-}
-
-/** Without what a terminal would take for a command. */
-function printable(text: string): string {
-  return text.replace(/\p{Cc}+/gu, " ");
 }
