@@ -5,12 +5,16 @@
 
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
-import { type Cluster, Kafka, type KafkaConfig, logLevel } from "kafkajs";
+import { type Admin, type Cluster, Kafka, type KafkaConfig, logLevel } from "kafkajs";
+import { LogError } from "../log.ts";
+import { unreachable } from "./errors.ts";
 import type { KafkaLogOptions, KafkaTimings } from "./options.ts";
+import { keepBackWarnings } from "./warnings.ts";
 
-/** A cluster, with connections of its own. */
+/** A way into the cluster, with connections of its own. */
 export interface Link {
   readonly cluster: Cluster;
+  readonly admin: Admin;
   /** Cuts all its connections; whatever waits for an answer fails. */
   cut(): void;
 }
@@ -19,55 +23,65 @@ export type ClientOptions = Pick<KafkaLogOptions, "brokers" | "node" | "tls" | "
   readonly timings: KafkaTimings;
 };
 
-/** What brokers know each connection's owner by. */
 export class Client {
   readonly #options: ClientOptions;
 
   constructor(options: ClientOptions) {
     this.#options = options;
-  }
-
-  get brokers(): readonly string[] {
-    return this.#options.brokers;
+    keepBackWarnings();
   }
 
   get timings(): KafkaTimings {
     return this.#options.timings;
   }
 
-  /** Connects when it is used. */
-  link(brokers: readonly string[] = this.brokers): Link {
-    const { kafka, cut } = this.kafka(brokers);
-    return { cluster: clusterOf(kafka, this.timings), cut };
+  /** A connected link, through whichever of the brokers answers first: one that is dead or paused holds up nobody.
+   * Rejects with a `LogError` that says of each broker why not. */
+  async reach(): Promise<Link> {
+    const { brokers } = this.#options;
+    const links = brokers.map((broker) => this.#link(broker));
+    try {
+      const first = await Promise.any(links.map(connected));
+      for (const link of links) if (link !== first) link.cut();
+      return first;
+    } catch (error) {
+      for (const link of links) link.cut();
+      const reasons = error instanceof AggregateError ? error.errors : [error];
+      throw unreachable(brokers.map((broker, index) => ({ broker, reason: reasons[index] })));
+    }
   }
 
-  kafka(brokers: readonly string[] = this.brokers): { kafka: Kafka; cut: () => void } {
+  #link(broker: string): Link {
     const { node, tls, sasl, timings } = this.#options;
     const sockets = new Sockets();
     const kafka = new Kafka({
-      brokers: [...brokers],
+      brokers: [broker],
       clientId: `usher-${node}`,
       ssl: tls === true ? true : tls && { ...tls },
       ...(sasl && { sasl: { ...sasl } as KafkaConfig["sasl"] }),
       connectionTimeout: timings.connect_ms,
       authenticationTimeout: timings.connect_ms,
       requestTimeout: timings.request_ms,
-      // As often as it takes to come round to each broker once.
-      retry: { retries: Math.max(0, brokers.length - 1), initialRetryTime: 1, maxRetryTime: 10 },
+      retry: { retries: 0 },
       logLevel: logLevel.NOTHING,
       socketFactory: (wanted) => sockets.open(wanted),
     });
-    return { kafka, cut: () => sockets.cut() };
+    return { cluster: clusterOf(kafka, timings), admin: kafka.admin(), cut: () => sockets.cut() };
   }
 }
 
-/** The sockets of one cluster. */
+async function connected(link: Link): Promise<Link> {
+  await link.cluster.connect();
+  return link;
+}
+
+/** The sockets of one link. */
 class Sockets {
   readonly #sockets = new Set<Socket>();
   #cut = false;
 
   open({ host, port, ssl, onConnect }: Wanted): Socket {
-    if (this.#cut) throw new Error("the connection was given up");
+    if (this.#cut) throw new LogError("unavailable", "the connection was given up");
     const socket = ssl
       ? connectTls({ host, port, ...(isIP(host) ? {} : { servername: host }), ...ssl }, onConnect)
       : connectTcp({ host, port }, onConnect);

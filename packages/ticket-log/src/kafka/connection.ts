@@ -2,8 +2,9 @@
 // anew from the brokers that were named: so there is no state to mend.
 
 import type { Broker, Cluster } from "kafkajs";
+import { LogError } from "../log.ts";
 import type { Client, Link } from "./client.ts";
-import { TimeoutError } from "./errors.ts";
+import { faultOf, TimeoutError } from "./errors.ts";
 import type { KafkaTimings } from "./options.ts";
 
 /** kafkajs's, with what its types leave out. */
@@ -20,7 +21,6 @@ export class Connection {
   #leader: Leader | undefined;
   /** Until when what is known of the leader is believed. */
   #known_ms = 0;
-  #stale = false;
   #closed = false;
 
   constructor(client: Client, topic: string) {
@@ -34,28 +34,23 @@ export class Connection {
 
   /** The broker that leads the topic, connected. */
   async leader(): Promise<Leader> {
-    const known = this.#leader;
-    if (known?.isConnected() && performance.now() < this.#known_ms) return known;
-    if (this.#closed) throw new Error("the connection was closed");
-    const { timings } = this.#client;
-    this.#link ??= this.#client.link();
-    this.#leader = await this.within(timings.connect_ms + timings.request_ms, this.#find(this.#link));
-    this.#known_ms = performance.now() + timings.metadata_ms;
+    if (this.#leader?.isConnected() && performance.now() < this.#known_ms) return this.#leader;
+    const { connect_ms, request_ms, metadata_ms } = this.timings;
+    this.#leader = await this.within(connect_ms + request_ms, this.#find());
+    this.#known_ms = performance.now() + metadata_ms;
     return this.#leader;
   }
 
   /** Runs a request against the leader, within the time for one, or a given one. */
-  async ask<A>(request: (leader: Leader) => Promise<A>, ms = this.#client.timings.request_ms): Promise<A> {
+  async ask<A>(request: (leader: Leader) => Promise<A>, ms = this.timings.request_ms): Promise<A> {
     const leader = await this.leader();
     return await this.within(ms, request(leader));
   }
 
   /** The same with what goes through kafkajs's cluster. */
-  async clusterAsk<A>(request: (cluster: Cluster) => Promise<A>): Promise<A> {
+  async askCluster<A>(request: (cluster: Cluster) => Promise<A>): Promise<A> {
     await this.leader();
-    const link = this.#link;
-    if (link === undefined) throw new Error("the connection was given up");
-    return await this.within(this.#client.timings.request_ms, request(link.cluster));
+    return await this.within(this.timings.request_ms, request(this.#demandLink().cluster));
   }
 
   /** Rejects with a `TimeoutError` and gives the connections up when it takes longer. */
@@ -74,10 +69,10 @@ export class Connection {
     }
   }
 
-  /** Asks anew who leads, before the next request. */
-  refresh(): void {
-    this.#known_ms = 0;
-    this.#stale = true;
+  /** What to do before the next try: where Kafka said no, the connection is good, though perhaps to the wrong broker. */
+  recover(error: unknown): void {
+    if (faultOf(error).type === undefined) this.forget();
+    else this.#known_ms = 0;
   }
 
   /** Gives up all connections, and begins anew at the next request. */
@@ -85,7 +80,6 @@ export class Connection {
     this.#link?.cut();
     this.#link = undefined;
     this.#leader = undefined;
-    this.#known_ms = 0;
   }
 
   close(): void {
@@ -93,13 +87,31 @@ export class Connection {
     this.forget();
   }
 
-  async #find({ cluster }: Link): Promise<Leader> {
+  async #find(): Promise<Leader> {
+    if (this.#link === undefined) await this.#reach();
+    const { cluster } = this.#demandLink();
     await cluster.connect();
     await cluster.addTargetTopic(this.topic);
-    if (this.#stale || performance.now() >= this.#known_ms) await cluster.refreshMetadata();
-    this.#stale = false;
+    await cluster.refreshMetadata();
     const [nodeId] = Object.keys(cluster.findLeaderForPartitions(this.topic, [0]));
-    if (nodeId === undefined) throw new Error(`${this.topic} has no leader`);
+    if (nodeId === undefined) throw new LogError("unavailable", `the topic ${this.topic} has no leader`);
     return (await cluster.findBroker({ nodeId })) as Leader;
+  }
+
+  async #reach(): Promise<void> {
+    this.#demandOpen();
+    const link = await this.#client.reach();
+    if (this.#closed) link.cut();
+    this.#demandOpen();
+    this.#link = link;
+  }
+
+  #demandLink(): Link {
+    if (this.#link === undefined) throw new LogError("unavailable", "the connection was given up");
+    return this.#link;
+  }
+
+  #demandOpen(): void {
+    if (this.#closed) throw new LogError("closed", "the log was closed");
   }
 }

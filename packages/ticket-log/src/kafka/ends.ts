@@ -2,7 +2,7 @@
 
 import { LogError, type Offset } from "../log.ts";
 import type { Connection } from "./connection.ts";
-import { errorOf, faultOf, passes } from "./errors.ts";
+import { errorOf, passes } from "./errors.ts";
 import { pauseBefore } from "./pause.ts";
 import { offsetOf } from "./reader.ts";
 
@@ -48,9 +48,8 @@ export class Ends {
       } catch (error) {
         if (this.#closed) throw new LogError("closed", "the log was closed");
         if (performance.now() > deadline_ms || !passes(error))
-          throw errorOf(error, { operation: "Describe", resource: `topic ${topic}` });
-        if (faultOf(error).type === undefined) this.#connection.forget();
-        else this.#connection.refresh();
+          throw errorOf(error, { operation: "Describe", topic });
+        this.#connection.recover(error);
         await new Promise((resolve) => setTimeout(resolve, pauseBefore(count, timings.pause_ms)));
       }
     }

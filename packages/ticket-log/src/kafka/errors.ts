@@ -15,39 +15,36 @@ export class TimeoutError extends Error {
 export interface Attempt {
   /** As in Kafka's access control lists, such as "Write". */
   readonly operation: string;
-  /** Such as "topic usher.queues". */
-  readonly resource: string;
+  readonly topic: string;
 }
 
 /** The part of kafkajs's errors that says what it was. */
-interface KafkaFault {
+interface Fault {
   readonly name: string;
   readonly message: string;
-  /** Kafka's error, such as "NOT_LEADER_FOR_PARTITION". */
+  /** Kafka's error, such as "NOT_LEADER_FOR_PARTITION": an answer. Absent: there was none. */
   readonly type?: string | undefined;
   /** The system's error, such as "ECONNREFUSED". */
   readonly code?: string | undefined;
   readonly broker?: string | undefined;
 }
 
+/** How deep kafkajs wraps its errors at most. */
+const DEPTH_MAX = 10;
+
 /** What is behind kafkajs's wrappings. */
-export function faultOf(error: unknown): KafkaFault {
-  const chain: unknown[] = [];
-  for (let each = error; each instanceof Error && chain.length < 10; each = each.cause) chain.push(each);
-  const [first] = chain;
-  const telling = chain.find((each) => textIn(each, "type") !== undefined) ?? chain.at(-1) ?? first;
-  if (!(telling instanceof Error)) return { name: "Error", message: String(error) };
-  return {
-    name: telling.name,
-    message: telling.message,
-    type: textIn(telling, "type"),
-    code: textIn(telling, "code"),
-    broker: textIn(telling, "broker"),
-  };
+export function faultOf(error: unknown): Fault {
+  const chain: Error[] = [];
+  for (let each = error; each instanceof Error && chain.length < DEPTH_MAX; each = each.cause)
+    chain.push(each);
+  const telling = chain.find((each) => textIn(each, "type") !== undefined) ?? chain.at(-1);
+  if (telling === undefined) return { name: "Error", message: String(error) };
+  const type = textIn(telling, "type");
+  const broker = textIn(telling, "broker");
+  return { name: telling.name, message: telling.message, type, code: textIn(telling, "code"), broker };
 }
 
-function textIn(error: unknown, name: string): string | undefined {
-  if (typeof error !== "object" || error === null) return undefined;
+function textIn(error: object, name: string): string | undefined {
   const value: unknown = Reflect.get(error, name);
   return typeof value === "string" ? value : undefined;
 }
@@ -72,37 +69,32 @@ const BEFORE_APPEND: ReadonlySet<string> = new Set([
 /** Whether a write that met this surely left nothing. */
 export function surelyNothingWritten(error: unknown): boolean {
   const { type, code } = faultOf(error);
-  return (type !== undefined && BEFORE_APPEND.has(type)) || code === "ECONNREFUSED";
+  return type === undefined ? code === "ECONNREFUSED" : BEFORE_APPEND.has(type);
 }
 
-const CODES: Readonly<Record<string, LogErrorCode>> = {
-  MESSAGE_TOO_LARGE: "too_large",
-  RECORD_LIST_TOO_LARGE: "too_large",
-  TOPIC_AUTHORIZATION_FAILED: "misconfigured",
-  CLUSTER_AUTHORIZATION_FAILED: "misconfigured",
-  SASL_AUTHENTICATION_FAILED: "misconfigured",
-  UNSUPPORTED_SASL_MECHANISM: "misconfigured",
-  ILLEGAL_SASL_STATE: "misconfigured",
-  INVALID_TIMESTAMP: "misconfigured",
-  INVALID_RECORD: "misconfigured",
-  INVALID_CONFIG: "misconfigured",
-  INVALID_REPLICATION_FACTOR: "misconfigured",
-  INVALID_TOPIC_EXCEPTION: "misconfigured",
-  POLICY_VIOLATION: "misconfigured",
-  UNSUPPORTED_VERSION: "misconfigured",
-};
-
-/** Whether the same may succeed soon, by itself. */
-export function passes(error: unknown): boolean {
-  const { name, type } = faultOf(error);
-  if (name === "KafkaJSSASLAuthenticationError") return false;
-  if (type === undefined) return true;
-  if (LASTING.has(type)) return false;
-  return !(type in CODES);
+/** Whether this node may not do what it tried. */
+export function isDenied(error: unknown): boolean {
+  return faultOf(error).type?.endsWith("_AUTHORIZATION_FAILED") === true;
 }
+
+/** Those that do not pass by themselves; all others are "unavailable". */
+const CODES: ReadonlyMap<string, LogErrorCode> = new Map([
+  ["MESSAGE_TOO_LARGE", "too_large"],
+  ["RECORD_LIST_TOO_LARGE", "too_large"],
+  ["SASL_AUTHENTICATION_FAILED", "misconfigured"],
+  ["UNSUPPORTED_SASL_MECHANISM", "misconfigured"],
+  ["ILLEGAL_SASL_STATE", "misconfigured"],
+  ["INVALID_TIMESTAMP", "misconfigured"],
+  ["INVALID_RECORD", "misconfigured"],
+  ["INVALID_CONFIG", "misconfigured"],
+  ["INVALID_REPLICATION_FACTOR", "misconfigured"],
+  ["INVALID_TOPIC_EXCEPTION", "misconfigured"],
+  ["POLICY_VIOLATION", "misconfigured"],
+  ["UNSUPPORTED_VERSION", "misconfigured"],
+]);
 
 /** A producer that meets these is to be replaced: its sequence and the broker's are not one. */
-const LASTING: ReadonlySet<string> = new Set([
+const OUT_OF_STEP: ReadonlySet<string> = new Set([
   "OUT_OF_ORDER_SEQUENCE_NUMBER",
   "DUPLICATE_SEQUENCE_NUMBER",
   "INVALID_PRODUCER_EPOCH",
@@ -110,28 +102,77 @@ const LASTING: ReadonlySet<string> = new Set([
   "INVALID_PRODUCER_ID_MAPPING",
 ]);
 
+/** Whether the same may succeed soon, by itself. */
+export function passes(error: unknown): boolean {
+  if (error instanceof LogError) return error.code === "unavailable";
+  const { type } = faultOf(error);
+  if (isDenied(error) || isRefusedLogin(error)) return false;
+  return type === undefined || !(OUT_OF_STEP.has(type) || CODES.has(type));
+}
+
+function isRefusedLogin(error: unknown): boolean {
+  const { name, type = "" } = faultOf(error);
+  return name === "KafkaJSSASLAuthenticationError" || type.includes("SASL");
+}
+
 export function errorOf(
   error: unknown,
-  { operation, resource }: Attempt,
+  { operation, topic }: Attempt,
   outcome: LogError["outcome"] = "refused",
 ): LogError {
-  if (error instanceof LogError) return error;
-  const { name, message, type, broker } = faultOf(error);
+  if (error instanceof LogError)
+    return error.outcome === outcome
+      ? error
+      : new LogError(error.code, error.message, { outcome, cause: error });
   const make = (code: LogErrorCode, text: string) => new LogError(code, text, { outcome, cause: error });
-  if (name === "KafkaJSSASLAuthenticationError" || type?.includes("SASL")) {
-    return make("misconfigured", `Kafka refuses the credentials of log.sasl: ${message}`);
-  }
-  if (type === "TOPIC_AUTHORIZATION_FAILED" || type === "CLUSTER_AUTHORIZATION_FAILED") {
+  const { name, message, type, broker } = faultOf(error);
+  if (isRefusedLogin(error)) return make("misconfigured", `Kafka refuses the credentials (sasl): ${message}`);
+  if (isDenied(error)) {
     return make(
       "misconfigured",
-      `Kafka does not allow this node to ${operation} the ${resource}. Grant its user the operation ${operation} ` +
-        `on ${resource} (kafka-acls.sh --add --allow-principal User:… --operation ${operation} --${resource})`,
+      `Kafka denies this node the operation ${operation} on the topic ${topic}. Grant it: kafka-acls.sh --add ` +
+        `--allow-principal User:… --operation ${operation} --topic ${topic}`,
     );
   }
-  if (type === "MESSAGE_TOO_LARGE" || type === "RECORD_LIST_TOO_LARGE") {
-    return make("too_large", `larger than max.message.bytes of the ${resource} allows`);
-  }
-  const where = broker === undefined ? "" : ` (${broker})`;
-  const code = type === undefined ? "unavailable" : (CODES[type] ?? "unavailable");
-  return make(code, `Kafka: ${operation} ${resource}: ${message}${where}`);
+  const code = type === undefined ? "unavailable" : (CODES.get(type) ?? "unavailable");
+  if (code === "too_large")
+    return make(code, `the topic ${topic} takes no message as large (its max.message.bytes)`);
+  const where = broker === undefined ? "" : `${broker}: `;
+  const what = type === undefined ? message : `${message} (${type})`;
+  const advice = name === "KafkaJSConnectionClosedError" ? `. ${CLOSED_ADVICE}` : "";
+  return make(code, `Kafka (${operation} on ${topic}): ${where}${what}${advice}`);
+}
+
+const CLOSED_ADVICE = "Should it go on: does the broker want TLS (tls) or a password (sasl)?";
+
+/** What Node says of certificates and of what is no TLS. */
+const TLS_CODE = /^(ERR_TLS|ERR_SSL|EPROTO|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_)/;
+
+const SYSTEM: ReadonlyMap<string, string> = new Map([
+  ["ECONNREFUSED", "nobody listens there"],
+  ["ENOTFOUND", "there is no such host"],
+  ["EAI_AGAIN", "the host's name cannot be looked up"],
+  ["ECONNRESET", "the connection was reset"],
+  ["EHOSTUNREACH", "the host cannot be reached"],
+  ["ENETUNREACH", "the network cannot be reached"],
+]);
+
+/** Why none of the brokers could be reached. */
+export function unreachable(tries: readonly { broker: string; reason: unknown }[]): LogError {
+  const told = tries.map(({ broker, reason }) => `${broker}: ${reasonOf(reason)}`).join("; ");
+  const refused = tries.some(({ reason }) => isRefusedLogin(reason));
+  const untrusted = tries.some(({ reason }) => TLS_CODE.test(faultOf(reason).code ?? ""));
+  const cause = tries[0]?.reason;
+  if (refused)
+    return new LogError("misconfigured", `Kafka refuses the credentials (sasl): ${told}`, { cause });
+  if (untrusted) return new LogError("misconfigured", `no TLS with Kafka (tls): ${told}`, { cause });
+  return new LogError("unavailable", `Kafka cannot be reached (brokers): ${told}`, { cause });
+}
+
+function reasonOf(reason: unknown): string {
+  const { name, message, code = "" } = faultOf(reason);
+  const text = SYSTEM.get(code) ?? message;
+  return name === "KafkaJSConnectionClosedError" || code === "ECONNRESET"
+    ? `${text}. ${CLOSED_ADVICE}`
+    : text;
 }

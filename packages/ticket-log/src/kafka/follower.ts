@@ -7,6 +7,7 @@ import { type Follower, type Following, LogError, type Offset } from "../log.ts"
 import type { Client } from "./client.ts";
 import { Connection } from "./connection.ts";
 import type { Health } from "./health.ts";
+import type { Identity } from "./identity.ts";
 import { type Loss, TopicReader } from "./reader.ts";
 import { entryOf } from "./records.ts";
 
@@ -14,7 +15,10 @@ export interface FollowersOptions {
   readonly client: Client;
   readonly topic: string;
   readonly health: Health;
+  readonly identity: Identity;
   readonly max: number;
+  /** The topic is not the log that it was, whoever reads it. */
+  readonly lost: (error: LogError) => void;
 }
 
 /** All followers of a log. */
@@ -37,6 +41,10 @@ export class Followers {
     return following;
   }
 
+  fail(error: LogError): void {
+    for (const following of [...this.#followings]) following.fail(error);
+  }
+
   close(): void {
     for (const following of [...this.#followings]) following.close();
   }
@@ -44,23 +52,24 @@ export class Followers {
 
 class KafkaFollowing implements Following {
   readonly #follower: Follower;
+  readonly #options: FollowersOptions;
   readonly #reader: TopicReader;
   readonly #closed: () => void;
-  readonly #topic: string;
   #open = true;
 
   constructor(from: Offset, follower: Follower, options: FollowersOptions, closed: () => void) {
     const { client, topic, health } = options;
     this.#follower = follower;
+    this.#options = options;
     this.#closed = closed;
-    this.#topic = topic;
     this.#reader = new TopicReader({
       connection: new Connection(client, topic),
       timings: client.timings,
       health,
       from,
       take: (messages) => this.#take(messages),
-      lost: (loss) => this.#fail(new LogError("corrupt", this.#explain(loss))),
+      begins: (low) => this.#lookAtHead(low),
+      lost: (loss) => this.#lost(loss),
     });
     void this.#reader.run();
   }
@@ -75,8 +84,24 @@ class KafkaFollowing implements Following {
     this.#closed();
   }
 
+  /** Whoever starts from now on cannot read the log. Those who have read it can go on. */
+  #lookAtHead(low: Offset): void {
+    if (low === 0) return;
+    const { health, identity, topic } = this.#options;
+    health.trouble(`keeping ${topic}`, identity.lost(`its first ${low} records have been deleted`));
+  }
+
+  #lost(loss: Loss): void {
+    const { identity, lost } = this.#options;
+    const error = identity.lost(loss.message);
+    // One that has asked for what never was there is its own fault.
+    if (loss.kind !== "ends_before" || this.#reader.begun) lost(error);
+    this.fail(error);
+  }
+
   /** Some at a time: a long catch-up leaves the event loop to others between. */
   async #take(messages: readonly KafkaMessage[]): Promise<void> {
+    if (messages[0]?.offset === "0") this.#options.identity.learn(messages[0]);
     for (let at = 0; at < messages.length && this.#open; at += READ.records) {
       if (at > 0) await new Promise((resolve) => setImmediate(resolve));
       if (this.#open) this.#deliver(messages.slice(at, at + READ.records));
@@ -88,17 +113,13 @@ class KafkaFollowing implements Following {
       this.#follower.entries(messages.map((message) => entryOf(message, Number(message.offset))));
     } catch (cause) {
       // It must not, but one that does takes no other along, nor the writers.
-      this.#fail(new LogError("unavailable", "the follower threw", { cause }));
+      this.fail(new LogError("unavailable", "the follower threw", { cause }));
     }
   }
 
-  #fail(error: LogError): void {
+  fail(error: LogError): void {
     if (!this.#open) return;
     this.close();
     this.#follower.failed(error);
-  }
-
-  #explain({ kind, message }: Loss): string {
-    return `the log is not the one it was: ${this.#topic}: ${message} (${kind})`;
   }
 }

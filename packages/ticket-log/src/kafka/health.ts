@@ -38,6 +38,11 @@ export class Health {
     this.#options.onFault(error);
   }
 
+  /** Something has happened, and is over. */
+  notice(error: LogError): void {
+    this.#options.onFault(error);
+  }
+
   /** A part has no trouble (any more). */
   well(part: string): void {
     const known = this.#met.get(part);

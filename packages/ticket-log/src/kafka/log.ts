@@ -1,7 +1,7 @@
 // The log on Kafka: two topics, for any number of nodes. The map of this folder:
 //
 //   log.ts          opens it and puts the parts together; options.ts: with what
-//   opening.ts      reaching the cluster, the topics, and whether this is the log that it was
+//   opening.ts      reaching the cluster, the topics, the rights; identity.ts: whether this is the log that it was
 //   topics.ts       making and checking the topics; settings.ts: what they must be
 //   client.ts       kafkajs, set up; connection.ts: the way to a topic's leader
 //   producer.ts     writing batches, each once; commits.ts: of entries; payloads.ts: of payloads
@@ -9,7 +9,7 @@
 //   reader.ts       reading a topic; follower.ts: for followers; ends.ts: where it ends
 //   spool/          the payloads that this node has followed (its map: `spool/spool.ts`)
 //   records.ts      how entries and payloads are written in Kafka
-//   health.ts       trouble, told once; pause.ts: between tries; errors.ts: what Kafka's errors mean
+//   health.ts       trouble, told once; pause.ts: between tries; errors.ts: what Kafka's errors mean; warnings.ts
 //
 // A log is open, then closing (what was accepted is written, as long as there is hope), then closed.
 
@@ -34,9 +34,10 @@ import { Connection } from "./connection.ts";
 import { Ends } from "./ends.ts";
 import { Followers } from "./follower.ts";
 import { Health } from "./health.ts";
+import { Identity } from "./identity.ts";
 import { Line } from "./line.ts";
 import { enter } from "./opening.ts";
-import { KAFKA_TIMINGS, type KafkaLogOptions } from "./options.ts";
+import { brokersOf, KAFKA_TIMINGS, type KafkaLogOptions } from "./options.ts";
 import { PayloadWriter } from "./payloads.ts";
 import { Producer } from "./producer.ts";
 import { payloadsSettings, queuesSettings } from "./settings.ts";
@@ -53,7 +54,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<TicketLog>
   const limits = logLimits(options.limits);
   const timings = { ...KAFKA_TIMINGS, ...options.timings };
   const { topics: prefix = "usher", replication = 3, payload_retention_ms } = options;
-  const client = new Client({ ...options, timings });
+  const client = new Client({ ...options, brokers: brokersOf(options.brokers), timings });
   const wanted = { prefix, replication, payload_retention_ms, limits };
   const topics = { queues: queuesSettings(wanted), payloads: payloadsSettings(wanted) };
   const health = new Health({
@@ -62,9 +63,11 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<TicketLog>
     onMended: options.onMended ?? (() => {}),
   });
   const spool = await Spool.open(options.spool);
+  const { directory } = options.spool;
+  const identity = new Identity({ topic: topics.queues.topic, spool, directory });
   try {
-    await enter({ client, topics, replication, spool });
-    await spool.follow({ client, topic: topics.payloads.topic, health });
+    const { payloads_low: low } = await enter({ client, topics, replication, identity });
+    spool.follow({ client, topic: topics.payloads.topic, health, low });
   } catch (error) {
     await spool.close();
     throw error;
@@ -73,6 +76,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<TicketLog>
     client,
     health,
     spool,
+    identity,
     limits,
     now: options.now ?? Date.now,
     topics: { queues: topics.queues.topic, payloads: topics.payloads.topic },
@@ -83,6 +87,7 @@ interface KafkaParts {
   readonly client: Client;
   readonly health: Health;
   readonly spool: Spool;
+  readonly identity: Identity;
   readonly limits: LogLimits;
   readonly now: () => number;
   readonly topics: { readonly queues: string; readonly payloads: string };
@@ -104,11 +109,18 @@ class KafkaLog implements TicketLog {
   #failure: LogError | undefined;
 
   constructor(parts: KafkaParts) {
-    const { client, health, limits, topics, spool } = parts;
+    const { client, health, identity, limits, topics, spool } = parts;
     const { timings } = client;
     this.#parts = parts;
     this.#pending = new Pending(limits);
-    this.#followers = new Followers({ client, topic: topics.queues, health, max: limits.followers_max });
+    this.#followers = new Followers({
+      client,
+      topic: topics.queues,
+      health,
+      identity,
+      max: limits.followers_max,
+      lost: (error) => this.#fail(error),
+    });
     const producerOf = (topic: string) =>
       new Producer({ connection: new Connection(client, topic), timings, health });
     const [entries, payloads] = [producerOf(topics.queues), producerOf(topics.payloads)];
@@ -121,7 +133,7 @@ class KafkaLog implements TicketLog {
       stored: (key, end) => spool.wrote(key, end),
     });
     this.#ends = new Ends(new Connection(client, topics.queues));
-    spool.onFailure((error) => (this.#failure = error));
+    spool.onFailure((error) => this.#fail(error));
   }
 
   openWriter(): Writer {
@@ -207,7 +219,7 @@ class KafkaLog implements TicketLog {
     for (const producer of this.#producers) producer.hurry(timings.retry_ms);
     await this.#pending.idle();
     await Promise.allSettled(this.#reading);
-    for (const producer of this.#producers) producer.close();
+    for (const producer of this.#producers) producer.stop(new LogError("closed", "the log was closed"));
     this.#ends.close();
     await this.#parts.spool.close();
   }
@@ -231,6 +243,14 @@ class KafkaLog implements TicketLog {
   #ended({ bytes, ended }: Operation, error?: LogError): void {
     ended(error);
     this.#pending.leave(bytes);
+  }
+
+  /** Nothing more can be done with this log, but to close it. */
+  #fail(error: LogError): void {
+    if (this.#failure) return;
+    this.#failure = error;
+    for (const producer of this.#producers) producer.stop(error);
+    this.#followers.fail(error);
   }
 
   #demandOpen(): void {

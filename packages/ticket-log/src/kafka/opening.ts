@@ -1,65 +1,99 @@
 // What has to be so before the log is used: the cluster can be reached, the topics are there and as they must be, this
 // node may read and write them, and they are the log that this node knows.
 
-import { LogError } from "../log.ts";
+import type { Offset } from "../log.ts";
 import type { Client } from "./client.ts";
 import { Connection } from "./connection.ts";
-import { errorOf } from "./errors.ts";
-import { fetch, fingerprint, rangeOf } from "./reader.ts";
+import { errorOf, isDenied, passes } from "./errors.ts";
+import type { Identity } from "./identity.ts";
+import { pauseBefore } from "./pause.ts";
+import { fetch, rangeOf } from "./reader.ts";
 import type { TopicSettings } from "./settings.ts";
-import type { Spool } from "./spool/spool.ts";
 import { Topics } from "./topics.ts";
 
-export interface EnterOptions {
+export interface OpeningOptions {
   readonly client: Client;
   readonly topics: { readonly queues: TopicSettings; readonly payloads: TopicSettings };
   readonly replication: number;
-  readonly spool: Spool;
+  readonly identity: Identity;
 }
 
-/** Rejects with a `LogError`, leaving nothing open. */
-export async function enter({ client, topics, replication, spool }: EnterOptions): Promise<void> {
-  const { kafka, cut } = client.kafka();
+/** What there is to follow. */
+export interface Opened {
+  /** Where the topic of the payloads begins. */
+  readonly payloads_low: Offset;
+}
+
+/** Tries for some seconds. Rejects with a `LogError`, leaving nothing open. */
+export async function enter(options: OpeningOptions): Promise<Opened> {
+  const { timings } = options.client;
+  const deadline_ms = performance.now() + timings.open_ms;
+  for (let count = 1; ; count++) {
+    try {
+      await prepare(options);
+      return await look(options);
+    } catch (error) {
+      const pause_ms = pauseBefore(count, timings.pause_ms);
+      if (!passes(error) || performance.now() + pause_ms > deadline_ms)
+        throw errorOf(error, { operation: "Describe", topic: options.topics.queues.topic });
+      await new Promise((resolve) => setTimeout(resolve, pause_ms));
+    }
+  }
+}
+
+/** The topics are there, and as they must be. */
+async function prepare({ client, topics, replication, identity }: OpeningOptions): Promise<void> {
+  const { admin, cut } = await client.reach();
   try {
-    const admin = kafka.admin();
-    await admin.connect().catch((error) => {
-      throw errorOf(error, { operation: "reach", resource: `the brokers ${client.brokers.join(", ")}` });
-    });
     const found = new Topics(admin, replication);
-    for (const topic of [topics.queues, topics.payloads]) {
-      if (!(await found.exists(topic.topic))) await found.create(topic);
-      await found.check(topic);
+    for (const wanted of [topics.queues, topics.payloads]) {
+      if (!(await found.exists(wanted.topic))) {
+        if (wanted === topics.queues) identity.demandNone();
+        await found.create(wanted);
+      }
+      await found.check(wanted);
     }
   } finally {
     cut();
   }
-  await identify(new Connection(client, topics.queues.topic), spool);
 }
 
-/** The log's first record says which log it is. */
-async function identify(connection: Connection, spool: Spool): Promise<void> {
+/** This node may use them, and they are what it knows. */
+async function look({ client, topics, identity }: OpeningOptions): Promise<Opened> {
+  const [queues, payloads] = [
+    new Connection(client, topics.queues.topic),
+    new Connection(client, topics.payloads.topic),
+  ];
+  try {
+    for (const connection of [queues, payloads]) await demandWrite(connection);
+    const log = await demandRead(queues);
+    await identity.demand(log.low, log.first);
+    const { low } = await demandRead(payloads);
+    return { payloads_low: low };
+  } finally {
+    queues.close();
+    payloads.close();
+  }
+}
+
+/** Nothing is written: Kafka looks at the rights before it refuses an empty batch. */
+async function demandWrite(connection: Connection): Promise<void> {
   const { topic } = connection;
+  const topicData = [{ topic, partitions: [{ partition: 0, firstSequence: 0, messages: [] }] }];
+  const leader = await connection.leader();
+  try {
+    await connection.within(connection.timings.request_ms, leader.produce({ acks: -1, topicData }));
+  } catch (error) {
+    if (isDenied(error)) throw errorOf(error, { operation: "Write", topic });
+  }
+}
+
+async function demandRead(connection: Connection) {
   try {
     const { low } = await rangeOf(connection);
-    if (low > 0)
-      throw new LogError(
-        "corrupt",
-        `the topic ${topic} begins at offset ${low}: the records before it are gone`,
-      );
-    const { messages } = await fetch(connection, 0, 0);
-    const [first] = messages;
-    if (first === undefined) {
-      if (spool.first)
-        throw new LogError("corrupt", `the topic ${topic} is empty, but this node knows a log there`);
-      return;
-    }
-    const print = fingerprint(first);
-    if (spool.first === undefined) await spool.identify(print);
-    else if (!Buffer.from(spool.first).equals(print))
-      throw new LogError("corrupt", `the topic ${topic} holds another log than the one that this node knows`);
+    const { messages } = await fetch(connection, low, 0);
+    return { low, first: messages[0] };
   } catch (error) {
-    throw errorOf(error, { operation: "Read", resource: `topic ${topic}` });
-  } finally {
-    connection.close();
+    throw isDenied(error) ? errorOf(error, { operation: "Read", topic: connection.topic }) : error;
   }
 }

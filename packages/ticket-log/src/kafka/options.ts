@@ -2,7 +2,7 @@
 
 import type { ConnectionOptions } from "node:tls";
 import type { LogLimits } from "../limits.ts";
-import type { LogError } from "../log.ts";
+import { LogError } from "../log.ts";
 
 export interface KafkaLogOptions {
   /** Where to begin: "host:port" of some of the cluster's brokers. */
@@ -68,7 +68,7 @@ export interface KafkaTimings {
   readonly gone_ms: number;
   /** How long a payload that is asked for, or a drop, may wait for the spool to have followed; 5,000. */
   readonly payload_wait_ms: number;
-  /** Opening the log; 10,000. */
+  /** Opening the log, all tries together; 5,000. */
   readonly open_ms: number;
   /** How long a trouble lasts before it is told; 1,000. */
   readonly trouble_ms: number;
@@ -83,6 +83,17 @@ export const KAFKA_TIMINGS: KafkaTimings = {
   metadata_ms: 5_000,
   gone_ms: 3_000,
   payload_wait_ms: 5_000,
-  open_ms: 10_000,
+  open_ms: 5_000,
   trouble_ms: 1_000,
 };
+
+/** Throws a `LogError` for what is no list of brokers. */
+export function brokersOf(brokers: readonly string[]): readonly string[] {
+  if (brokers.length === 0) throw new LogError("misconfigured", "no broker is named (brokers)");
+  for (const broker of brokers) {
+    const [, port] = /^[^:/\s]+:(\d{1,5})$/.exec(broker) ?? [];
+    if (port === undefined || Number(port) < 1 || Number(port) > 65_535)
+      throw new LogError("misconfigured", `"${broker}" is no broker: it takes host:port (brokers)`);
+  }
+  return brokers;
+}

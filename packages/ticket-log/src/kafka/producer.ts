@@ -4,7 +4,7 @@
 import type { Message } from "kafkajs";
 import { LogError, type Offset } from "../log.ts";
 import type { Connection, Leader } from "./connection.ts";
-import { errorOf, faultOf, passes, surelyNothingWritten } from "./errors.ts";
+import { errorOf, passes, surelyNothingWritten } from "./errors.ts";
 import type { Health } from "./health.ts";
 import type { KafkaTimings } from "./options.ts";
 import { Pause, pauseBefore } from "./pause.ts";
@@ -38,8 +38,9 @@ export class Producer {
   readonly #part: string;
   readonly #pause = new Pause();
   #identity: Identity | undefined;
-  /** No try begins after this. */
+  /** No batch is tried again after this. */
   #deadline_ms = Number.POSITIVE_INFINITY;
+  #stopped: LogError | undefined;
 
   constructor(options: ProducerOptions) {
     this.#options = options;
@@ -53,6 +54,8 @@ export class Producer {
     const { timings, health } = this.#options;
     const deadline_ms = performance.now() + timings.retry_ms;
     let unknown = false;
+    if (performance.now() > this.#deadline_ms)
+      throw new LogError("closed", "the log was closed before it was sent");
     for (let count = 1; ; count++) {
       const attempt = { sent: false };
       try {
@@ -64,24 +67,13 @@ export class Producer {
         const reason = this.#errorOf(error, attempt.sent, unknown ? "unknown" : "refused");
         health.trouble(this.#part, reason);
         const over = performance.now() > Math.min(deadline_ms, this.#deadline_ms);
-        if (over || !passes(error)) {
+        if (over || this.#stopped || !passes(error)) {
           if (unknown) this.#replace();
           throw reason;
         }
-        this.#prepareNext(error);
+        this.#options.connection.recover(error);
       }
       await this.#pause.sleep(pauseBefore(count, timings.pause_ms));
-    }
-  }
-
-  /** Whether this node may write here; rejects with a `LogError`. Nothing is written: Kafka looks at the rights before
-   * it refuses an empty batch. */
-  async check(): Promise<void> {
-    try {
-      await this.#options.connection.ask((leader) => this.#produce(leader, [], 0));
-    } catch (error) {
-      if (faultOf(error).type === "INVALID_RECORD") return;
-      throw this.#errorOf(error, true, "refused");
     }
   }
 
@@ -90,8 +82,9 @@ export class Producer {
     this.#deadline_ms = performance.now() + ms;
   }
 
-  close(): void {
-    this.#deadline_ms = 0;
+  /** Sends nothing more, and lets go of the connection. */
+  stop(why: LogError): void {
+    this.#stopped ??= why;
     this.#pause.end();
     this.#options.connection.close();
   }
@@ -131,13 +124,6 @@ export class Producer {
     });
   }
 
-  /** After a protocol error the connection is good, but perhaps to the wrong broker. */
-  #prepareNext(error: unknown): void {
-    const { connection } = this.#options;
-    if (faultOf(error).type === undefined) connection.forget();
-    else connection.refresh();
-  }
-
   /** Whatever of the old one is still on its way is cut off, as far as it can be. */
   #replace(): void {
     this.#identity = undefined;
@@ -147,7 +133,7 @@ export class Producer {
   #errorOf(error: unknown, sent: boolean, outcome: LogError["outcome"]): LogError {
     const { topic } = this.#options.connection;
     const operation = sent ? "Write" : "Describe";
-    const reason = errorOf(error, { operation, resource: `topic ${topic}` }, outcome);
+    const reason = errorOf(error, { operation, topic }, outcome);
     if (outcome === "refused") return reason;
     return new LogError(reason.code, `${reason.message}; what was sent before may have been written`, {
       outcome,

@@ -5,10 +5,11 @@
 // the next is still the very one that it has read. So a topic that was made anew or cut short is never taken for the
 // one that it was, however many records it has by then.
 
+import { createHash } from "node:crypto";
 import type { KafkaMessage } from "kafkajs";
 import { LogError, type Offset } from "../log.ts";
 import type { Connection } from "./connection.ts";
-import { errorOf, faultOf, passes } from "./errors.ts";
+import { errorOf, faultOf } from "./errors.ts";
 import type { Health } from "./health.ts";
 import type { KafkaTimings } from "./options.ts";
 import { Pause, pauseBefore } from "./pause.ts";
@@ -29,9 +30,11 @@ export interface ReaderOptions {
   readonly from: Offset;
   /** The record before it, when it was read earlier. */
   readonly before?: Uint8Array | undefined;
-  /** Takes what was read, in order; the next is read when it has resolved. `next` follows the last, and is more than
-   * one beyond it where Kafka's own records are. */
-  readonly take: (messages: readonly KafkaMessage[], next: Offset) => void | Promise<void>;
+  /** Takes what was read, in order; the next is read when it has resolved, and the same again if it rejects. `next`
+   * follows the last, and is more than one beyond it where Kafka's own records are; `before` is the record there. */
+  readonly take: (messages: readonly KafkaMessage[], next: Offset, before: Uint8Array) => Promise<void>;
+  /** Told after each fetch where the topic begins. */
+  readonly begins?: (low: Offset) => void;
   /** The topic cannot be read any further. The last call. */
   readonly lost: (loss: Loss) => void;
 }
@@ -56,6 +59,7 @@ export interface Range {
 
 interface Fetched {
   readonly messages: readonly KafkaMessage[];
+  readonly low: Offset;
   readonly high: Offset;
   /** When what it says was surely so. */
   readonly seen_ms: number;
@@ -65,6 +69,8 @@ interface FetchResponse {
   readonly responses: readonly {
     readonly partitions: readonly {
       readonly highWatermark: string;
+      /** Where the log starts; kafkajs calls it so. */
+      readonly lastStartOffset: string;
       readonly messages: readonly RawMessage[];
     }[];
   }[];
@@ -83,6 +89,8 @@ class LossError extends Error {
 
 export class TopicReader {
   readonly #options: ReaderOptions;
+  readonly #topic: string;
+  /** For `Health`. */
   readonly #part: string;
   readonly #pause = new Pause();
   #next: Offset;
@@ -93,7 +101,7 @@ export class TopicReader {
   #verified = false;
   /** When it was seen to have read to the end. */
   #read_ms = Number.NEGATIVE_INFINITY;
-  /** When the last fetch ended well. */
+  /** When the last fetch that ended well was begun. */
   #fetched_ms = Number.NEGATIVE_INFINITY;
   /** Since when the topic has been missing while the cluster answered. */
   #missing_ms: number | undefined;
@@ -102,13 +110,19 @@ export class TopicReader {
 
   constructor(options: ReaderOptions) {
     this.#options = options;
-    this.#part = `reading ${options.connection.topic}`;
+    this.#topic = options.connection.topic;
+    this.#part = `reading ${this.#topic}`;
     this.#next = options.from;
     this.#before = options.before;
   }
 
   get next(): Offset {
     return this.#next;
+  }
+
+  /** Whether anything was read. */
+  get begun(): boolean {
+    return this.#before !== undefined;
   }
 
   get lag_ms(): number {
@@ -131,10 +145,8 @@ export class TopicReader {
           return;
         }
         this.#verified = false;
-        const attempt = { operation: "Read", resource: `topic ${connection.topic}` };
-        health.trouble(this.#part, errorOf(error, attempt));
-        if (faultOf(error).type === undefined) connection.forget();
-        else connection.refresh();
+        health.trouble(this.#part, errorOf(error, { operation: "Read", topic: this.#topic }));
+        connection.recover(error);
         failures++;
       }
       await this.#pause.sleep(pauseBefore(failures, timings.pause_ms));
@@ -153,11 +165,20 @@ export class TopicReader {
     if (!this.#verified) await this.#verify();
     const fetched = await this.#fetch(this.#next, this.#options.timings.poll_ms);
     if (!this.#open) return;
+    this.#options.begins?.(fetched.low);
     const { messages, next } = this.#consecutive(fetched.messages);
     const last = fetched.messages.at(-1);
-    if (last) this.#before = fingerprint(last);
-    this.#next = next;
-    if (messages.length > 0 || last) await this.#options.take(messages, next);
+    if (last === undefined && fetched.high > this.#next)
+      throw new LogError(
+        "unavailable",
+        `Kafka has more records than ${this.#next} of ${this.#topic}, and sends none`,
+      );
+    if (last) {
+      const before = fingerprint(last);
+      await this.#options.take(messages, next, before);
+      this.#before = before;
+      this.#next = next;
+    }
     if (this.#next >= fetched.high) this.#read_ms = fetched.seen_ms;
   }
 
@@ -169,7 +190,7 @@ export class TopicReader {
       if (Number(message.offset) !== next) {
         throw new LossError({
           kind: "begins_later",
-          message: `the record at offset ${next} is missing: ${message.offset} comes instead`,
+          message: `the record at offset ${next} is missing, and ${message.offset} comes instead`,
         });
       }
       next++;
@@ -184,21 +205,21 @@ export class TopicReader {
     try {
       const fetched = await fetch(connection, from, wait_ms);
       const now_ms = performance.now();
-      this.#fetched_ms = now_ms;
+      this.#fetched_ms = begun_ms;
       this.#missing_ms = undefined;
       this.#outOfRange = 0;
       // What brings nothing was answered after the wait; that it came late may be because this process slept.
       const seen_ms = fetched.messages.length > 0 ? begun_ms : Math.min(now_ms, begun_ms + wait_ms);
       return { ...fetched, seen_ms };
     } catch (error) {
-      const { type } = faultOf(error);
-      if (type === "OFFSET_OUT_OF_RANGE") await this.#judgeRange();
+      const { name, message, type } = faultOf(error);
+      if (type === "OFFSET_OUT_OF_RANGE") await this.#judgeRange(from);
       else if (type === "UNKNOWN_TOPIC_OR_PARTITION") this.#judgeMissing(timings.gone_ms);
-      else if (type !== undefined) this.#missing_ms = undefined;
-      else if (!passes(error) || !(error instanceof Error) || error.name === "RangeError")
+      else this.#missing_ms = undefined;
+      if (name === "KafkaJSNotImplemented")
         throw new LossError({
           kind: "unreadable",
-          message: `what is at offset ${from} cannot be read: ${error}`,
+          message: `what is at offset ${from} cannot be read: ${message}`,
         });
       throw error;
     }
@@ -212,7 +233,7 @@ export class TopicReader {
       if (first === undefined || !Buffer.from(this.#before).equals(fingerprint(first))) {
         throw new LossError({
           kind: "another",
-          message: `the record at offset ${this.#next - 1} is not the one that was read there before`,
+          message: `at offset ${this.#next - 1} there is not the record that was read there before`,
         });
       }
     }
@@ -220,34 +241,30 @@ export class TopicReader {
   }
 
   /** The second look is against a broker that has only just become the leader, and lags. */
-  async #judgeRange(): Promise<void> {
+  async #judgeRange(from: Offset): Promise<void> {
     const { low, high } = await rangeOf(this.#options.connection);
-    const next = this.#next;
-    if (next >= low && next <= high) return;
+    if (from >= low && from <= high) return;
     if (++this.#outOfRange < 2) return;
     throw new LossError(
-      next < low
-        ? { kind: "begins_later", message: `record ${next} is needed, but the topic begins at ${low}`, low }
-        : { kind: "ends_before", message: `record ${next} is asked for, but the topic ends at ${high}`, low },
+      from < low
+        ? { kind: "begins_later", message: `it begins at offset ${low}, and ${from} is needed`, low }
+        : { kind: "ends_before", message: `it ends at offset ${high}, and ${from} is asked for`, low },
     );
   }
 
   #judgeMissing(gone_ms: number): void {
     const now_ms = performance.now();
     this.#missing_ms ??= now_ms;
-    if (now_ms - this.#missing_ms >= gone_ms)
-      throw new LossError({ kind: "missing", message: "the topic is gone, while the cluster answers" });
+    if (now_ms - this.#missing_ms >= gone_ms) throw new LossError({ kind: "missing", message: "it is gone" });
   }
 }
 
 /** What tells one record from any other at its offset. */
 export function fingerprint({ key, value, timestamp }: KafkaMessage): Uint8Array {
-  return Buffer.concat([
-    Buffer.from(`${timestamp} `),
-    key ?? Buffer.alloc(0),
-    Buffer.from([0]),
-    value ?? Buffer.alloc(0),
-  ]);
+  const hash = createHash("sha256").update(`${timestamp} ${key?.byteLength ?? -1} `);
+  if (key) hash.update(key);
+  if (value) hash.update(value);
+  return hash.digest();
 }
 
 /** What is in the topic from an offset on, as far as one fetch brings it. */
@@ -255,7 +272,7 @@ export async function fetch(
   connection: Connection,
   from: Offset,
   wait_ms: number,
-): Promise<{ messages: readonly RawMessage[]; high: Offset }> {
+): Promise<{ messages: readonly RawMessage[]; low: Offset; high: Offset }> {
   const response: FetchResponse = await connection.ask(
     (leader) =>
       leader.fetch({
@@ -276,7 +293,7 @@ export async function fetch(
   if (partition === undefined) throw new LogError("unavailable", `${connection.topic}: an empty answer`);
   // Kafka sends whole batches, which may begin earlier.
   const messages = partition.messages.filter(({ offset }) => Number(offset) >= from);
-  return { messages, high: Number(partition.highWatermark) };
+  return { messages, low: Number(partition.lastStartOffset), high: Number(partition.highWatermark) };
 }
 
 /** Where the topic begins and ends. */
@@ -288,7 +305,7 @@ export async function rangeOf(connection: Connection): Promise<Range> {
 export async function offsetOf(connection: Connection, fromBeginning: boolean): Promise<Offset> {
   const partitions = [{ partition: 0 }];
   const { topic } = connection;
-  const [found] = await connection.clusterAsk((cluster) =>
+  const [found] = await connection.askCluster((cluster) =>
     cluster.fetchTopicsOffset([{ topic, partitions, fromBeginning }]),
   );
   const offset = found?.partitions[0]?.offset;

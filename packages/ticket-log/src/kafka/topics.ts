@@ -86,7 +86,7 @@ export class Topics {
       return topics[0];
     } catch (error) {
       if (faultOf(error).type === "UNKNOWN_TOPIC_OR_PARTITION") return undefined;
-      throw errorOf(error, { operation: "Describe", resource: `topic ${topic}` });
+      throw errorOf(error, { operation: "Describe", topic });
     }
   }
 
@@ -99,7 +99,7 @@ export class Topics {
       const entries = resources[0]?.configEntries ?? [];
       return new Map(entries.map(({ configName, configValue }) => [configName, configValue]));
     } catch (error) {
-      throw errorOf(error, { operation: "DescribeConfigs", resource: `topic ${topic}` });
+      throw errorOf(error, { operation: "DescribeConfigs", topic });
     }
   }
 }
@@ -117,7 +117,7 @@ function creationError(error: unknown, topic: string, replication: number): LogE
       { cause: error },
     );
   }
-  return errorOf(inner, { operation: "Create", resource: `topic ${topic}` });
+  return errorOf(inner, { operation: "Create", topic });
 }
 
 function hasErrors(error: unknown): error is { errors: readonly unknown[] } {

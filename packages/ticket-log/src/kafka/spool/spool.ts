@@ -13,7 +13,7 @@ import { Connection } from "../connection.ts";
 import { Ends } from "../ends.ts";
 import type { Health } from "../health.ts";
 import type { SpoolOptions } from "../options.ts";
-import { fingerprint, type Loss, rangeOf, TopicReader } from "../reader.ts";
+import { type Loss, TopicReader } from "../reader.ts";
 import { partOf } from "../records.ts";
 import { SPOOL_PROGRAM, type SpoolOpened, type SpoolRequests, type SpoolSettings } from "./messages.ts";
 
@@ -27,6 +27,8 @@ export interface FeedOptions {
   readonly client: Client;
   readonly topic: string;
   readonly health: Health;
+  /** Where the topic begins. */
+  readonly low: Offset;
 }
 
 /** How many of this process's own puts it remembers until they have been followed: about what may wait to be written.
@@ -78,12 +80,10 @@ export class Spool {
     await this.#ask("identify", { first });
   }
 
-  /** Begins to follow the topic, where it was left. Rejects with kafkajs's errors. */
-  async follow(feed: FeedOptions): Promise<void> {
-    const connection = new Connection(feed.client, feed.topic);
-    this.#feed = { ...feed, ends: new Ends(connection) };
-    const { low } = await rangeOf(connection);
-    this.#read(this.#next ?? low, this.#next === undefined ? undefined : this.#before);
+  /** Begins to follow the topic, where it was left. */
+  follow(feed: FeedOptions): void {
+    this.#feed = { ...feed, ends: new Ends(new Connection(feed.client, feed.topic)) };
+    this.#read(this.#next ?? feed.low, this.#next === undefined ? undefined : this.#before);
   }
 
   /** This process has put a payload, which is there when the topic has been followed to `end`. */
@@ -158,19 +158,25 @@ export class Spool {
       health,
       from,
       before,
-      take: (messages, next) => this.#take(messages, next),
-      lost: (loss) => void this.#restart(loss),
+      take: (messages, next, before) => this.#take(messages, next, before),
+      lost: (loss) => this.#restart(loss),
     });
     if (!this.#closed) void this.#reader.run();
   }
 
-  /** The topic is not what it was: made anew, or too old records have gone. What there is now is followed. */
-  async #restart({ low }: Loss): Promise<void> {
+  /** What there is now is followed. When this node was away for longer than payloads are kept, the oldest of those
+   * that it has not seen are gone, as they should be. */
+  #restart({ kind, message, low = 0 }: Loss): void {
     if (this.#closed) return;
-    this.#read(low ?? 0, undefined);
+    const { health, topic } = this.#demandFeed();
+    if (kind !== "begins_later") {
+      const what = `the topic ${topic} is not what it was: ${message}. Requests and answers that were only there are lost`;
+      health.notice(new LogError("unavailable", what));
+    }
+    this.#read(low, undefined);
   }
 
-  async #take(messages: readonly KafkaMessage[], next: Offset): Promise<void> {
+  async #take(messages: readonly KafkaMessage[], next: Offset, before: Uint8Array): Promise<void> {
     const parts = messages.flatMap((message) => partOf(message, Number(message.offset)) ?? []);
     const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.bytes.byteLength, 0));
     let at = 0;
@@ -179,8 +185,6 @@ export class Spool {
       at += own.byteLength;
       return { ...head, length: own.byteLength };
     });
-    const last = messages.at(-1);
-    const before = last && fingerprint(last);
     await this.#ask("take", { heads, bytes, next, before }, bytes.buffer);
     this.#next = next;
     for (const [name, end] of this.#own) {
