@@ -13,8 +13,11 @@ export interface UsherOptions {
   readonly config?: string;
   /** Lifts API keys; default: false. */
   readonly demo?: boolean;
-  /** The data directory; default: a new one, removed by `stop`. Give it to start again on what another has left. */
+  /** The data directory; default: a new one, removed by `stop`. Give it to start again on what another has left. For a
+   * log on Kafka, which the configuration names, it holds the node's copy of the payloads. */
   readonly data?: string;
+  /** The file of keys that nodes on one log share; default: the one that the node makes beside its data. */
+  readonly keys?: string;
   /** More flags of `usher serve`. */
   readonly args?: readonly string[];
   /** Default: any free ones. Give those of one that was killed, to start in its place. */
@@ -52,7 +55,7 @@ export async function startUsher(options: UsherOptions): Promise<Usher> {
     const native = Number((await program.says(/native gRPC +[^ ]*:(\d+)/))[1]);
     const gatewayUrl = `http://127.0.0.1:${gateway}`;
     await ready(gatewayUrl);
-    const apiKey = await readApiKey(data);
+    const apiKey = await readApiKey(options.keys ?? join(data, "usher.keys.json"));
     const stop = async (): Promise<void> => {
       await program.stop();
       await remove();
@@ -86,6 +89,7 @@ async function flagsOf(options: UsherOptions, own: string, data: string): Promis
     await writeFile(file, options.config);
     flags.push("--config", file);
   }
+  if (options.keys !== undefined) flags.push("--keys", options.keys);
   if (options.demo === true) flags.push("--demo");
   return [...flags, ...(options.args ?? [])];
 }
@@ -98,8 +102,8 @@ async function ready(url: string): Promise<void> {
   });
 }
 
-async function readApiKey(data: string): Promise<string> {
-  const file: unknown = JSON.parse(await readFile(join(data, "usher.keys.json"), "utf8"));
+async function readApiKey(keys: string): Promise<string> {
+  const file: unknown = JSON.parse(await readFile(keys, "utf8"));
   const { api_keys } = file as { api_keys: { key: string }[] };
   return api_keys[0]!.key;
 }
