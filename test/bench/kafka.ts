@@ -35,8 +35,9 @@ export async function run(print: (line: string) => void): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), "usher-bench-"));
   stack.defer(() => rm(directory, { recursive: true, force: true }));
   const kafka = stack.use(await startKafka({ jvm: ["-XX:TieredStopAtLevel=4"] }));
-  await openKeys({ file: join(directory, "keys.json"), create: true });
-  const usher = stack.use(await startUsher({ config: configOf(kafka.brokers, directory), demo: true }));
+  const keys = join(directory, "keys.json");
+  await openKeys({ file: keys, create: true });
+  const usher = stack.use(await startUsher({ config: configOf(kafka.brokers), keys, demo: true }));
   const redis = stack.use(await startRedisPeer(directory));
   const [http, grpc] = await Promise.all([httpLoad(directory), grpcLoad(directory)]);
   const through = (load: Load, port: number) => () => load.run(port);
@@ -82,11 +83,10 @@ function tell(targets: readonly Target[], print: (line: string) => void): void {
   );
 }
 
-function configOf(brokers: readonly string[], directory: string): string {
+function configOf(brokers: readonly string[]): string {
   return `
 log: kafka://${brokers.join(",")}
-kafka: { replication: 1, spool: { directory: ${join(directory, "spool")} } }
-keys: ${join(directory, "keys.json")}
+kafka: { replication: 1 }
 node: bench
 nodes: 1
 queues:

@@ -30,6 +30,8 @@ export interface IssueWish {
 export interface Place {
   readonly queue: Queue;
   readonly view: TicketView;
+  /** How far into the log this is true. */
+  readonly asOf: number;
 }
 
 export interface IssuedPlace extends Place {
@@ -159,13 +161,13 @@ export class Desk {
   }
 
   /** What the ticket's holder sees now. */
-  status({ queue, view }: Place): Status {
+  status({ queue, view, asOf }: Place): Status {
     return statusMessage({
       queue,
       epoch: this.#replica.epoch(),
       view,
       stale: this.#replica.stale,
-      asOf: this.#replica.asOf,
+      asOf,
     });
   }
 
@@ -207,18 +209,18 @@ export class Desk {
     const queue = this.queue(name);
     const view = queue.ticket(number);
     if (view === undefined) throw refusal("unknown_ticket", name);
-    return { queue, view };
+    return { queue, view, asOf: this.#replica.asOf };
   }
 
   #issued(queue: Queue, number: number, existing: boolean): IssuedPlace {
-    const { view } = this.#place(queue.name, number);
+    const place = this.#place(queue.name, number);
     const token = this.#replica.tokens.mint({
       queue: queue.name,
       epoch: this.#replica.epoch(),
       number,
-      as_of: this.#replica.asOf,
+      as_of: place.asOf,
     });
-    return { queue, view, token, existing };
+    return { ...place, token, existing };
   }
 
   #payload(store: IssueWish["store"]): RecordOptions["payload"] {

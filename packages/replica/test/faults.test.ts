@@ -113,8 +113,8 @@ const FAULTS: readonly Fault[] = [
     does: "says of a new ticket that it was there, and of one that was there that it is new",
     breaks: "I4",
     file: "desk.ts",
-    find: "return { queue, view, token, existing };",
-    replace: "return { queue, view, token, existing: !existing };",
+    find: "return { ...place, token, existing };",
+    replace: "return { ...place, token, existing: !existing };",
   },
 ];
 
