@@ -1,7 +1,7 @@
 // The adapter alone: appends of the size of an issue, each resolved before its place is taken by the next.
 
 import { join } from "node:path";
-import { type LogError, openKafkaLog, type TicketLog } from "@usher/ticket-log";
+import { openKafkaLog, type TicketLog } from "@usher/ticket-log";
 import { IN_FLIGHT, type Measured } from "../issue/load.ts";
 
 const SECONDS = 4;
