@@ -35,13 +35,18 @@ const DEPTH_MAX = 10;
 /** What is behind kafkajs's wrappings. */
 export function faultOf(error: unknown): Fault {
   const chain: Error[] = [];
-  for (let each = error; each instanceof Error && chain.length < DEPTH_MAX; each = each.cause)
+  for (let each = error; each instanceof Error && chain.length < DEPTH_MAX; each = inside(each))
     chain.push(each);
   const telling = chain.find((each) => textIn(each, "type") !== undefined) ?? chain.at(-1);
   if (telling === undefined) return { name: "Error", message: String(error) };
   const type = textIn(telling, "type");
   const broker = textIn(telling, "broker");
   return { name: telling.name, message: telling.message, type, code: textIn(telling, "code"), broker };
+}
+
+/** Where kafkajs makes one error of several, the first tells. */
+function inside(error: Error): unknown {
+  return "errors" in error && Array.isArray(error.errors) ? error.errors[0] : error.cause;
 }
 
 function textIn(error: object, name: string): string | undefined {

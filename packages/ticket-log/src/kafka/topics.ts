@@ -104,22 +104,13 @@ export class Topics {
   }
 }
 
-/** kafkajs makes one error of all topics' errors. */
 function creationError(error: unknown, topic: string, replication: number): LogError {
-  const { cause } = error instanceof Error ? error : { cause: undefined };
-  const inner = cause instanceof AggregateError || hasErrors(cause) ? cause.errors[0] : error;
-  const { type } = faultOf(inner);
-  if (type === "INVALID_REPLICATION_FACTOR") {
-    return new LogError(
-      "misconfigured",
-      `the topic ${topic} cannot have ${replication} replicas: the cluster has fewer brokers. Start more, or set the ` +
-        "replication of the log to the number that there are",
-      { cause: error },
-    );
-  }
-  return errorOf(inner, { operation: "Create", topic });
-}
-
-function hasErrors(error: unknown): error is { errors: readonly unknown[] } {
-  return typeof error === "object" && error !== null && "errors" in error && Array.isArray(error.errors);
+  if (faultOf(error).type !== "INVALID_REPLICATION_FACTOR")
+    return errorOf(error, { operation: "Create", topic });
+  return new LogError(
+    "misconfigured",
+    `the topic ${topic} cannot have ${replication} replicas: the cluster has fewer brokers. Start more, or set the ` +
+      "replication of the log to the number that there are",
+    { cause: error },
+  );
 }
