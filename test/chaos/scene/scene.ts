@@ -1,0 +1,181 @@
+// What a fault run happens in: three real brokers behind proxies, two real nodes, the load and its histories.
+//
+//   node.ts      a node as a process          queues.ts       the queues and routes
+//   watchdog.ts  for what is stopped          memory.ts       two nodes in this process, on a log in memory
+//   ports.ts     ports for nodes              memory-run.ts   a run there
+//   run.ts       a run, from start to verdict
+
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { createClient } from "@connectrpc/connect";
+import { createConnectTransport } from "@connectrpc/connect-node";
+import type { Broker, KafkaCluster, TcpProxy } from "@usher/local-kafka";
+import { AdminService } from "@usher/protocol/admin";
+import { openKeys } from "@usher/replica";
+import { eventually } from "../../support/eventually.ts";
+import { Lines } from "../history/file.ts";
+import { History } from "../history/history.ts";
+import type { HistoryLine, ServiceLine } from "../history/lines.ts";
+import type { Doors } from "../load/doors.ts";
+import { keyHash } from "../load/key-hash.ts";
+import { type ChaosService, startService } from "../load/service.ts";
+import type { LogEntry } from "../log/entry.ts";
+import { Kcat } from "../log/kcat.ts";
+import { GroupReader } from "../log/reader.ts";
+import { UsherNode } from "./node.ts";
+import { freePorts } from "./ports.ts";
+import { configFor } from "./queues.ts";
+
+/** How long the brokers may take to have a leader for the log, in milliseconds. */
+const LEADER_MS = 30_000;
+
+export interface SceneOptions {
+  readonly cluster: KafkaCluster;
+  /** For all that it leaves. Made new. */
+  readonly folder: string;
+  /** What its topics' names begin with. */
+  readonly topics: string;
+  /** Where the source is that the nodes run; absent: here. */
+  readonly root?: string;
+}
+
+export class Scene implements AsyncDisposable {
+  readonly cluster: KafkaCluster;
+  readonly folder: string;
+  /** The topic of the log. */
+  readonly topic: string;
+  readonly kcat: Kcat;
+  readonly nodes: readonly [UsherNode, UsherNode];
+  readonly doors: Doors;
+  readonly history: History;
+  readonly historyLines: Lines<HistoryLine>;
+  readonly serviceLines: Lines<ServiceLine>;
+  /** What went otherwise than a fault's own script expects; to be told with the verdict. */
+  readonly others: string[] = [];
+  readonly #service: ChaosService;
+  #reader: GroupReader | undefined;
+
+  private constructor(
+    { cluster, folder, topics }: SceneOptions,
+    parts: Pick<Scene, "nodes" | "doors" | "historyLines" | "serviceLines"> & {
+      readonly service: ChaosService;
+    },
+  ) {
+    this.cluster = cluster;
+    this.folder = folder;
+    this.topic = `${topics}.queues`;
+    this.kcat = new Kcat(cluster.inside);
+    this.nodes = parts.nodes;
+    this.doors = parts.doors;
+    this.historyLines = parts.historyLines;
+    this.serviceLines = parts.serviceLines;
+    this.history = new History(parts.historyLines);
+    this.#service = parts.service;
+  }
+
+  /** Everything but the nodes' processes. */
+  static async prepare(options: SceneOptions): Promise<Scene> {
+    const { cluster, folder, topics, root } = options;
+    await mkdir(folder, { recursive: true });
+    const historyLines = new Lines<HistoryLine>(join(folder, "history.ndjson"));
+    const serviceLines = new Lines<ServiceLine>(join(folder, "service.ndjson"));
+    const service = await startService(serviceLines);
+    const keysFile = join(folder, "usher.keys.json");
+    const keys = await openKeys({ file: keysFile, create: true });
+    const config = join(folder, "usher.yaml");
+    const log = [`log: kafka://${cluster.brokers.join(",")}`, `kafka: { topics: ${topics} }`, ""];
+    await writeFile(config, log.join("\n") + configFor(service.url));
+    const ports = await freePorts(4);
+    const [a, b] = ["a", "b"].map(
+      (name, at) =>
+        new UsherNode({
+          ...{ name, config, keys: keysFile, data: join(folder, `node-${name}`), ...(root && { root }) },
+          ports: { gateway: ports[2 * at] ?? 0, native: ports[2 * at + 1] ?? 0 },
+        }),
+    ) as [UsherNode, UsherNode];
+    const doors: Doors = {
+      all: [a.door, b.door],
+      apiKey: keys.api_keys[0]?.key ?? "",
+      keyHash: (queue, caller, key) => keyHash(keys.hash, queue, caller, key),
+    };
+    return new Scene(options, { nodes: [a, b], doors, historyLines, serviceLines, service });
+  }
+
+  /** The node that keeps time. */
+  async timekeeper(): Promise<UsherNode> {
+    return eventually(async () => {
+      const keepers = await Promise.all(
+        this.nodes.map(async (node) => ((await this.#keeps(node)) ? node : undefined)),
+      );
+      const [keeper] = keepers.filter((node) => node !== undefined);
+      if (keeper === undefined) throw new Error("nobody keeps time");
+      return keeper;
+    });
+  }
+
+  /** The node that does not. */
+  async other(): Promise<UsherNode> {
+    const keeper = await this.timekeeper();
+    const [a, b] = this.nodes;
+    return keeper === a ? b : a;
+  }
+
+  /** The broker that leads the log. */
+  async leader(): Promise<Broker> {
+    return this.cluster.broker(await eventually(() => this.kcat.leader(this.topic), LEADER_MS));
+  }
+
+  async leaderProxy(): Promise<TcpProxy> {
+    return (await this.leader()).proxy();
+  }
+
+  /** A reader of the log in a consumer group, from now on; one a run. */
+  async reader(): Promise<GroupReader> {
+    const { kcat, topic, cluster } = this;
+    const reader = new GroupReader({ kcat, topic, brokers: cluster.inside, group: `${topic}-reader` });
+    this.#reader = reader;
+    await eventually(() => {
+      if (reader.entries.length === 0) throw new Error("the reader has not read anything");
+    });
+    return reader;
+  }
+
+  /** What such a reader has read in all, once it has come to where the log ends; absent without one. */
+  async readByGroup(end: number): Promise<readonly LogEntry[] | undefined> {
+    const reader = this.#reader;
+    if (reader === undefined) return undefined;
+    await eventually(() => {
+      if (reader.next < end) throw new Error(`the reader has read to ${reader.next} of ${end}`);
+    }, LEADER_MS);
+    return reader.entries;
+  }
+
+  /** The whole log, as it is now. */
+  log(): Promise<LogEntry[]> {
+    return eventually(() => this.kcat.read(this.topic), LEADER_MS);
+  }
+
+  async close(): Promise<void> {
+    for (const node of this.nodes) node.resume();
+    await Promise.all(this.nodes.map((node) => node.stop()));
+    for (const node of this.nodes) await writeFile(join(this.folder, `node-${node.name}.log`), node.output);
+    await this.#reader?.stop();
+    await this.#service.stop();
+    await Promise.all([this.historyLines.close(), this.serviceLines.close()]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node.kill()));
+    await this.#reader?.stop();
+    await this.#service.stop();
+  }
+
+  async #keeps({ door }: UsherNode): Promise<boolean> {
+    const transport = createConnectTransport({ baseUrl: door.gatewayUrl, httpVersion: "1.1" });
+    const options = { headers: { "usher-api-key": this.doors.apiKey }, timeoutMs: 1_000 };
+    const { node } = await createClient(AdminService, transport)
+      .getNode({}, options)
+      .catch(() => ({ node: undefined }));
+    return node?.timekeeper?.own === true;
+  }
+}
