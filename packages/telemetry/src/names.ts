@@ -72,17 +72,17 @@ export const METRICS: Readonly<Record<string, Metric>> = {
   "usher.queue.waiting": {
     kind: "gauge",
     meaning: "Tickets that wait.",
-    read: ({ queues }) => Array.from(queues, ({ name, waiting }) => of(name, waiting)),
+    read: ({ queues }) => queues.map(({ name, waiting }) => of(name, waiting)),
   },
   "usher.queue.active": {
     kind: "gauge",
     meaning: "Tickets that are admitted and have not ended.",
-    read: ({ queues }) => Array.from(queues, ({ name, active }) => of(name, active)),
+    read: ({ queues }) => queues.map(({ name, active }) => of(name, active)),
   },
   "usher.queue.admissions": {
     kind: "counter",
     meaning: "Tickets admitted since the queue was made.",
-    read: ({ queues }) => Array.from(queues, ({ name, admissions }) => of(name, admissions)),
+    read: ({ queues }) => queues.map(({ name, admissions }) => of(name, admissions)),
   },
 };
 

@@ -20,7 +20,7 @@ export interface Readings {
   readonly asOf: number;
   /** What became of the entries that it has read since it started. */
   readonly records: { readonly folded: number; readonly ignored: number; readonly skipped: number };
-  readonly queues: Iterable<QueueReadings>;
+  readonly queues: readonly QueueReadings[];
 }
 
 export interface QueueReadings {

@@ -39,6 +39,6 @@ function readingsOf(replica: Replica): Readings {
     lag_ms: replica.lag_ms,
     asOf: replica.asOf,
     records: replica.records,
-    queues: fold.queues(),
+    queues: [...fold.queues()],
   };
 }
