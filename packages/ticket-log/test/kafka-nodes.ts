@@ -128,6 +128,13 @@ export class Stranger {
     return Object.fromEntries(entries.map(({ configName, configValue }) => [configName, configValue]));
   }
 
+  /** Deletes the records before an offset. */
+  async deleteBelow(topic: string, offset: number): Promise<void> {
+    // kafkajs deletes only where it has looked before.
+    await this.admin.fetchTopicOffsets(topic);
+    await this.admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: String(offset) }] });
+  }
+
   async close(): Promise<void> {
     await this.producer.disconnect();
     await this.admin.disconnect();
