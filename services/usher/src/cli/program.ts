@@ -1,10 +1,14 @@
-// The command line: `usher serve`, `usher watch`, `usher queue …`.
+// The command line: `usher serve`, `usher watch`, `usher queue …`, and so on: a folder a command.
 
 import { Command, CommanderError } from "commander";
 import { EXIT, exitCode, lastWords } from "../failure.ts";
+import { addLog } from "./log/command.ts";
 import { addQueue } from "./queue/command.ts";
+import { addRequest } from "./request/command.ts";
 import { outliveReaders, say } from "./say.ts";
 import { addServe } from "./serve/command.ts";
+import { addTicket } from "./ticket/command.ts";
+import { addTop } from "./top/command.ts";
 import { addWatch } from "./watch/command.ts";
 
 /** Runs one command. Sets the process's exit code; throws nothing. */
@@ -31,6 +35,10 @@ function program(): Command {
     .showHelpAfterError("(usher --help, or usher <command> --help, tells more)");
   addServe(usher);
   addWatch(usher);
+  addTop(usher);
   addQueue(usher);
+  addTicket(usher);
+  addRequest(usher);
+  addLog(usher);
   return usher;
 }
