@@ -2,8 +2,14 @@
 
 import { randomBytes } from "node:crypto";
 import { SETTINGS_DEFAULTS, type Settings } from "@usher/queue";
-import { Access, Replica } from "@usher/replica";
-import { type MemoryLog, MemoryStore, openMemoryLog } from "@usher/ticket-log";
+import { Access, decodeRecord, Replica } from "@usher/replica";
+import {
+  type Entry,
+  type MemoryLog,
+  type MemoryLogOptions,
+  MemoryStore,
+  openMemoryLog,
+} from "@usher/ticket-log";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { type Gateway, startGateway } from "../src/gateway.ts";
 import { openHttp } from "./support/service.ts";
@@ -22,13 +28,26 @@ interface Node {
   readonly gateway: Gateway;
   readonly replica: Replica;
   readonly log: MemoryLog;
+  /** What went wrong beside any call. */
+  readonly faults: readonly Error[];
+  /** Lets this node's own clock leap, in ms. */
+  leap(ms: number): void;
   /** As a machine that is switched off: it neither reaches the log any more, nor answers. */
   die(): Promise<void>;
 }
 
-async function openNode(store: MemoryStore, name: string, service: number): Promise<Node> {
-  const log = openMemoryLog({ store });
-  const replica = await Replica.open({ log, keys: KEYS, node: name, onFault: () => undefined });
+async function openNode(
+  store: MemoryStore,
+  name: string,
+  service: number,
+  fate?: MemoryLogOptions["fate"],
+): Promise<Node> {
+  const log = openMemoryLog({ store, fate });
+  const faults: Error[] = [];
+  let leapt_ms = 0;
+  const clock = { monotonic_ms: () => performance.now() + leapt_ms, wall_ms: () => Date.now() };
+  const onFault = (error: Error) => faults.push(error);
+  const replica = await Replica.open({ log, keys: KEYS, node: name, clock, onFault });
   const { hashes } = replica;
   const gateway = await startGateway({ port: 0, starting: () => "for a test", onFault: () => undefined });
   gateway.serve({
@@ -59,6 +78,10 @@ async function openNode(store: MemoryStore, name: string, service: number): Prom
     gateway,
     replica,
     log,
+    faults,
+    leap(ms) {
+      leapt_ms += ms;
+    },
     async die() {
       log.cut();
       await gateway.close({ grace_ms: 0 });
@@ -172,3 +195,33 @@ test("a request that is stored elsewhere, but not here, is left to the nodes tha
   for (const location of locations) expect(await answerOf(a, location)).toMatch(/^answer to/);
   expect(shop.got.toSorted()).toEqual(["1", "2", "3", "4"]);
 });
+
+for (const [when, claims] of [
+  ["after its node had given up waiting for it is given back, and made anew", 1],
+  ["while its node claims again is taken for that one", 2],
+] as const)
+  test(`a claim that reaches the log ${when}: the request is sent, once`, async () => {
+    const shop = await openShop();
+    shop.answerAll();
+    const late: Entry[] = [];
+    let holding = true;
+    const a = await openNode(new MemoryStore({ shared: true }), "a", shop.port, (entry) => {
+      const decoded = decodeRecord(entry.value);
+      const isClaim = decoded.kind === "record" && decoded.record.event.kind === "dispatch_claimed";
+      if (!holding || !isClaim) return "written";
+      late.push(entry);
+      return "stuck";
+    });
+    await configure(a, {}, 1);
+    const location = await purchase(a);
+    await vi.waitFor(() => expect(late).toHaveLength(1), PATIENCE);
+    a.leap(11_000);
+    await vi.waitFor(() => expect(a.faults).toMatchObject([{ outcome: "unknown" }]), PATIENCE);
+    await vi.waitFor(() => expect(late).toHaveLength(claims), PATIENCE);
+    holding = false;
+    for (const entry of late) a.log.inject(entry);
+    expect(await answerOf(a, location)).toBe("answer to 1");
+    expect(shop.got).toEqual(["1"]);
+    const { attempt } = a.replica.fold.queue(QUEUE)?.ticket(1) ?? {};
+    expect(attempt).toBe(claims === 1 ? 2 : 1);
+  });

@@ -6,7 +6,7 @@
 //                                 └─ lost or timed out: released as such; the fold calls it unknown, or retries
 //
 //   lane.ts      the meter and the decision      backlog.ts   what is next
-//   sending.ts   one attempt at one request
+//   sending.ts   one attempt at one request      doubts.ts    claims whose outcome is not known yet
 
 import type { Active, Change } from "@usher/queue";
 import type { Replica } from "@usher/replica";
@@ -64,6 +64,7 @@ export class Dispatcher {
       if (kind === "admitted" || kind === "released") this.#note(number);
       else this.#backlog.delete(number);
       if (kind === "released" || kind === "ended") this.#lane.claimEnded(number);
+      if (kind === "claimed") this.#sending.claimed(number);
       if (kind === "ended") this.#sending.ended(number);
     }
     this.#pump();

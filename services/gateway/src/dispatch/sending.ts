@@ -4,6 +4,7 @@ import type { StoredRequest, StoredResponse } from "@usher/protocol/payload";
 import type { LogEvent, ReleaseReason } from "@usher/queue";
 import { type Replica, type TicketOrigin, traceContext } from "@usher/replica";
 import type { Permit } from "@usher/traffic";
+import { Doubts } from "./doubts.ts";
 import type { Requests } from "./requests.ts";
 import type { Sender, SentOutcome } from "./sender.ts";
 
@@ -26,6 +27,9 @@ export class Sending {
   readonly #queue: string;
   readonly #requests: Requests;
   readonly #send: Sender;
+  readonly #doubts: Doubts;
+  /** Tickets with an attempt under way. */
+  readonly #attempting = new Set<number>();
   #notSentYet = 0;
 
   constructor(options: { replica: Replica; queue: string; requests: Requests; send: Sender }) {
@@ -33,6 +37,7 @@ export class Sending {
     this.#queue = options.queue;
     this.#requests = options.requests;
     this.#send = options.send;
+    this.#doubts = new Doubts(options.replica, options.queue);
   }
 
   /** Requests that are claimed, or about to be, and have not gone out yet: newcomers are behind them. */
@@ -40,8 +45,17 @@ export class Sending {
     return this.#notSentYet;
   }
 
+  /** A ticket of the queue was claimed, by whomever. A claim of this node's that nobody waits for any more is given
+   * back: it will not be sent. */
+  claimed(number: number): void {
+    if (this.#attempting.has(number) || !this.#doubts.turnedUp(number)) return;
+    const attempt = this.#replica.fold.queue(this.#queue)?.activeTicket(number)?.attempt ?? 0;
+    this.#release({ number, attempt, trace: undefined }, "draining", 0).catch(this.#replica.onFault);
+  }
+
   /** A ticket of the queue has ended, in whatever way. */
   ended(number: number): void {
+    this.#doubts.over(number);
     const view = this.#replica.fold.queue(this.#queue)?.ticket(number);
     if (view !== undefined) this.#requests.forget(view.origin);
   }
@@ -50,6 +64,7 @@ export class Sending {
    * could not be: the claim lapses then. "absent": it is not claimed, for other nodes may have it, and this has not. */
   async attempt(number: number, attempt: number, permit: Permit): Promise<"over" | "absent"> {
     const handOver = this.#handOver();
+    this.#attempting.add(number);
     try {
       const view = this.#replica.fold.queue(this.#queue)?.ticket(number);
       if (view === undefined) return "over";
@@ -74,6 +89,7 @@ export class Sending {
       await this.#tell(claim, view.origin, outcome);
       return "over";
     } finally {
+      this.#attempting.delete(number);
       handOver();
       permit.done();
     }
@@ -91,11 +107,23 @@ export class Sending {
 
   /** Whether the claim is ours: the first in the log. */
   async #claim({ number, attempt, trace }: Claim, timeout_ms: number, idempotent: boolean): Promise<boolean> {
-    const { outcome } = await this.#replica.append(
-      { kind: "dispatch_claimed", queue: this.#queue, number, attempt, timeout_ms, idempotent },
-      { headers: trace },
-    );
-    return outcome.kind === "applied";
+    const event = {
+      kind: "dispatch_claimed",
+      queue: this.#queue,
+      number,
+      attempt,
+      timeout_ms,
+      idempotent,
+    } as const;
+    try {
+      const { outcome } = await this.#replica.append(event, { headers: trace });
+      if (outcome.kind === "applied") this.#doubts.over(number);
+      // Or it is claimed already, by the record of an attempt before this one.
+      return outcome.kind === "applied" || this.#doubts.turnedUp(number);
+    } catch (error) {
+      this.#doubts.failed(number, attempt, error);
+      throw error;
+    }
   }
 
   async #tell(claim: Claim, origin: TicketOrigin, outcome: SentOutcome): Promise<void> {
