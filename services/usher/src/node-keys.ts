@@ -14,7 +14,7 @@ export async function sharedKeys(file: string): Promise<KeysOf> {
   if (!existsSync(file))
     throw new Failure(
       `${file}: there is no file of keys, and all nodes of a Kafka log share one: copy it from another node, or make ` +
-        `the first with usher init --keys ${file} (where it is: keys in the configuration, or --keys)`,
+        `the first with usher init --keys ${file} (keys in the configuration, or --keys, names another place)`,
     );
   const keys = await openKeys({ file, create: false });
   return async () => keys;

@@ -6,7 +6,7 @@ import { LogError, type LogErrorCode, type TicketLog } from "@usher/ticket-log";
 import { Failure } from "./failure.ts";
 import type { LogSource } from "./log-source.ts";
 import type { KeysOf } from "./node-keys.ts";
-import { persist } from "./patience.ts";
+import { type Persistence, persist } from "./patience.ts";
 
 /** How many reasons are remembered as said; beyond, the oldest is said again when it comes again. */
 const SAID_MAX = 20;
@@ -26,6 +26,8 @@ export interface OpeningOptions {
   readonly say: (line: string) => void;
   readonly onStale: (stale: boolean) => void;
   readonly onFault: (error: Error) => void;
+  /** How it waits between two attempts; absent: as `persist` does. */
+  readonly wait?: Persistence["wait"];
 }
 
 export interface Opened {
@@ -45,9 +47,10 @@ export class Opening {
   /** Where the log is elsewhere, tries until it is open, and rejects with a `Failure` where trying cannot help; else
    * tries once. */
   async open(): Promise<Opened> {
-    const { source, signal, say } = this.#options;
+    const { source, signal, wait, say } = this.#options;
     if (!source.elsewhere) return this.#attempt();
-    const opened = await persist(() => this.#attempt(), { signal, failed: (error) => this.#failed(error) });
+    const failed = (error: unknown): void => this.#failed(error);
+    const opened = await persist(() => this.#attempt(), { signal, wait, failed });
     if (this.#said.size > 0) say("the log is open");
     return opened;
   }
@@ -95,8 +98,13 @@ const REASONS: Partial<Record<LogErrorCode, string>> = {
 
 /** With where it came from, if it is a fault of ours. */
 function wordsOf(error: unknown): string {
-  if (error instanceof LogError || error instanceof NoGenesisError) return error.message;
+  if (error instanceof LogError || error instanceof NoGenesisError) return onOneLine(error.message);
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+/** A list of what is wrong with a topic, for one. */
+function onOneLine(text: string): string {
+  return text.replace(/:\n- /, ": ").replaceAll("\n- ", "; ");
 }
 
 function publicReason(error: unknown): string {

@@ -19,8 +19,8 @@ export interface Persistence {
   readonly signal: AbortSignal;
   /** Told of each failure. What it throws ends it, too. */
   readonly failed: (error: unknown) => void;
-  /** Waits for so many milliseconds; rejects when the signal aborts. By default it does. */
-  readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** Waits for so many milliseconds; rejects when the signal aborts. By default, by a timer. */
+  readonly wait?: ((ms: number, signal: AbortSignal) => Promise<void>) | undefined;
 }
 
 /** Resolves with what the first attempt brings that does not fail. */

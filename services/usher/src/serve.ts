@@ -25,8 +25,8 @@ import { type Command, reconcile } from "./reconcile.ts";
  * less than the thirty after which most supervisors kill. */
 const GRACE_MS = 10_000;
 
-/** How long a node that is told to stop while it starts waits for what it is at, in milliseconds; two seconds: enough
- * to give back what it took, where the log answers. */
+/** How long a node waits for a log that does not answer, in milliseconds, once it is told to stop and nobody waits for
+ * it any more; two seconds, in which it may yet give the keeping of time back. */
 const LET_GO_MS = 2_000;
 
 export interface ServeOptions {
@@ -118,12 +118,13 @@ class StartedNode implements Node {
     this.#config = config;
     this.#options = options;
     this.#listeners = listeners;
-    const { log: source, say, onFault } = options;
+    const { log: source, say } = options;
     const opening = new Opening({
-      ...{ source, keys, node: this.name, say, onFault, onProgress },
+      ...{ source, keys, node: this.name, say, onProgress },
       signal: this.#stopping.signal,
       prepare: (replica) => this.#reconcile(replica),
       onStale: (stale) => this.#tellStale(stale),
+      onFault: (error) => this.#fault(error),
     });
     const started = opening.open().then((opened) => this.#serve(opened));
     this.#started = Promise.allSettled([started]);
@@ -182,18 +183,29 @@ class StartedNode implements Node {
     this.#options.say(staleText(stale, replica.halted !== undefined));
   }
 
+  /** That the log cannot be reached is said once, when this node has become stale by it; what cannot be written
+   * meanwhile is no news. */
+  #fault(error: Error): void {
+    const told = this.#opened?.replica.stale === true;
+    if (told && error instanceof LogError && error.code === "unavailable") return;
+    this.#options.onFault(error);
+  }
+
   async #close(): Promise<void> {
     this.#stopping.abort();
     this.#listeners.setReady(false);
     this.#opened?.replica.drain();
     await this.#listeners.close({ grace_ms: GRACE_MS });
-    if (this.#opened === undefined) {
-      await Promise.race([this.#started, sleep(LET_GO_MS, undefined, { ref: false })]);
-    } else {
-      await this.#opened.replica.close();
-      await this.#opened.log.close();
-    }
+    const opened = this.#opened;
+    const answers = opened !== undefined && !opened.replica.stale;
+    const patience = sleep(answers ? GRACE_MS : LET_GO_MS, undefined, { ref: false });
+    await Promise.race([opened === undefined ? this.#started : letGo(opened), patience]);
   }
+}
+
+async function letGo({ replica, log }: Opened): Promise<void> {
+  await replica.close();
+  await log.close();
 }
 
 function staleText(stale: boolean, forGood: boolean): string {

@@ -2,6 +2,7 @@
 
 import { Command, CommanderError } from "commander";
 import { EXIT, exitCode, lastWords } from "../failure.ts";
+import { addInit } from "./init/command.ts";
 import { addLog } from "./log/command.ts";
 import { addQueue } from "./queue/command.ts";
 import { addRequest } from "./request/command.ts";
@@ -34,6 +35,7 @@ function program(): Command {
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "usher: ")) })
     .showHelpAfterError("(usher --help, or usher <command> --help, tells more)");
   addServe(usher);
+  addInit(usher);
   addWatch(usher);
   addTop(usher);
   addQueue(usher);
