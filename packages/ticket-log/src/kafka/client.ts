@@ -55,7 +55,7 @@ export class Client {
     const { node, tls, sasl, timings } = this.#options;
     const sockets = new Sockets();
     const kafka = new Kafka({
-      brokers: [broker],
+      brokers: [withoutColons(broker)],
       clientId: `usher-${node}`,
       ssl: tls === true ? true : tls && { ...tls },
       ...(sasl && { sasl: { ...sasl } as KafkaConfig["sasl"] }),
@@ -70,6 +70,15 @@ export class Client {
   }
 }
 
+/** kafkajs takes what is before the first colon for a broker's host, so an IPv6 address passes it without any. */
+function withoutColons(broker: string): string {
+  return broker.replace(/^\[.*\]/, (address) => address.replaceAll(":", "_"));
+}
+
+function withColons(host: string): string {
+  return host.startsWith("[") ? host.slice(1, -1).replaceAll("_", ":") : host;
+}
+
 async function connected(link: Link): Promise<Link> {
   await link.cluster.connect();
   return link;
@@ -80,8 +89,9 @@ class Sockets {
   readonly #sockets = new Set<Socket>();
   #cut = false;
 
-  open({ host, port, ssl, onConnect }: Wanted): Socket {
+  open({ host: name, port, ssl, onConnect }: Wanted): Socket {
     if (this.#cut) throw new LogError("unavailable", "the connection was given up");
+    const host = withColons(name);
     const socket = ssl
       ? connectTls({ host, port, ...(isIP(host) ? {} : { servername: host }), ...ssl }, onConnect)
       : connectTcp({ host, port }, onConnect);

@@ -105,8 +105,8 @@ export class TopicReader {
   #fetched_ms = Number.NEGATIVE_INFINITY;
   /** Since when the topic has been missing while the cluster answered. */
   #missing_ms: number | undefined;
-  /** How often in a row the offset was out of the topic's range. */
-  #outOfRange = 0;
+  /** Since when the topic has ended before what is needed. */
+  #short_ms: number | undefined;
 
   constructor(options: ReaderOptions) {
     this.#options = options;
@@ -179,7 +179,7 @@ export class TopicReader {
       this.#before = before;
       this.#next = next;
     }
-    if (this.#next >= fetched.high) this.#read_ms = fetched.seen_ms;
+    if (this.#next === fetched.high) this.#read_ms = fetched.seen_ms;
   }
 
   /** Demands that offsets go up by one, Kafka's own records included, and leaves those out. */
@@ -207,7 +207,7 @@ export class TopicReader {
       const now_ms = performance.now();
       this.#fetched_ms = begun_ms;
       this.#missing_ms = undefined;
-      this.#outOfRange = 0;
+      if (fetched.high >= this.#next) this.#short_ms = undefined;
       // What brings nothing was answered after the wait; that it came late may be because this process slept.
       const seen_ms = fetched.messages.length > 0 ? begun_ms : Math.min(now_ms, begun_ms + wait_ms);
       return { ...fetched, seen_ms };
@@ -228,8 +228,9 @@ export class TopicReader {
   /** Throws a `LossError` when the record before the next is not the one that it was. */
   async #verify(): Promise<void> {
     if (this.#before !== undefined) {
-      const { messages } = await this.#fetch(this.#next - 1, 0);
+      const { messages, low, high } = await this.#fetch(this.#next - 1, 0);
       const [first] = messages;
+      if (first === undefined && high < this.#next) this.#judgeShort(low, high, this.#next);
       if (first === undefined || !Buffer.from(this.#before).equals(fingerprint(first))) {
         throw new LossError({
           kind: "another",
@@ -240,16 +241,26 @@ export class TopicReader {
     this.#verified = true;
   }
 
-  /** The second look is against a broker that has only just become the leader, and lags. */
   async #judgeRange(from: Offset): Promise<void> {
     const { low, high } = await rangeOf(this.#options.connection);
-    if (from >= low && from <= high) return;
-    if (++this.#outOfRange < 2) return;
-    throw new LossError(
-      from < low
-        ? { kind: "begins_later", message: `it begins at offset ${low}, and ${from} is needed`, low }
-        : { kind: "ends_before", message: `it ends at offset ${high}, and ${from} is asked for`, low },
-    );
+    if (from < low)
+      throw new LossError({
+        kind: "begins_later",
+        message: `it begins at offset ${low}, and ${from} is needed`,
+        low,
+      });
+    if (from > high) this.#judgeShort(low, high, from);
+  }
+
+  /** A broker that has only just become the leader does not know for a moment how far all have the log, and tells of
+   * less than it has. Throws a `LossError` when that lasts. */
+  #judgeShort(low: Offset, high: Offset, needed: Offset): never {
+    const now_ms = performance.now();
+    this.#short_ms ??= now_ms;
+    const message = `it ends at offset ${high}, and ${needed} is asked for`;
+    if (now_ms - this.#short_ms >= this.#options.timings.gone_ms)
+      throw new LossError({ kind: "ends_before", message, low });
+    throw new LogError("unavailable", `${this.#topic}: ${message}`);
   }
 
   #judgeMissing(gone_ms: number): void {
