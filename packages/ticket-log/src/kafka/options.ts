@@ -91,9 +91,12 @@ export const KAFKA_TIMINGS: KafkaTimings = {
 export function brokersOf(brokers: readonly string[]): readonly string[] {
   if (brokers.length === 0) throw new LogError("misconfigured", "no broker is named (brokers)");
   for (const broker of brokers) {
-    const [, port] = /^[^:/\s]+:(\d{1,5})$/.exec(broker) ?? [];
+    const [, port] = /^(?:[^:/\s]+|\[[0-9a-f:.]+\]):(\d{1,5})$/i.exec(broker) ?? [];
     if (port === undefined || Number(port) < 1 || Number(port) > 65_535)
-      throw new LogError("misconfigured", `"${broker}" is no broker: it takes host:port (brokers)`);
+      throw new LogError(
+        "misconfigured",
+        `"${broker}" is no broker: it takes host:port, or [IPv6]:port (brokers)`,
+      );
   }
   return brokers;
 }
