@@ -1,7 +1,7 @@
 // What is shipped, with a fault in it: a copy of a package's source in which one place is replaced by another text. A
 // test that means to notice the fault has to.
 
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -16,20 +16,36 @@ export interface Change {
 }
 
 /** The package in that folder, as its source would be with this change. */
-export async function planted<Package>(folder: string, change: Change): Promise<Package> {
-  const copy = mkdtempSync(join(tmpdir(), "usher-planted-"));
-  try {
-    for (const part of ["src", "package.json"])
-      cpSync(join(root, folder, part), join(copy, part), { recursive: true });
-    // Where the copy finds the packages that it imports.
-    symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
-    const path = join(copy, "src", change.file);
+export function planted<Package>(folder: string, change: Change): Promise<Package> {
+  return imported(folder, (copy) => {
+    const path = join(copy, change.file);
     const parts = readFileSync(path, "utf8").split(change.find);
     if (parts.length !== 2) {
       throw new Error(`${change.file} has ${parts.length - 1} times, not once: ${change.find}`);
     }
     writeFileSync(path, parts.join(change.replace));
-    return await import(pathToFileURL(join(copy, "src", "index.ts")).href);
+  });
+}
+
+/** The package in that folder with nothing private: `#name` is called `_name`, so that a test may change what nobody
+ * else could. For packages whose source is in one folder. */
+export function opened<Package>(folder: string): Promise<Package> {
+  return imported(folder, (copy) => {
+    for (const file of readdirSync(copy).filter((name) => name.endsWith(".ts"))) {
+      const path = join(copy, file);
+      writeFileSync(path, readFileSync(path, "utf8").replaceAll(/#(?=[a-z])/g, "_"));
+    }
+  });
+}
+
+async function imported<Package>(folder: string, edit: (copy: string) => void): Promise<Package> {
+  const copy = mkdtempSync(join(tmpdir(), "usher-planted-"));
+  try {
+    cpSync(join(root, folder, "src"), copy, { recursive: true });
+    // Where the copy finds the packages that it imports.
+    symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
+    edit(copy);
+    return await import(pathToFileURL(join(copy, "index.ts")).href);
   } finally {
     rmSync(copy, { recursive: true });
   }

@@ -3,6 +3,7 @@
 
 import { AdmitRequests, REQUEST_ID_LENGTH } from "./admit-requests.ts";
 import { Budget } from "./budget.ts";
+import type { Part } from "./description.ts";
 import { ignored, type Outcome, refused } from "./outcome.ts";
 import { Pace } from "./pace.ts";
 import type { AdmitRequested } from "./record.ts";
@@ -42,6 +43,27 @@ export class Admission {
   /** Request ids of Admit that are remembered. */
   get requests(): number {
     return this.#requests.size;
+  }
+
+  /** What it would take to go on from here, beside the request ids. */
+  get fields() {
+    return {
+      nowServing: this.#nowServing,
+      admissions: this.#admissions,
+      budget_millionths: this.#budget.millionths,
+      budgetRate_thousandths: this.#budget.rate_thousandths,
+      firstTick: this.#firstTick,
+      paceSince_ms: this.#pace.since_ms,
+      pace: this.#pace.measured(this.#state.now_ms),
+    };
+  }
+
+  *describe(): Iterable<Part> {
+    for (const [id, { who, numbers, at_ms }] of this.#requests.entries()) {
+      const count = "count" in who ? who.count : undefined;
+      const number = "number" in who ? who.number : undefined;
+      yield { kind: "admit", id, fields: { count, number, numbers, at_ms } };
+    }
   }
 
   get budget_millionths(): number {

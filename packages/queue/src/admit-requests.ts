@@ -35,6 +35,11 @@ export class AdmitRequests {
     this.#byId.set(id, request);
   }
 
+  /** In the order in which they came. */
+  entries(): Iterable<[string, AdmitRequest]> {
+    return this.#byId.entries();
+  }
+
   /** Forgets those that came no later than this. A Map keeps their order. */
   forget(by_ms: number): void {
     for (const [id, request] of this.#byId) {

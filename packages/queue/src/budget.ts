@@ -31,9 +31,12 @@ export class Budget {
     return this.#rate_thousandths === 0 ? Number.POSITIVE_INFINITY : Math.floor(this.#millionths / TICKET);
   }
 
-  /** For comparing replicas. */
   get millionths(): number {
     return this.#millionths;
+  }
+
+  get rate_thousandths(): number {
+    return this.#rate_thousandths;
   }
 
   configure(rate_thousandths: number): void {

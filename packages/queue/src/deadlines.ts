@@ -44,7 +44,12 @@ export class Deadlines {
   /** Keeps only what is still awaited. */
   prune(awaited: (deadline: Deadline) => boolean): void {
     // A sorted array is a heap.
-    this.#heap = this.#heap.filter(awaited).sort((a, b) => (before(a, b) ? -1 : 1));
+    this.#heap = this.sorted(awaited);
+  }
+
+  /** What is still awaited, the earliest first. */
+  sorted(awaited: (deadline: Deadline) => boolean): Deadline[] {
+    return this.#heap.filter(awaited).sort((a, b) => (before(a, b) ? -1 : 1));
   }
 
   #sink(entry: Deadline): void {

@@ -1,6 +1,7 @@
 // The whole log, folded: who may write, what time it is, and the queues. Same records, same fold, on every node:
 // nothing here looks at a clock, a random number or the outside.
 
+import type { Part } from "./description.ts";
 import { APPLIED, type Change, ignored, type Outcome, refused } from "./outcome.ts";
 import { Queue } from "./queue.ts";
 import type { LogEvent, LogRecord, SessionId, SessionOpened } from "./record.ts";
@@ -69,6 +70,17 @@ export class Fold {
 
   queues(): Iterable<Queue> {
     return this.#queues.values();
+  }
+
+  /** All that is the log's own, piece by piece; its queues describe themselves. */
+  *describe(): Iterable<Part> {
+    const { genesis, now_ms, term, timekeeper } = this;
+    const termBegins = this.#termBegins;
+    yield { kind: "log", id: "", fields: { genesis, now_ms, term, timekeeper, termBegins } };
+    for (const { id, node, sequence, heard_ms, closed } of this.#sessions.entries()) {
+      yield { kind: "session", id, fields: { node, sequence, heard_ms, closed } };
+    }
+    for (const [id, { name }] of this.#queues) yield { kind: "queue", id, fields: { name } };
   }
 
   /** What changed since it was last asked, in order. Ask after every record, or after a batch. */

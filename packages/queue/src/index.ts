@@ -6,11 +6,23 @@
 //   tickets.ts    tickets by number, in columns        line.ts       who waits, and positions
 //   active.ts     who is admitted                      budget.ts     the rate, as a token bucket in log time
 //   sessions.ts   whose records count                  settings.ts   what operators set, and its bounds
+//
+//   description.ts   the whole state, for comparing replicas; encoding.ts as bytes, difference.ts in words
 
 export type { Active, Claim } from "./active.ts";
 export { ADMIT_MAX, PASS_GRACE_MS } from "./admission.ts";
 export { ADMIT_REQUESTS_MAX } from "./admit-requests.ts";
 export { BURST_MS } from "./budget.ts";
+export {
+  type Described,
+  type DescribedLog,
+  PART_KINDS,
+  type Part,
+  type PartKind,
+  type Value,
+} from "./description.ts";
+export { differences } from "./difference.ts";
+export { CHUNK_BYTES, encodeParts } from "./encoding.ts";
 export { Fold, NoGenesisError, QUEUES_MAX, TICK_MAX_MS } from "./fold.ts";
 export type { Change, ChangeKind, IgnoredReason, Outcome, RefusedReason } from "./outcome.ts";
 export { waitAt } from "./pace.ts";

@@ -2,7 +2,7 @@
 // structure for cumulative frequency tables", 1994) over the segments' counts. A position costs O(log segments) plus
 // at most 32 words of bits; a segment whose tickets are all forgotten is let go.
 
-import { SEGMENT_TICKETS, Segment } from "./segment.ts";
+import { SEGMENT_TICKETS, Segment, STAGE, STAGE_MASK } from "./segment.ts";
 
 const SEGMENT_BITS = Math.log2(SEGMENT_TICKETS);
 const SLOT_MASK = SEGMENT_TICKETS - 1;
@@ -31,6 +31,18 @@ export class Line {
   /** The segment of a ticket, if it is still held. */
   segment(number: number): Segment | undefined {
     return this.#segments[((number - 1) >>> SEGMENT_BITS) - this.#first];
+  }
+
+  /** Those that are not forgotten, by number. */
+  *numbers(): Iterable<number> {
+    for (let at = 0; at < this.#segments.length; at++) {
+      const segment = this.#segments[at];
+      if (segment === undefined) continue;
+      const first = (this.#first + at) * SEGMENT_TICKETS + 1;
+      for (let slot = 0; slot < segment.used; slot++) {
+        if ((segment.flags[slot]! & STAGE_MASK) !== STAGE.absent) yield first + slot;
+      }
+    }
   }
 
   /** The segment for the next number, made when it is the first in it. */

@@ -40,6 +40,22 @@ export class Pace {
     return count === 0 ? undefined : (count * 1000) / measured_ms;
   }
 
+  /** When it began to be measured. */
+  get since_ms(): number | undefined {
+    return this.#since_ms;
+  }
+
+  /** The seconds in which somebody was admitted and how many, one after the other, as far back as they count. */
+  measured(now_ms: number): number[] {
+    const oldest_s = Math.floor(now_ms / 1000) - WINDOW_S;
+    const counts: number[] = [];
+    for (let second = Math.max(this.#second - WINDOW_S, oldest_s) + 1; second <= this.#second; second++) {
+      const count = this.#buckets[((second % WINDOW_S) + WINDOW_S) % WINDOW_S]!;
+      if (count > 0) counts.push(second, count);
+    }
+    return counts;
+  }
+
   #advance(now_ms: number): void {
     const second = Math.floor(now_ms / 1000);
     for (let s = Math.max(this.#second + 1, second - WINDOW_S + 1); s <= second; s++)

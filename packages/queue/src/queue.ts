@@ -14,7 +14,9 @@
 
 import type { Active, ActiveTickets } from "./active.ts";
 import { Admission } from "./admission.ts";
+import type { Part } from "./description.ts";
 import { APPLIED, type Change, ignored, type Outcome, type RefusedReason, refused } from "./outcome.ts";
+import { describeQueue } from "./queue-description.ts";
 import type { Completed, Configured, Issued, Left, LogRecord, QueueEvent } from "./record.ts";
 import { StoredRequests } from "./requests.ts";
 import { DIGEST_WORDS, KEY_WORDS } from "./segment.ts";
@@ -153,6 +155,11 @@ export class Queue {
   /** Active tickets in the order in which they took their slots. */
   activeTickets(): Iterable<Active> {
     return this.#active.values();
+  }
+
+  /** All that it is, piece by piece. */
+  describe(): Iterable<Part> {
+    return describeQueue(this, this.#state, this.#admission);
   }
 
   // ── What records do ───────────────────────────────────────────────────────────────────────────────────────────
@@ -300,12 +307,8 @@ export class Queue {
 
   #meetDeadlines(wall_ms: number): void {
     for (let due = this.#state.nextDue(); due !== undefined; due = this.#state.nextDue()) {
-      const active = this.#active.get(due.number);
-      if (active === undefined) continue;
       if (due.due === "session") this.#state.end(due.number, "expired", wall_ms);
-      else if (active.claim !== undefined && active.attempt === due.attempt) {
-        this.#requests.lapse(active, wall_ms);
-      }
+      else this.#requests.lapse(due.number, wall_ms);
     }
   }
 

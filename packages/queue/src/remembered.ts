@@ -50,6 +50,16 @@ export class Remembered {
     return 0;
   }
 
+  /** Those that are here, in the order of their end. */
+  *entries(): Iterable<{ number: number; ended_ms: number }> {
+    const withdrawn = new Map(this.#withdrawn);
+    for (let n = 0; n < this.#length; n++) {
+      const at = (this.#head + n) & (this.#numbers.length - 1);
+      const number = this.#numbers[at]!;
+      if (!passOver(withdrawn, number)) yield { number, ended_ms: this.#ended_ms[at]! };
+    }
+  }
+
   #resize(capacity: number): void {
     const numbers = new Uint32Array(capacity);
     const ended_ms = new Float64Array(capacity);

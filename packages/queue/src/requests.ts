@@ -45,8 +45,9 @@ export class StoredRequests {
     return APPLIED;
   }
 
-  /** A claim's time is over. */
-  lapse(active: Active, wall_ms: number): void {
+  /** The time of a ticket's open claim is over. */
+  lapse(number: number, wall_ms: number): void {
+    const active = this.#state.active.get(number)!;
     active.reached = true;
     active.maybeDone = true;
     this.#retryOrGiveUp(active, 0, wall_ms);

@@ -3,6 +3,7 @@
 
 import { ActiveTickets } from "./active.ts";
 import { type Deadline, Deadlines } from "./deadlines.ts";
+import type { Part } from "./description.ts";
 import type { Change, ChangeKind } from "./outcome.ts";
 import { Remembered } from "./remembered.ts";
 import type { Settings } from "./settings.ts";
@@ -96,18 +97,39 @@ export class QueueState {
   await(deadline: Deadline): void {
     this.#deadlines.push(deadline);
     if (this.#deadlines.size <= 2 * this.active.size + DEADLINES_SPARE) return;
-    this.#deadlines.prune((entry) => {
-      const active = this.active.get(entry.number);
-      return active !== undefined && (entry.due === "session" || active.attempt === entry.attempt);
-    });
+    this.#deadlines.prune((entry) => this.#isAwaited(entry));
   }
 
-  /** Takes the earliest deadline that has come, if any. */
+  /** Takes the earliest deadline that has come and is still awaited, if any. */
   nextDue(): Deadline | undefined {
-    return this.#deadlines.pop(this.#now_ms);
+    for (;;) {
+      const due = this.#deadlines.pop(this.#now_ms);
+      if (due === undefined || this.#isAwaited(due)) return due;
+    }
   }
 
   tell(kind: ChangeKind, number: number): void {
     this.#emit({ kind, queue: this.name, number });
+  }
+
+  /** Who is in a slot, what they await, and who is remembered. */
+  *describe(): Iterable<Part> {
+    for (const { number, claim, ...fields } of this.active.values()) {
+      const { session: claimedBy, lapses_ms, idempotent } = claim ?? {};
+      yield { kind: "active", id: number, fields: { ...fields, claimedBy, lapses_ms, idempotent } };
+    }
+    for (const { number, at_ms, due } of this.#deadlines.sorted((entry) => this.#isAwaited(entry))) {
+      yield { kind: "deadline", id: number, fields: { at_ms, due } };
+    }
+    for (const { number, ended_ms } of this.#remembered.entries()) {
+      yield { kind: "ended", id: number, fields: { ended_ms } };
+    }
+  }
+
+  /** Whether the ticket has not ended, and the claim not been given back, before. */
+  #isAwaited({ number, due, attempt }: Deadline): boolean {
+    const active = this.active.get(number);
+    if (active === undefined) return false;
+    return due === "session" || (active.claim !== undefined && active.attempt === attempt);
   }
 }

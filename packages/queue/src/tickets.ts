@@ -38,6 +38,16 @@ export interface NewTicket {
   readonly sequence: number;
 }
 
+export interface TicketNames {
+  key?: readonly number[];
+  digest?: readonly number[];
+  /** 0: none. */
+  keyFinds?: number;
+  subject?: readonly number[];
+  /** The live ticket of that subject; 0: none. */
+  subjectFinds?: number;
+}
+
 export class Tickets {
   readonly #line = new Line();
   readonly #keys: KeyIndex;
@@ -71,6 +81,40 @@ export class Tickets {
   /** Waiting tickets before this one, plus one. The ticket waits. */
   position(number: number): number {
     return this.#line.ahead(number) + 1;
+  }
+
+  /** Those that are not forgotten, by number. */
+  numbers(): Iterable<number> {
+    return this.#line.numbers();
+  }
+
+  /** How many have a key. */
+  get keys(): number {
+    return this.#keys.size;
+  }
+
+  /** How many live ones have a subject. */
+  get subjects(): number {
+    return this.#subjects.size;
+  }
+
+  /** What a ticket came with to be found by, in words, and the numbers that are found by it now. */
+  names(number: number): TicketNames {
+    const { flags, key, digest, subject } = this.#held(number);
+    const slot = slotOf(number);
+    const names: TicketNames = {};
+    if ((flags[slot]! & HAS_KEY) !== 0) {
+      const words = key!.subarray(slot * KEY_WORDS, (slot + 1) * KEY_WORDS);
+      names.key = [...words];
+      names.digest = [...digest!.subarray(slot * DIGEST_WORDS, (slot + 1) * DIGEST_WORDS)];
+      names.keyFinds = this.byKey(words);
+    }
+    if ((flags[slot]! & HAS_SUBJECT) !== 0) {
+      const words = subject!.subarray(slot * KEY_WORDS, (slot + 1) * KEY_WORDS);
+      names.subject = [...words];
+      names.subjectFinds = this.bySubject(words);
+    }
+    return names;
   }
 
   byKey(words: Uint32Array): number {

@@ -67,6 +67,9 @@ export class ReferenceQueue {
   /** In millionths of a ticket. */
   budget: number;
   skipsRefill = false;
+  /** Since when the pace is measured, and the admissions since. */
+  paceSince_ms: number | undefined;
+  paceTimes_ms: number[] = [];
   /** Issued and not forgotten, by number. */
   tickets: ReferenceTicket[] = [];
   /** Ended and not forgotten, in the order of their end. */
@@ -155,6 +158,10 @@ export class ReferenceQueue {
     if (this.settings.mode === "closed") return { kind: "refused", reason: "closed" };
     const held = this.waiting().length + this.ended.length;
     if (held >= this.settings.max_waiting) return { kind: "refused", reason: "full" };
+    if (this.waiting().length === 0) {
+      this.paceSince_ms = this.now_ms;
+      this.paceTimes_ms = [];
+    }
     if (this.settings.kind === "defer" && this.waiting().length === 0) {
       this.budget = 0;
       this.skipsRefill = true;
@@ -287,13 +294,18 @@ export class ReferenceQueue {
     this.#admitWhoMay(record);
   }
 
+  /** When sessions and claims are over, the earliest first. */
+  awaited(): { ticket: ReferenceTicket; at_ms: number }[] {
+    return this.active
+      .map((ticket) => ({ ticket, at_ms: ticket.over_ms ?? ticket.claim?.lapses_ms ?? Infinity }))
+      .filter(({ at_ms }) => at_ms < Infinity)
+      .sort((a, b) => a.at_ms - b.at_ms || a.ticket.number - b.ticket.number);
+  }
+
   /** Sessions and claims whose time is over, the earliest first. */
   #meetDeadlines(record: LogRecord): void {
-    const due = this.active
-      .map((ticket) => ({ ticket, at_ms: ticket.over_ms ?? ticket.claim?.lapses_ms ?? Infinity }))
-      .filter(({ at_ms }) => at_ms <= this.now_ms)
-      .sort((a, b) => a.at_ms - b.at_ms || a.ticket.number - b.ticket.number);
-    for (const { ticket } of due) {
+    for (const { ticket, at_ms } of this.awaited()) {
+      if (at_ms > this.now_ms) return;
       if (!ticket.stored) this.#end(ticket, "expired", record);
       else {
         ticket.reached = true;
@@ -331,6 +343,7 @@ export class ReferenceQueue {
     const grace_ms = this.settings.kind === "pass" ? 30_000 : 0;
     if (!ticket.stored) ticket.over_ms = this.now_ms + this.settings.session_ms + grace_ms;
     this.nowServing = Math.max(this.nowServing, ticket.number);
+    this.paceTimes_ms.push(this.now_ms);
     this.active.push(ticket);
     this.#tell("admitted", ticket);
   }

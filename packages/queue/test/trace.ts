@@ -1,6 +1,6 @@
 // What a fold told while it read a log, record by record: the checks of invariants judge by nothing else.
 
-import type { Change, Fold, LogRecord, Outcome, Settings, TicketView } from "../src/index.ts";
+import type { Change, Fold, LogRecord, Outcome, Queue, Settings, TicketView } from "../src/index.ts";
 
 export type FoldClass = new () => Fold;
 
@@ -64,9 +64,7 @@ export function traceOf(FoldToUse: FoldClass, records: readonly LogRecord[]): Tr
   return { records, steps, Fold: FoldToUse };
 }
 
-type Queue = NonNullable<ReturnType<Fold["queue"]>>;
-
-function seen(queue: Queue): QueueSeen {
+export function seen(queue: Queue): QueueSeen {
   const tickets = new Map<number, TicketView>();
   for (let number = 1; number <= queue.lastNumber; number++) {
     const view = queue.ticket(number);

@@ -1,10 +1,8 @@
 // I4, I18: what has no effect has none, and the same records have the same.
 
 import { isDeepStrictEqual } from "node:util";
-import type { TicketView } from "../../src/index.ts";
-import { DIGESTS, KEYS } from "../scribe.ts";
-import type { QueueSeen, Trace } from "../trace.ts";
-import { visibleOfFold } from "../visible.ts";
+import { differences, type TicketView } from "../../src/index.ts";
+import { type QueueSeen, seen, type Trace } from "../trace.ts";
 import { at, type Verdict } from "./verdict.ts";
 
 export function refusalLeavesNothing({ steps }: Trace): Verdict {
@@ -47,16 +45,14 @@ export function replaysTheSame({ records, steps, Fold }: Trace): Verdict {
     if (isDeepStrictEqual(again.apply(record), steps[index]!.outcome)) continue;
     return at(steps[index]!, "another outcome when it was folded again");
   }
-  const one = visibleOfFold(once, KEYS, DIGESTS[0]);
-  const other = visibleOfFold(again, KEYS, DIGESTS[0]);
-  if (!isDeepStrictEqual(one, other)) return "folded twice, the log makes two different states";
+  const [difference] = differences(once, again);
+  if (difference !== undefined) return `folded twice, the log makes two different states: ${difference}`;
   // The first fold was looked at after every record: looking changes nothing.
   const { queues } = steps.at(-1)!;
-  for (const { name, ...queue } of one.queues) {
-    const looked = queues.get(name);
-    const views = queue.tickets.filter((view) => view !== undefined);
-    if (looked !== undefined && isDeepStrictEqual([...looked.tickets.values()], views)) continue;
-    return `${name} is another queue when it is looked at`;
+  for (const queue of once.queues()) {
+    const looked = queues.get(queue.name);
+    if (looked !== undefined && isDeepStrictEqual(looked.tickets, seen(queue).tickets)) continue;
+    return `${queue.name} is another queue when it is looked at`;
   }
   return undefined;
 }
