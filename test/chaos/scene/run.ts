@@ -63,6 +63,7 @@ export async function runFault(fault: Fault, seed: number, options: SceneOptions
   history.note("load over", `${load.clients} clients are under way`);
   others.push(...(await drain(scene, load, stop)));
   history.note("drained", "");
+  others.push(...(await unready(scene)));
   const log = await scene.log();
   const read = await scene.readByGroup((log.at(-1)?.offset ?? -1) + 1);
   if (read !== undefined) earlier.push(read);
@@ -91,6 +92,19 @@ async function drain(scene: Scene, load: Load, stop: AbortController): Promise<s
     if (performance.now() > deadline_ms) return [...said, ...all];
     await sleep(LOOK_MS);
   }
+}
+
+/** Nodes that are not ready, though nothing is broken any more. */
+async function unready({ nodes }: Scene): Promise<string[]> {
+  const said = await Promise.all(
+    nodes.map(async (node) => {
+      const { status, text } = await node
+        .readiness()
+        .catch((error: Error) => ({ status: 0, text: error.message }));
+      return status === 200 ? [] : [`node ${node.name} is not ready when all is over: ${text}`];
+    }),
+  );
+  return said.flat();
 }
 
 /** The log as it was read, for who wants to look at it. */
