@@ -39,14 +39,16 @@ export function opened<Package>(folder: string): Promise<Package> {
 }
 
 async function imported<Package>(folder: string, edit: (copy: string) => void): Promise<Package> {
-  const copy = mkdtempSync(join(tmpdir(), "usher-planted-"));
+  const home = mkdtempSync(join(tmpdir(), "usher-planted-"));
+  const copy = join(home, "src");
   try {
     cpSync(join(root, folder, "src"), copy, { recursive: true });
+    cpSync(join(root, folder, "package.json"), join(home, "package.json"));
     // Where the copy finds the packages that it imports.
-    symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
+    symlinkSync(join(root, "node_modules"), join(home, "node_modules"));
     edit(copy);
     return await import(pathToFileURL(join(copy, "index.ts")).href);
   } finally {
-    rmSync(copy, { recursive: true });
+    rmSync(home, { recursive: true });
   }
 }
