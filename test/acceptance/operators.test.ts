@@ -251,6 +251,36 @@ describe("usher request retry", () => {
   });
 });
 
+describe("usher queue replay", () => {
+  test("finds a node's state equal to what its log says, also after the node was killed in the middle", async () => {
+    for (const key of ["one", "two", "three"])
+      await until((await order(`an-idempotency-key-${key}`)).location, 303);
+    answer = busy;
+    await until((await order()).location, 502);
+    const first = await run("queue", "replay");
+    expect(first.code).toBe(0);
+    expect(first.stdout).toMatch(
+      /^equal: \d+ records folded up to offset \d+ in \d+\.\d\d s \(0 without effect, 0 /,
+    );
+    expect(first.stdout).toMatch(/^orders +4 +0 +0 +4 +4 +[0-9a-f]{64}$/m);
+    const { ports, data } = usher;
+    await usher.kill();
+    usher = await startUsher({ config: config(), data, ports });
+    running.push(usher);
+    await until((await order()).location, 502);
+    const { code, stdout } = await run("queue", "replay", "--queue", "orders", "--json");
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      equal: true,
+      differences: [],
+      queues: [{ name: "orders", last_number: 5, failed: 2, completed: 3 }],
+    });
+    const none = await run("queue", "replay", "--queue", "nowhere");
+    expect(none).toMatchObject({ code: 1, stdout: "" });
+    expect(none.stderr).toMatch(/^usher: .*no queue "nowhere"\.\n$/);
+  });
+});
+
 describe("usher top", () => {
   test("shows the nodes side by side and the queues, once where it is no terminal", async () => {
     const other = await startUsher({ config: config() });

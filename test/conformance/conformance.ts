@@ -2,6 +2,7 @@
 //
 //   conformance.test.ts   runs them on the real program, through each target
 //   cases/                issue, holder, backend, queues: the contract in queue.proto, call by call
+//                         nodes: what operators see of the node and the log, in admin.proto
 //                         bytes: requests by hand; connect-get: what Connect adds to HTTP
 //   support/targets.ts    the ways in                  stage.ts   what a case has: clients, a queue of its own
 //   support/queues.ts     the queues, by what they do  wire.ts    requests by hand
@@ -13,6 +14,7 @@ import { byteCases } from "./cases/bytes.ts";
 import { connectGetCases } from "./cases/connect-get.ts";
 import { holderCases } from "./cases/holder.ts";
 import { issueCases } from "./cases/issue.ts";
+import { nodeCases } from "./cases/nodes.ts";
 import { queueCases } from "./cases/queues.ts";
 import type { Stage } from "./support/stage.ts";
 import type { Target } from "./support/targets.ts";
@@ -29,6 +31,7 @@ export function describeQueueService(target: Target, open: () => Stage): void {
     holderCases(stage);
     backendCases(stage);
     queueCases(stage);
+    nodeCases(stage);
     byteCases(stage);
     if (target.get) {
       connectGetCases(stage);

@@ -124,5 +124,14 @@ describe("grpcurl, with no proto files", () => {
     const change = { queue: "line", settings: { limit: { maxActive: 2 } }, updateMask };
     const updated = await call(`${ADMIN}/UpdateQueue`, { ...change, etag: queue.etag, reason: "more tills" });
     expect(JSON.parse(updated).queue).toMatchObject({ revision: 2, settings: { limit: { maxActive: 2 } } });
+
+    const { node } = JSON.parse(await call(`${ADMIN}/GetNode`, {}));
+    expect(node).toMatchObject({ name: "embedded", ready: true, log: { state: "LOG_STATE_CURRENT" } });
+    expect(await call(`${ADMIN}/ReadLog`, { last: 3 })).toContain('"value": ');
+    const { digest } = JSON.parse(await call(`${ADMIN}/GetState`, { queue: "line" }));
+    expect(digest).toMatch(/^[0-9a-f]{64}$/);
+    const retry = JSON.stringify({ ticketId: c.ticket.id, reason: "a test" });
+    const refused = await grpcurl(["-d", retry, usher.nativeAddress, `${ADMIN}/RetryRequest`]);
+    expect(refused.err).toContain('"reason": "NOT_FAILED"');
   });
 });

@@ -14,4 +14,5 @@ export { formatTicketId, parseTicketId, retryAfter_ms, type TicketId } from "./r
 export { type Reason, UsherError } from "./rpc/errors.ts";
 export { createQueueService } from "./rpc/queue-service.ts";
 export { VERSION } from "./rpc/version.ts";
+export { type Piece, type Stage, type StateDigest, stateDifferences, stateDigest } from "./state-digest.ts";
 export { traceContext } from "./trace.ts";

@@ -6,8 +6,8 @@
 //   keys/         secrets, hashes, tokens              places.ts       who watches a ticket
 //   desk.ts       gives out and shows tickets          admissions.ts   the pull consumer's view
 //   access.ts     who calls, and what they may         behind.ts       who has seen more elsewhere
-//   trace.ts      the trace that a request belongs to   entries.ts       the log itself, entry by entry
-//   rpc/          the protobuf services
+//   entries.ts    the log itself, entry by entry       state-digest.ts the whole state, for comparing
+//   trace.ts      the trace that a request belongs to  rpc/            the protobuf services
 
 import { randomBytes } from "node:crypto";
 import type { Change, Fold, LogEvent, Settings } from "@usher/queue";

@@ -55,7 +55,7 @@ export function queueCases(stage: () => Stage): void {
       const { queues } = await stage().admin.listQueues({});
       const names = queues.map(({ name }) => name);
       expect(names).toEqual([...names].sort());
-      expect(queues.find(({ name }) => name === queue)).toEqual(await details(queue));
+      expect(ageless(queues.find(({ name }) => name === queue))).toEqual(ageless(await details(queue)));
     });
 
     it("shows what is set and how the queue stands", async () => {
@@ -90,7 +90,7 @@ export function queueCases(stage: () => Stage): void {
       });
       expect(after?.revision).toBe(before.revision + 1);
       expect(after?.etag).not.toBe(before.etag);
-      expect(await details(queue)).toEqual(after);
+      expect(ageless(await details(queue))).toEqual(ageless(after));
       const statuses = await Promise.all(issued.map(({ token }) => stage().status(token)));
       expect(statuses.map(({ ticket }) => ticket?.position)).toEqual([0, 0, 0, 1]);
     });
@@ -188,4 +188,9 @@ export function queueCases(stage: () => Stage): void {
       await expectRefusals(calls, API_KEY_REQUIRED);
     });
   });
+}
+
+/** Without what changes by itself: the first in line goes on waiting between two calls. */
+function ageless(details: QueueDetails | undefined): QueueDetails | undefined {
+  return details && { ...details, oldestWait: undefined };
 }

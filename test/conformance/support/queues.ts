@@ -5,9 +5,9 @@
  * tickets are issued by RPC, and carry no request. */
 const SHAPES = {
   /** One place: the first ticket is admitted at once, the rest wait for it. */
-  one: { settings: "limit: { max_active: 1 }", count: 80 },
+  one: { settings: "limit: { max_active: 1 }", count: 100 },
   /** Three places. */
-  three: { settings: "limit: { max_active: 3 }", count: 12 },
+  three: { settings: "limit: { max_active: 3 }", count: 15 },
   /** Nobody is admitted but by Admit, of whom ten fit. */
   paused: { settings: "mode: paused, limit: { max_active: 10 }", count: 40 },
   /** Takes no newcomers. */

@@ -3,6 +3,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { durationFromMs, durationMs } from "@bufbuild/protobuf/wkt";
 import {
+  type GetStateResponseSchema,
   type LogEntrySchema,
   LogKind,
   LogState,
@@ -14,6 +15,7 @@ import {
 import type { Queue, QueueMode, Settings } from "@usher/queue";
 import type { StoredEntry } from "@usher/ticket-log";
 import type { Replica } from "../replica.ts";
+import type { StateDigest } from "../state-digest.ts";
 import { KINDS, MODES, queueMessage } from "./codec.ts";
 import { VERSION } from "./version.ts";
 
@@ -84,6 +86,24 @@ export function updatedSettings(
     settings = { ...settings, ...read(message) };
   }
   return { settings };
+}
+
+/** The state, in digests. */
+export function stateMessage(
+  { fold, asOf }: Pick<Replica, "fold" | "asOf">,
+  state: StateDigest,
+): MessageInitShape<typeof GetStateResponseSchema> {
+  return {
+    asOf: BigInt(asOf),
+    digest: state.digest,
+    logTime: durationFromMs(fold.now_ms),
+    term: fold.term,
+    queues: state.queues.map(({ queue, digest, stages }) => ({
+      ...{ name: queue.name, digest, lastNumber: queue.lastNumber, admissions: BigInt(queue.admissions) },
+      ...stages,
+    })),
+    pieces: state.pieces.map((piece) => ({ ...piece, fields: { ...piece.fields } })),
+  };
 }
 
 /** How the node stands. */

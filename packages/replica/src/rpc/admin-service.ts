@@ -6,12 +6,13 @@ import type { AdminService } from "@usher/protocol/admin";
 import { type Queue, type Settings, settingsProblems } from "@usher/queue";
 import type { Access } from "../access.ts";
 import type { Replica } from "../replica.ts";
-import { detailsMessage, nodeMessage, updatedSettings } from "./admin-codec.ts";
+import { stateDigest } from "../state-digest.ts";
+import { detailsMessage, nodeMessage, stateMessage, updatedSettings } from "./admin-codec.ts";
 import { ticketMessage } from "./codec.ts";
 import { notFailed, refusal, UsherError } from "./errors.ts";
 import { guarded } from "./guard.ts";
 import { readLog } from "./log-stream.ts";
-import { checkQueueName, invalid } from "./validation.ts";
+import { checkQueueName, checkStateSize, invalid } from "./validation.ts";
 
 const REASON_LENGTH_MAX = 500;
 
@@ -57,6 +58,15 @@ export function createAdminService(replica: Replica, access: Access): ServiceImp
     async *readLog(request, context) {
       access.backend(context.requestHeader);
       yield* readLog(replica, request, context.signal);
+    },
+
+    async getState({ queue: only, asOf }, context) {
+      access.backend(context.requestHeader);
+      if (only !== "") checkQueueName(only);
+      await desk.mustHaveRead(Number(asOf));
+      checkStateSize(only === "" ? [...replica.fold.queues()] : [desk.queue(only)]);
+      context.responseHeader.set("Cache-Control", "no-store");
+      return stateMessage(replica, stateDigest(replica.fold, only || undefined));
     },
 
     async retryRequest({ ticketId, reason }, context) {

@@ -99,4 +99,5 @@ const ADMIN: ServiceImpl<typeof AdminService> = {
   getNode: () => ({}),
   async *readLog() {},
   retryRequest: () => ({}),
+  getState: () => ({}),
 };
