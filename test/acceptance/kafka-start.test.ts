@@ -1,7 +1,9 @@
 // `usher serve` on a Kafka that is not there, or not as it should be: the node stays, says why, and is ready by itself
 // when that is mended. Real processes, a real broker, and the rights and topics by the commands of docs/kafka.md.
 
+import { once } from "node:events";
 import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
@@ -13,13 +15,26 @@ import { Health, HealthCheckResponse_ServingStatus as Serving } from "@usher/pro
 import { EnvelopeSchema } from "@usher/protocol/log";
 import { QueueService } from "@usher/protocol/queue";
 import { openKafkaLog } from "@usher/ticket-log";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  onTestFinished,
+  test,
+  vi,
+} from "vitest";
 import { eventually } from "../support/eventually.ts";
 import type { Program } from "../support/program.ts";
 import { runUsher, usherProgram } from "../support/usher.ts";
 
 const PASSWORD = "swordfish";
 const DOCUMENT = join(import.meta.dirname, "../../docs/kafka.md");
+
+// A node tries again half a minute apart at most, and a machine that also runs the broker is slow.
+vi.setConfig({ testTimeout: 180_000 });
 
 let kafka: KafkaCluster;
 let directory: string;
@@ -30,7 +45,11 @@ beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), "usher-kafka-start-"));
   keys = join(directory, "usher.keys.json");
   expect(await runUsher(["init", "--keys", keys])).toMatchObject({ code: 0, stderr: "" });
-  kafka = await startKafka({ saslUsers: { usher: PASSWORD, stranger: PASSWORD }, acl: true, tls: true });
+  kafka = await startKafka({
+    saslUsers: { usher: PASSWORD, stranger: PASSWORD, analyst: PASSWORD },
+    acl: true,
+    tls: true,
+  });
 }, START_WAIT_MS);
 afterEach(async () => {
   for (const program of programs.splice(0)) await program.stop("SIGKILL");
@@ -62,7 +81,7 @@ async function serve(wanted: Wanted): Promise<Program> {
   const own = await mkdtemp(join(directory, "node-"));
   await writeFile(
     join(own, "usher.yaml"),
-    `log: kafka://${brokers.join(",")}
+    `log: "kafka://${brokers.join(",")}"
 keys: ${keyFile}
 kafka:
   topics: ${topics}
@@ -221,6 +240,8 @@ describe("a log that cannot be opened", () => {
         command.map((word) => word.replace("User:usher", "User:stranger")),
       );
     await expectServing(program);
+    expect(await readable("analyst", `${topics}.queues`)).toBe(true);
+    expect(await readable("analyst", `${topics}.payloads`)).toBe(false);
   });
 
   test("topics that the operator has made by the document's commands are taken, without the right to make any", async () => {
@@ -272,6 +293,21 @@ describe("a log that cannot be opened", () => {
   });
 });
 
+test("a broker may be named by its IPv6 address", async () => {
+  const [host, port] = (kafka.brokers[0] ?? "").split(":");
+  const door = createServer((client) => {
+    const broker = connect({ host, port: Number(port) });
+    client.pipe(broker).pipe(client);
+    for (const socket of [client, broker])
+      socket.on("error", () => [client, broker].map((each) => each.destroy()));
+  });
+  await once(door.listen(0, "::1"), "listening");
+  onTestFinished(() => void door.close());
+  const { port: own } = door.address() as AddressInfo;
+  const program = await serve({ topics: freshTopics(), brokers: [`[::1]:${own}`] });
+  await expectServing(program);
+});
+
 describe("a broker that is away", () => {
   beforeEach(() => kafka.broker(1).start());
   afterEach(() => kafka.broker(1).start());
@@ -279,7 +315,7 @@ describe("a broker that is away", () => {
   test("at the start: the node says so, lives, and is ready by itself once it is there", async () => {
     await kafka.broker(1).stop();
     const program = await serve({ topics: freshTopics(), args: ["--node", "gateway-7", "--nodes", "1"] });
-    await program.says(/the log cannot be opened: .*; tried again until it can be\n/);
+    await program.says(/the log cannot be opened: .* \(trying again until it opens\)\n/);
     expect(program.output).toContain(`log          kafka://${kafka.brokers[0]} `);
     expect(program.output).toMatch(/node +gateway-7, the only one/);
     await expectStarting(program, /the log cannot be reached/);
@@ -330,6 +366,36 @@ describe("a broker that is away", () => {
     expect(program.output).toMatch(/\nusher: stopped\n$/);
   });
 });
+
+/** Whether that user, in the group of the same name, may read the topic: Kafka's own consumer tells. */
+async function readable(user: string, topic: string): Promise<boolean> {
+  const file = join(directory, `${user}.properties`);
+  const module = "org.apache.kafka.common.security.plain.PlainLoginModule";
+  await writeFile(
+    file,
+    `security.protocol=SASL_PLAINTEXT
+sasl.mechanism=PLAIN
+sasl.jaas.config=${module} required username="${user}" password="${PASSWORD}";
+`,
+  );
+  const { stderr } = await runTool("org.apache.kafka.tools.consumer.ConsoleConsumer", [
+    ...["--bootstrap-server", kafka.at("sasl")[0]!, "--consumer.config", file],
+    ...[
+      "--topic",
+      topic,
+      "--group",
+      user,
+      "--from-beginning",
+      "--max-messages",
+      "1",
+      "--timeout-ms",
+      "30000",
+    ],
+  ]);
+  if (/Not authorized to access topics/.test(stderr)) return false;
+  expect(stderr).toMatch(/Processed a total of 1 messages/);
+  return true;
+}
 
 async function textOf(url: string): Promise<string> {
   return (await fetch(url)).text();

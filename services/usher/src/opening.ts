@@ -24,8 +24,10 @@ export interface OpeningOptions {
   readonly onProgress: (why: string) => void;
   /** Told why the log cannot be opened, once each, and when it is. */
   readonly say: (line: string) => void;
-  readonly onStale: (stale: boolean) => void;
+  /** Told of what goes wrong with the log, beside any call. */
   readonly onFault: (error: Error) => void;
+  readonly onReplicaFault: (error: Error) => void;
+  readonly onStale: (stale: boolean) => void;
   /** How it waits between two attempts; absent: as `persist` does. */
   readonly wait?: Persistence["wait"];
 }
@@ -57,14 +59,14 @@ export class Opening {
 
   async #attempt(): Promise<Opened> {
     const { source, keys, node, prepare, signal, onProgress, onStale, onFault } = this.#options;
+    const { say: onMended, onReplicaFault } = this.#options;
     await using opened = new AsyncDisposableStack();
-    const onMended = this.#options.say;
     const log = opened.adopt(await source.open({ node, onFault, onMended }), (log) => log.close());
     signal.throwIfAborted();
     onProgress("it reads the log");
     const replica = opened.adopt(
       await Replica.open({
-        ...{ log, node, signal, onStale, onFault },
+        ...{ log, node, signal, onStale, onFault: onReplicaFault },
         keys: await keys(log),
       }),
       (replica) => replica.close(),
@@ -80,7 +82,7 @@ export class Opening {
     this.#options.onProgress(`${publicReason(error)} (its own output tells more)`);
     const words = wordsOf(error);
     if (this.#said.has(words)) return;
-    const tried = this.#said.size === 0 ? "; tried again until it can be" : "";
+    const tried = this.#said.size === 0 ? " (trying again until it opens)" : "";
     this.#options.say(`the log cannot be opened: ${words}${tried}`);
     this.#said.add(words);
     const [oldest] = this.#said;

@@ -17,6 +17,7 @@ import type { Config } from "./config/config.ts";
 import { Failure } from "./failure.ts";
 import { Listeners } from "./listeners.ts";
 import type { LogSource } from "./log-source.ts";
+import { LOOK_MS, Neighbours } from "./neighbours.ts";
 import { type KeysOf, ownKeys, sharedKeys } from "./node-keys.ts";
 import { type Opened, Opening } from "./opening.ts";
 import { type Command, reconcile } from "./reconcile.ts";
@@ -106,6 +107,9 @@ class StartedNode implements Node {
   /** Resolves when the opening has ended, in whatever way. */
   readonly #started: Promise<unknown>;
   #opened: Opened | undefined;
+  /** It has been said that the log is not followed, and not yet that it is again. */
+  #stale = false;
+  #looking: NodeJS.Timeout | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(
@@ -118,13 +122,13 @@ class StartedNode implements Node {
     this.#config = config;
     this.#options = options;
     this.#listeners = listeners;
-    const { log: source, say } = options;
+    const { log: source, say, onFault } = options;
     const opening = new Opening({
-      ...{ source, keys, node: this.name, say, onProgress },
+      ...{ source, keys, node: this.name, say, onProgress, onFault },
       signal: this.#stopping.signal,
       prepare: (replica) => this.#reconcile(replica),
       onStale: (stale) => this.#tellStale(stale),
-      onFault: (error) => this.#fault(error),
+      onReplicaFault: (error) => this.#replicaFault(error),
     });
     const started = opening.open().then((opened) => this.#serve(opened));
     this.#started = Promise.allSettled([started]);
@@ -163,10 +167,19 @@ class StartedNode implements Node {
     this.#opened = opened;
     this.#listeners.serve(replica);
     this.#listeners.setReady(replica.ready);
+    if (replica.shared) this.#lookForNeighbours(replica);
     return this.#config.queues.flatMap(({ name }) => {
       const settings = replica.fold.queue(name)?.settings;
       return settings === undefined ? [] : [{ name, settings }];
     });
+  }
+
+  #lookForNeighbours({ fold }: Replica): void {
+    const neighbours = new Neighbours(this.name, this.#config.nodes, fold);
+    this.#looking = setInterval(() => {
+      const found = neighbours.look(fold);
+      if (found !== undefined) this.#options.say(found);
+    }, LOOK_MS);
   }
 
   async #failed(error: unknown): Promise<never> {
@@ -179,20 +192,20 @@ class StartedNode implements Node {
   #tellStale(stale: boolean): void {
     const replica = this.#opened?.replica;
     if (replica === undefined || this.#stopping.signal.aborted) return;
+    this.#stale = stale;
     this.#listeners.setReady(replica.ready);
     this.#options.say(staleText(stale, replica.halted !== undefined));
   }
 
-  /** That the log cannot be reached is said once, when this node has become stale by it; what cannot be written
-   * meanwhile is no news. */
-  #fault(error: Error): void {
-    const told = this.#opened?.replica.stale === true;
-    if (told && error instanceof LogError && error.code === "unavailable") return;
+  /** While it is known that the log is not followed, what cannot be written either is no news. */
+  #replicaFault(error: Error): void {
+    if (this.#stale && error instanceof LogError && error.code === "unavailable") return;
     this.#options.onFault(error);
   }
 
   async #close(): Promise<void> {
     this.#stopping.abort();
+    clearInterval(this.#looking);
     this.#listeners.setReady(false);
     this.#opened?.replica.drain();
     await this.#listeners.close({ grace_ms: GRACE_MS });

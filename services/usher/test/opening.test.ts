@@ -49,6 +49,7 @@ function stage(
     say: (line) => said.push(line),
     onStale: () => {},
     onFault: () => {},
+    onReplicaFault: () => {},
     wait: async () => {},
     ...options,
   });
@@ -76,7 +77,7 @@ test("each reason is said once, however often it comes, and so is the end of it"
   ]);
   const { replica } = await open();
   expect(said).toEqual([
-    "the log cannot be opened: b1 does not answer; tried again until it can be",
+    "the log cannot be opened: b1 does not answer (trying again until it opens)",
     "the log cannot be opened: no right to read",
     "the log is open",
   ]);
@@ -107,7 +108,7 @@ test("several things that are wrong with one topic are one line", async () => {
   ]);
   await open();
   expect(said[0]).toBe(
-    "the log cannot be opened: the topic t is not as it must be: one; two; tried again until it can be",
+    "the log cannot be opened: the topic t is not as it must be: one; two (trying again until it opens)",
   );
 });
 
@@ -137,7 +138,7 @@ test("what cannot be prepared is tried again with a log opened anew; the former 
   });
   await open();
   expect(said).toEqual([
-    "the log cannot be opened: b1 does not answer; tried again until it can be",
+    "the log cannot be opened: b1 does not answer (trying again until it opens)",
     "the log is open",
   ]);
   expect(logs).toHaveLength(2);
