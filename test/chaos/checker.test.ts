@@ -13,7 +13,7 @@ import { runInMemory } from "./scene/memory-run.ts";
 
 const OPS: readonly Op[] = [
   ...(["request", "poll", "collect", "issue", "look", "watch", "leave", "complete", "admit"] as const),
-  "count",
+  ...(["count", "state"] as const),
 ];
 
 let good: Evidence;
@@ -62,6 +62,12 @@ function twiceAsFar(line: HistoryLine): HistoryLine {
   if (line.kind === "noted") return line;
   if (line.kind === "began") return { ...line, as_of: 2 * (line.as_of ?? 0) };
   if (line.kind === "saw") return { ...line, seen: doubled(line.seen) };
-  const { seen, counted } = line;
-  return { ...line, ...(seen && { seen: doubled(seen) }), ...(counted && { counted: doubled(counted) }) };
+  // What was ignored is counted nowhere in the state: it is the same.
+  const { seen, counted, stated } = line;
+  return {
+    ...line,
+    ...(seen && { seen: doubled(seen) }),
+    ...(counted && { counted: doubled(counted) }),
+    ...(stated && { stated: doubled(stated) }),
+  };
 }

@@ -9,7 +9,7 @@ const GROUPS: readonly { readonly title: string; readonly ops: readonly Op[] }[]
   { title: "requests", ops: ["request"] },
   { title: "issues", ops: ["issue"] },
   { title: "changes", ops: ["leave", "complete", "admit"] },
-  { title: "looks", ops: ["poll", "collect", "look", "watch", "count"] },
+  { title: "looks", ops: ["poll", "collect", "look", "watch", "count", "state"] },
 ];
 
 const TOLD: readonly Told[] = ["ok", "refused", "unknown"];

@@ -12,6 +12,7 @@ import type {
   Saw,
   Seen,
   ServiceLine,
+  Stated,
 } from "../history/lines.ts";
 import type { LogEntry } from "../log/entry.ts";
 import { type FoldClass, type Folded, foldLog } from "./folded.ts";
@@ -68,7 +69,7 @@ export function caseOf(evidence: Evidence, FoldToUse?: FoldClass): Case {
     arrivals: arrivalsOf(evidence.service),
     folded: foldLog(
       evidence.log,
-      { seen: sightings.map(({ seen }) => seen), counted: countedIn(evidence.history) },
+      { seen: sightings.map(({ seen }) => seen), ...shownIn(evidence.history) },
       FoldToUse,
     ),
     naive: new NaiveLog(evidence.log),
@@ -102,10 +103,13 @@ function sightingsOf(history: readonly HistoryLine[], calls: ReadonlyMap<number,
   });
 }
 
-function countedIn(history: readonly HistoryLine[]): Counted[] {
-  return history.flatMap((line) =>
-    line.kind === "ended" && line.counted !== undefined ? [line.counted] : [],
-  );
+/** What nodes showed of queues, and of themselves. */
+function shownIn(history: readonly HistoryLine[]): { counted: Counted[]; stated: Stated[] } {
+  const ended = history.filter((line) => line.kind === "ended");
+  return {
+    counted: ended.flatMap(({ counted = [] }) => counted),
+    stated: ended.flatMap(({ stated = [] }) => stated),
+  };
 }
 
 function arrivalsOf(service: readonly ServiceLine[]): Arrival[] {

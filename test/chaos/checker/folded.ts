@@ -2,8 +2,8 @@
 // where clients say that they saw them.
 
 import { type Change, Fold, type LogRecord, type Outcome, type TicketView } from "@usher/queue";
-import { decodeRecord } from "@usher/replica";
-import type { Counted, Seen } from "../history/lines.ts";
+import { decodeRecord, stateDigest } from "@usher/replica";
+import type { Counted, Seen, Stated } from "../history/lines.ts";
 import type { LogEntry } from "../log/entry.ts";
 
 export type FoldClass = new () => Fold;
@@ -25,6 +25,8 @@ export interface Folded {
   readonly stood: ReadonlyMap<Seen, TicketView>;
   /** How each queue that was counted stood there; absent where it was not there. */
   readonly counts: ReadonlyMap<Counted, Omit<Counted, "as_of">>;
+  /** The digest of the whole state where a node told its own. */
+  readonly digests: ReadonlyMap<Stated, string>;
   readonly fold: Fold;
   /** The offset after the last entry. */
   readonly end: number;
@@ -33,6 +35,7 @@ export interface Folded {
 export interface Looks {
   readonly seen: readonly Seen[];
   readonly counted: readonly Counted[];
+  readonly stated: readonly Stated[];
 }
 
 /** `FoldToUse`: the shipped one; tests give one that has a fault. */
@@ -51,23 +54,25 @@ export function foldLog(log: readonly LogEntry[], looks: Looks, FoldToUse: FoldC
     const { name, waiting, nowServing: now_serving, lastNumber: last_number } = queue;
     counts.set(counted, { queue: name, waiting, now_serving, last_number });
   });
+  const digests = new Map<Stated, string>();
+  const states = inOrder(looks.stated, (stated) => digests.set(stated, stateDigest(fold).digest));
   const end = (log.at(-1)?.offset ?? -1) + 1;
   for (const [at, { offset, value }] of log.entries()) {
-    for (const look of [tickets, queues]) look(offset);
+    for (const look of [tickets, queues, states]) look(offset);
     const decoded = decodeRecord(value);
     if (decoded.kind !== "record") continue;
     const { record } = decoded;
     const outcome = fold.apply(record);
     steps.push({ at, offset, record, outcome, changes: fold.takeChanges(), now_ms: fold.now_ms });
   }
-  for (const look of [tickets, queues]) look(end);
-  return { steps, stood, counts, fold, end };
+  for (const look of [tickets, queues, states]) look(end);
+  return { steps, stood, counts, digests, fold, end };
 }
 
 /** Takes what is true as far as an offset, each once. */
 function inOrder<Look extends { readonly as_of: number }>(
   looks: readonly Look[],
-  take: (look: Look) => void,
+  take: (look: Look) => unknown,
 ): (offset: number) => void {
   const waiting = looks.toSorted((one, other) => one.as_of - other.as_of);
   let next = 0;

@@ -158,7 +158,7 @@ type Issued = Extract<Record["kind"], { case: "ticketIssued" }>["value"];
 function decode(value: Uint8Array): { envelope: Envelope; record: Record } | undefined {
   try {
     const envelope = fromBinary(EnvelopeSchema, value);
-    if (envelope.formatLevel !== 1 || checksumOf(envelope) !== envelope.checksum) return undefined;
+    if (checksumOf(envelope) !== envelope.checksum) return undefined;
     const record = fromBinary(RecordSchema, envelope.record);
     return record.kind.case === undefined ? undefined : { envelope, record };
   } catch {

@@ -1,11 +1,11 @@
-// I18: every node has the same queue. What a node showed of a ticket or a queue, at a place in the log, is what folding
-// the log up to there gives.
+// I18: every node has the same queue. What a node showed of a ticket, of a queue, or of its whole state, at a place in
+// the log, is what folding the log up to there gives.
 
 import { isDeepStrictEqual } from "node:util";
 import { type Case, nameOf } from "./case.ts";
 
 export function everyNodeTheSame(found: Case): string[] {
-  return [...shownAsFolded(found), ...countedAsFolded(found), ...sameTime(found)];
+  return [...shownAsFolded(found), ...countedAsFolded(found), ...stateAsFolded(found), ...sameTime(found)];
 }
 
 function shownAsFolded({ sightings, folded }: Case): string[] {
@@ -38,6 +38,16 @@ function countedAsFolded({ calls, folded }: Case): string[] {
       : [
           `${began.node} counted ${JSON.stringify(shown)} at ${as_of}; in the log it is ${JSON.stringify(folds)}`,
         ];
+  });
+}
+
+function stateAsFolded({ calls, folded }: Case): string[] {
+  return calls.flatMap(({ began, ended }) => {
+    const { stated } = ended ?? {};
+    if (stated === undefined || stated.as_of > folded.end) return [];
+    return stated.digest === folded.digests.get(stated)
+      ? []
+      : [`node ${began.node} is in another state at ${stated.as_of} than the log gives (call ${began.call})`];
   });
 }
 

@@ -5,10 +5,11 @@
 import { rm } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { runTool } from "@usher/local-kafka";
+import { LogState } from "@usher/protocol/admin";
 import type { IssueResponse } from "@usher/protocol/queue";
 import { eventually } from "../../support/eventually.ts";
 import type { End } from "../load/http.ts";
-import { failure, type QueueClient, Rpc } from "../load/rpc.ts";
+import { failure, type QueueClient } from "../load/rpc.ts";
 import type { UsherNode } from "../scene/node.ts";
 import type { Fault } from "../scene/run.ts";
 import type { Scene } from "../scene/scene.ts";
@@ -44,10 +45,9 @@ async function makeAnew({ cluster, topic, others }: Scene): Promise<void> {
 }
 
 async function deletedAndMadeAgain(scene: Scene): Promise<void> {
-  const { nodes, others } = scene;
-  const rpc = new Rpc(scene.doors);
+  const { nodes, others, rpc } = scene;
   const held = await hold(rpc.visitor(nodes[0].door));
-  const asking = keepAsking(scene, rpc);
+  const asking = keepAsking(scene);
   await makeAnew(scene);
   for (const node of nodes) others.push(...(await hasHalted(scene, node)));
   const issued = await asking.stop();
@@ -70,7 +70,7 @@ interface Asking {
 }
 
 /** Asks both nodes for tickets, all the time. */
-function keepAsking({ nodes }: Scene, rpc: Rpc): Asking {
+function keepAsking({ nodes, rpc }: Scene): Asking {
   const over = new AbortController();
   const ids: string[] = [];
   const asking = nodes.map(async ({ door }) => {
@@ -100,12 +100,15 @@ function renumbered(ids: readonly string[]): string[] {
   return twice.map((id) => `${id} was given out twice while the topic was made anew`);
 }
 
-async function hasHalted({ topic }: Scene, node: UsherNode): Promise<string[]> {
+async function hasHalted(scene: Scene, node: UsherNode): Promise<string[]> {
   try {
     await eventually(async () => {
       const { status } = await node.readiness();
+      const { state, haltedReason = "" } = (await scene.view(node))?.log ?? {};
       if (status !== 503) throw new Error(`node ${node.name} is ready (${status})`);
-      if (!node.output.includes(topic)) throw new Error(`node ${node.name} does not name the topic`);
+      if (state !== LogState.HALTED) throw new Error(`node ${node.name} has not halted`);
+      if (!haltedReason.includes(scene.topic))
+        throw new Error(`node ${node.name} says only: ${haltedReason}`);
     }, NOTICE_MS);
     return [];
   } catch (error) {
@@ -158,7 +161,7 @@ async function beginAnew(scene: Scene, held: readonly IssueResponse[]): Promise<
   await makeAnew(scene);
   for (const node of nodes) await rm(node.data, { recursive: true });
   await Promise.all(nodes.map((node) => node.start()));
-  const client = new Rpc(scene.doors).visitor(nodes[0].door);
+  const client = scene.rpc.visitor(nodes[0].door);
   const said = await Promise.all(
     held.map(async ({ token, status }) => {
       const told = await client.getTicket({ token }, { timeoutMs: 5_000 }).catch(failure);

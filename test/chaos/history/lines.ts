@@ -8,7 +8,7 @@ export type Told = "ok" | "refused" | "unknown";
 /**
  * - `request`: an HTTP request for a queue that stores requests; `poll`, `collect`: asking for its ticket, its answer.
  * - `issue`, `look`, `watch`, `leave`, `complete`, `admit`: the RPCs; `leave` over HTTP, too.
- * - `count`: asking how a queue stands.
+ * - `count`: asking how a queue stands; `state`: for the digest of all that a node knows.
  */
 export type Op =
   | "request"
@@ -20,7 +20,8 @@ export type Op =
   | "leave"
   | "complete"
   | "admit"
-  | "count";
+  | "count"
+  | "state";
 
 /** A ticket as a client was shown it. */
 export interface Seen {
@@ -42,6 +43,12 @@ export interface Counted {
   readonly waiting: number;
   readonly now_serving: number;
   readonly last_number: number;
+  readonly as_of: number;
+}
+
+/** A node's whole state, as it told it. */
+export interface Stated {
+  readonly digest: string;
   readonly as_of: number;
 }
 
@@ -93,6 +100,7 @@ export interface Ended {
   /** Whom an Admit admitted. */
   readonly numbers?: readonly number[];
   readonly counted?: Counted;
+  readonly stated?: Stated;
 }
 
 /** What the service says in its answers of itself. */

@@ -5,9 +5,11 @@
 //   visitor.ts   takes a ticket and waits for its turn  http.ts      what HTTP answers mean
 //   backend.ts   admits beyond the rate                 rpc.ts       what RPCs' ends mean
 //   overseer.ts  asks how queues stand                  settling.ts  whether anything is left to do
+//   auditor.ts   asks for the nodes' whole state        patience.ts  waiting
 //   client.ts    what all of them have                  doors.ts     the two nodes, as clients know them
 
 import { pick, random } from "../../support/random.ts";
+import { Auditor } from "./auditor.ts";
 import { Backend } from "./backend.ts";
 import { Buyer } from "./buyer.ts";
 import type { World } from "./client.ts";
@@ -21,31 +23,21 @@ interface Client {
 
 interface Stream {
   readonly name: string;
+  readonly queue: string;
   /** Clients a second, on average. */
   readonly rate: number;
-  readonly client: (world: World, options: { name: string; seed: number }) => Client;
+  readonly Client: new (world: World, options: { name: string; queue: string; seed: number }) => Client;
 }
 
 /** Some 35 calls a second together, the calls that follow included. */
 const STREAMS: readonly Stream[] = [
-  { name: "buyer", rate: 4, client: (world, options) => new Buyer(world, { ...options, queue: "orders" }) },
-  {
-    name: "express",
-    rate: 1,
-    client: (world, options) => new Buyer(world, { ...options, queue: "express" }),
-  },
-  { name: "visitor", rate: 3, client: (world, options) => new Visitor(world, { ...options, queue: "gate" }) },
-  { name: "admit", rate: 0.3, client: (world, options) => new Backend(world, { ...options, queue: "gate" }) },
-  {
-    name: "count",
-    rate: 0.5,
-    client: (world, options) => new Overseer(world, { ...options, queue: "gate" }),
-  },
-  {
-    name: "tally",
-    rate: 0.5,
-    client: (world, options) => new Overseer(world, { ...options, queue: "orders" }),
-  },
+  { name: "buyer", queue: "orders", rate: 4, Client: Buyer },
+  { name: "express", queue: "express", rate: 1, Client: Buyer },
+  { name: "visitor", queue: "gate", rate: 3, Client: Visitor },
+  { name: "admit", queue: "gate", rate: 0.3, Client: Backend },
+  { name: "count", queue: "gate", rate: 0.5, Client: Overseer },
+  { name: "tally", queue: "orders", rate: 0.5, Client: Overseer },
+  { name: "state", queue: "", rate: 0.3, Client: Auditor },
 ];
 
 /** They come in waves, so that a line forms and is worked off: by how much the pace is above and below the average, and
@@ -89,7 +81,7 @@ export class Load {
     while (this.#clients.size > 0) await Promise.all(this.#clients);
   }
 
-  async #stream({ name, rate, client }: Stream, seed: number): Promise<void> {
+  async #stream({ name, queue, rate, Client }: Stream, seed: number): Promise<void> {
     const { signal } = this.#over;
     const next = random(seed);
     const begun_ms = performance.now();
@@ -103,7 +95,7 @@ export class Load {
       if (signal.aborted) return;
       if (this.#clients.size >= CLIENTS_MAX)
         throw new Error(`more than ${CLIENTS_MAX} clients are under way`);
-      this.#track(client(this.#world, { name: `${name}-${count}`, seed: clientSeed }).run());
+      this.#track(new Client(this.#world, { name: `${name}-${count}`, queue, seed: clientSeed }).run());
     }
   }
 

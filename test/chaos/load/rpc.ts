@@ -2,12 +2,14 @@
 
 import { type Client, Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
+import { AdminService } from "@usher/protocol/admin";
 import { ErrorInfoSchema } from "@usher/protocol/error-details";
 import { QueueService } from "@usher/protocol/queue";
 import type { Door, Doors } from "./doors.ts";
 import type { End } from "./http.ts";
 
 export type QueueClient = Client<typeof QueueService>;
+export type AdminClient = Client<typeof AdminService>;
 
 /** How long a call may take, in milliseconds. */
 export const CALL_MS = 8_000;
@@ -16,6 +18,7 @@ export const CALL_MS = 8_000;
 export class Rpc {
   readonly #visitors = new Map<Door, QueueClient>();
   readonly #backends = new Map<Door, QueueClient>();
+  readonly #admins = new Map<Door, AdminClient>();
 
   constructor({ all, apiKey }: Doors) {
     for (const door of all) {
@@ -31,6 +34,7 @@ export class Rpc {
         ],
       });
       this.#backends.set(door, createClient(QueueService, native));
+      this.#admins.set(door, createClient(AdminService, native));
     }
   }
 
@@ -43,9 +47,14 @@ export class Rpc {
   backend(door: Door): QueueClient {
     return of(this.#backends, door);
   }
+
+  /** Native gRPC, with an API key. */
+  admin(door: Door): AdminClient {
+    return of(this.#admins, door);
+  }
 }
 
-function of(clients: ReadonlyMap<Door, QueueClient>, door: Door): QueueClient {
+function of<One>(clients: ReadonlyMap<Door, One>, door: Door): One {
   const client = clients.get(door);
   if (client === undefined) throw new Error(`there is no node ${door.name}`);
   return client;

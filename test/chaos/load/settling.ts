@@ -1,18 +1,13 @@
 // When a node has nothing left to do: everybody has been let in, and every stored request has ended.
 
-import { createClient } from "@connectrpc/connect";
-import { createConnectTransport } from "@connectrpc/connect-node";
-import { AdminService } from "@usher/protocol/admin";
 import { QueueKind } from "@usher/protocol/queue";
-import type { Door, Doors } from "./doors.ts";
+import type { Door } from "./doors.ts";
+import type { AdminClient } from "./rpc.ts";
 
 /** What is left to do, in words; nothing, if all is done. A node that does not answer has something left. */
-export async function leftToDo(door: Door, { apiKey }: Doors): Promise<string | undefined> {
-  const transport = createConnectTransport({ baseUrl: door.gatewayUrl, httpVersion: "1.1" });
-  const admin = createClient(AdminService, transport);
+export async function leftToDo(door: Door, admin: AdminClient): Promise<string | undefined> {
   try {
-    const options = { headers: { "usher-api-key": apiKey }, timeoutMs: 2_000 };
-    const { queues } = await admin.listQueues({}, options);
+    const { queues } = await admin.listQueues({}, { timeoutMs: 2_000 });
     const left = queues.flatMap(({ name, settings, queue, active }) => {
       const waiting = queue?.waiting ?? 0;
       const unanswered = settings?.kind === QueueKind.DEFER ? active : 0;

@@ -264,6 +264,15 @@ export const FAULTS: readonly Fault[] = [
     }),
   },
   {
+    what: "a node in another state than the log gives",
+    by: "I18",
+    plant: inHistory((lines) => {
+      const told = nth(endings(lines, ({ stated }) => stated !== undefined));
+      const { as_of = 0 } = told.stated ?? {};
+      return replaced(lines, told, { ...told, stated: { as_of, digest: "another" } });
+    }),
+  },
+  {
     what: "a node that counts another line than the log has",
     by: "I18",
     plant: inHistory((lines) => {

@@ -30,7 +30,8 @@ export async function runInMemory(seed: number, load_ms: number): Promise<Eviden
   const history = new History(lines);
   const stop = new AbortController();
   const { doors } = scene;
-  const load = new Load({ history, doors, rpc: new Rpc(doors), stop: stop.signal }, seed);
+  const rpc = new Rpc(doors);
+  const load = new Load({ history, doors, rpc, stop: stop.signal }, seed);
   history.note("load", `seed ${seed}`);
   load.start();
   await sleep(load_ms);
@@ -42,7 +43,7 @@ export async function runInMemory(seed: number, load_ms: number): Promise<Eviden
   clearTimeout(impatience);
   await eventually(async () => {
     for (const door of doors.all) {
-      const left = await leftToDo(door, doors);
+      const left = await leftToDo(door, rpc.admin(door));
       if (left !== undefined) throw new Error(left);
     }
   }, DRAIN_MS);

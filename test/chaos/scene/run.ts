@@ -4,8 +4,8 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type CheckName, check, type Figures } from "../checker/checker.ts";
+import { Auditor } from "../load/auditor.ts";
 import { Load } from "../load/load.ts";
-import { Rpc } from "../load/rpc.ts";
 import { leftToDo } from "../load/settling.ts";
 import type { LogEntry } from "../log/entry.ts";
 import { Scene, type SceneOptions } from "./scene.ts";
@@ -46,11 +46,11 @@ export interface Verdict {
 export async function runFault(fault: Fault, seed: number, options: SceneOptions): Promise<Verdict> {
   const begun_ms = performance.now();
   await using scene = await Scene.prepare(options);
-  const { history, doors, nodes, others } = scene;
+  const { history, doors, rpc, nodes, others } = scene;
   if (fault.start !== undefined) await fault.start(scene);
   else await Promise.all(nodes.map((node) => node.start()));
   const stop = new AbortController();
-  const load = new Load({ history, doors, rpc: new Rpc(doors), stop: stop.signal }, seed);
+  const load = new Load({ history, doors, rpc, stop: stop.signal }, seed);
   history.note("load", `seed ${seed}`);
   load.start();
   await sleep(BEFORE_MS);
@@ -62,6 +62,7 @@ export async function runFault(fault: Fault, seed: number, options: SceneOptions
   await load.end();
   history.note("load over", `${load.clients} clients are under way`);
   others.push(...(await drain(scene, load, stop)));
+  await new Auditor({ history, doors, rpc, stop: AbortSignal.timeout(DRAIN_MS) }, { name: "audit" }).run();
   history.note("drained", "");
   others.push(...(await unready(scene)));
   const log = await scene.log();
@@ -86,7 +87,7 @@ async function drain(scene: Scene, load: Load, stop: AbortController): Promise<s
   clearTimeout(impatience);
   const said = stop.signal.aborted ? ["some clients never came to an end"] : [];
   for (;;) {
-    const left = await Promise.all(scene.doors.all.map((door) => leftToDo(door, scene.doors)));
+    const left = await Promise.all(scene.doors.all.map((door) => leftToDo(door, scene.rpc.admin(door))));
     const all = left.filter((words) => words !== undefined);
     if (all.length === 0) return said;
     if (performance.now() > deadline_ms) return [...said, ...all];

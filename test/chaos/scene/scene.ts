@@ -7,10 +7,8 @@
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { createClient } from "@connectrpc/connect";
-import { createConnectTransport } from "@connectrpc/connect-node";
 import type { Broker, KafkaCluster, TcpProxy } from "@usher/local-kafka";
-import { AdminService } from "@usher/protocol/admin";
+import type { Node } from "@usher/protocol/admin";
 import { openKeys } from "@usher/replica";
 import { eventually } from "../../support/eventually.ts";
 import { Lines } from "../history/file.ts";
@@ -18,6 +16,7 @@ import { History } from "../history/history.ts";
 import type { HistoryLine, ServiceLine } from "../history/lines.ts";
 import type { Doors } from "../load/doors.ts";
 import { keyHash } from "../load/key-hash.ts";
+import { Rpc } from "../load/rpc.ts";
 import { type ChaosService, startService } from "../load/service.ts";
 import type { LogEntry } from "../log/entry.ts";
 import { Kcat } from "../log/kcat.ts";
@@ -47,6 +46,7 @@ export class Scene implements AsyncDisposable {
   readonly kcat: Kcat;
   readonly nodes: readonly [UsherNode, UsherNode];
   readonly doors: Doors;
+  readonly rpc: Rpc;
   readonly history: History;
   readonly historyLines: Lines<HistoryLine>;
   readonly serviceLines: Lines<ServiceLine>;
@@ -69,6 +69,7 @@ export class Scene implements AsyncDisposable {
     this.doors = parts.doors;
     this.historyLines = parts.historyLines;
     this.serviceLines = parts.serviceLines;
+    this.rpc = new Rpc(parts.doors);
     this.history = new History(parts.historyLines);
     this.#service = parts.service;
   }
@@ -118,6 +119,15 @@ export class Scene implements AsyncDisposable {
     const keeper = await this.timekeeper();
     const [a, b] = this.nodes;
     return keeper === a ? b : a;
+  }
+
+  /** How a node sees itself; absent where it does not answer. */
+  async view({ door }: UsherNode): Promise<Node | undefined> {
+    const { node } = await this.rpc
+      .admin(door)
+      .getNode({}, { timeoutMs: 1_000 })
+      .catch(() => ({ node: undefined }));
+    return node;
   }
 
   /** The broker that leads the log. */
@@ -170,12 +180,7 @@ export class Scene implements AsyncDisposable {
     await this.#service.stop();
   }
 
-  async #keeps({ door }: UsherNode): Promise<boolean> {
-    const transport = createConnectTransport({ baseUrl: door.gatewayUrl, httpVersion: "1.1" });
-    const options = { headers: { "usher-api-key": this.doors.apiKey }, timeoutMs: 1_000 };
-    const { node } = await createClient(AdminService, transport)
-      .getNode({}, options)
-      .catch(() => ({ node: undefined }));
-    return node?.timekeeper?.own === true;
+  async #keeps(node: UsherNode): Promise<boolean> {
+    return (await this.view(node))?.timekeeper?.own === true;
   }
 }
