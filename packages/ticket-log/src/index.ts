@@ -3,7 +3,7 @@
 //   log.ts         the port                        limits.ts    what every adapter bounds
 //   writer.ts      what producers hold             pending.ts   the count of what has not ended
 //   operation.ts   what is to be written, checked  turns.ts     the order in which it goes, in batches
-//   batch.ts       a batch as one block of bytes
+//   followings.ts  followers                       batch.ts     a batch as one block of bytes
 //
 // `sqlite/` is the embedded adapter (its map: `sqlite/log.ts`), `kafka/` the one for many nodes (`kafka/log.ts`), `memory/` the twin for tests (`memory/log.ts`). What an
 // adapter must do: `test/contract.ts`. Why: `DESIGN.md`.

@@ -37,6 +37,8 @@ export function append(entry: Entry, options: AppendOptions, limits: LogLimits, 
   const { payload, urgent = false } = options;
   if (payload) checkPayload(payload, limits);
   const headers = headersOf(entry);
+  for (const text of Object.values(headers ?? {}))
+    if (typeof text !== "string") throw new TypeError("an entry's headers are strings");
   const json = headers && JSON.stringify(headers);
   const bytes =
     Buffer.byteLength(key) + value.byteLength + (json === undefined ? 0 : Buffer.byteLength(json));

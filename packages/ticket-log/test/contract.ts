@@ -8,6 +8,7 @@
 //   contract/values.ts      bytes come back as they were
 //   contract/bounds.ts      refusals
 //   contract/closing.ts     ends
+//   contract/sharing.ts     several nodes
 //
 // `contract/harness.ts` says what an adapter's tests provide, `contract/reader.ts` is the follower the checks use.
 
@@ -19,6 +20,7 @@ import { followingChecks } from "./contract/following.ts";
 import type { LogCheck, LogHarness } from "./contract/harness.ts";
 import { orderChecks } from "./contract/order.ts";
 import { payloadChecks } from "./contract/payloads.ts";
+import { sharingChecks } from "./contract/sharing.ts";
 import { valueChecks } from "./contract/values.ts";
 
 export type { HarnessOptions, HarnessStore, LogCheck, LogHarness } from "./contract/harness.ts";
@@ -31,6 +33,7 @@ export const logChecks: readonly LogCheck[] = [
   ...valueChecks,
   ...boundsChecks,
   ...closingChecks,
+  ...sharingChecks,
 ];
 
 /** Runs a check on a store of its own. */

@@ -4,16 +4,8 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type KafkaLogOptions, type LogError, openKafkaLog, type TicketLog } from "../src/index.ts";
 import type { HarnessStore, LogHarness } from "./contract.ts";
+import { freshTopics, RETENTION_MS } from "./kafka-nodes.ts";
 import { temporaryDirectory } from "./sqlite-harness.ts";
-
-export const RETENTION_MS = 24 * 60 * 60 * 1000;
-
-let names = 0;
-
-/** A prefix that no other topics of this run have. */
-export function freshTopics(): string {
-  return `usher-${process.pid}-${++names}`;
-}
 
 /** Trouble that nobody expects fails the test that meets it, as an unhandled error. */
 export function unexpected(error: LogError): void {
@@ -45,18 +37,23 @@ function storeOf(
   const open = new Set<TicketLog>();
   const others: HarnessStore[] = [];
   const spool = { directory: join(root, node) };
+  // One broker never lags behind itself.
+  const timings = { gone_ms: 300 };
+  const another = async () => {
+    const store = storeOf(root, `${node}-${others.length}`, shared);
+    others.push(store);
+    return store;
+  };
   return {
     async open(options) {
-      const own = { node, spool, payload_retention_ms: RETENTION_MS, onFault: unexpected };
+      const own = { node, spool, payload_retention_ms: RETENTION_MS, onFault: unexpected, timings };
       const log = await openKafkaLog({ ...shared, ...own, ...options });
       open.add(log);
       return log;
     },
-    // To the cluster it is as if the process were gone; another has a spool of its own.
-    async killed() {
-      others.push(storeOf(root, `${node}-${others.length}`, shared));
-      return others.at(-1)!;
-    },
+    // To the cluster it is the same whether this process is gone or not; another has a spool of its own.
+    killed: another,
+    other: another,
     async remove() {
       for (const log of open) await log.close();
       for (const other of others) await other.remove();

@@ -1,6 +1,6 @@
 // Opening the log on Kafka: what is made, what is refused, and with which words.
 
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { type KafkaCluster, START_WAIT_MS, startKafka } from "@usher/local-kafka";
 import kafkajs from "kafkajs";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
@@ -164,6 +164,22 @@ describe("a cluster that cannot be reached", () => {
     const { log } = await nodes.open();
     await appendAll(log, numbered(3));
     expect(texts(await readAll({}, log))).toEqual(numbered(3));
+  });
+
+  it("is reached by an IPv6 address", async () => {
+    const [host, port] = kafka.brokers[0]?.split(":") ?? [];
+    const door = createServer((socket) => {
+      const broker = connect({ host, port: Number(port) });
+      socket.pipe(broker).pipe(socket);
+      for (const end of [socket, broker]) end.on("error", () => end.destroy());
+    });
+    await new Promise<void>((resolve) => door.listen(0, "::1", resolve));
+    const address = door.address();
+    const at = typeof address === "object" ? address?.port : undefined;
+    const { log } = await nodesAt({ brokers: [`[::1]:${at}`] }).open();
+    await appendAll(log, numbered(3));
+    await log.close();
+    await new Promise((resolve) => door.close(resolve));
   });
 
   it.each([[[]], [["localhost"]], [["localhost:0"]], [["kafka://localhost:9092"]]])(

@@ -8,7 +8,15 @@ import { describeTicketLog, type HarnessStore, type LogHarness } from "./contrac
 
 function storeOf(store: MemoryStore): HarnessStore {
   const opened: { close(): Promise<void> }[] = [];
+  const others: HarnessStore[] = [];
   return {
+    ...(store.shared && {
+      async other() {
+        const other = storeOf(store);
+        others.push(other);
+        return other;
+      },
+    }),
     async open(options) {
       const log = openMemoryLog({ store, ...options });
       opened.push(log);
@@ -17,6 +25,7 @@ function storeOf(store: MemoryStore): HarnessStore {
     killed: async () => storeOf(store.copy()),
     async remove() {
       for (const log of opened) await log.close();
+      for (const other of others) await other.remove();
     },
   };
 }
@@ -24,6 +33,9 @@ function storeOf(store: MemoryStore): HarnessStore {
 const memoryHarness: LogHarness = { create: async () => storeOf(new MemoryStore()) };
 
 describeTicketLog("Memory", memoryHarness);
+describeTicketLog("Memory of several nodes", {
+  create: async () => storeOf(new MemoryStore({ shared: true })),
+});
 
 /** What became of an append: "ok", or its outcome. */
 async function outcome(writer: Writer, text: string): Promise<string> {

@@ -139,6 +139,7 @@ export function errorOf(
         `--allow-principal User:… --operation ${operation} --topic ${topic}`,
     );
   }
+  if (type === "UNKNOWN_TOPIC_OR_PARTITION") return make("unavailable", `the topic ${topic} is missing`);
   const code = type === undefined ? "unavailable" : (CODES.get(type) ?? "unavailable");
   if (code === "too_large")
     return make(code, `the topic ${topic} takes no message as large (its max.message.bytes)`);

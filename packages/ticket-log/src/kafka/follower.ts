@@ -2,8 +2,9 @@
 // nothing is kept for it. A process has one, or a few.
 
 import type { KafkaMessage } from "kafkajs";
+import { Followings, Receiver } from "../followings.ts";
 import { READ } from "../limits.ts";
-import { type Follower, type Following, LogError, type Offset } from "../log.ts";
+import type { Follower, Following, LogError, Offset } from "../log.ts";
 import type { Client } from "./client.ts";
 import { Connection } from "./connection.ts";
 import type { Health } from "./health.ts";
@@ -24,44 +25,38 @@ export interface FollowersOptions {
 /** All followers of a log. */
 export class Followers {
   readonly #options: FollowersOptions;
-  readonly #followings = new Set<KafkaFollowing>();
+  readonly #followings: Followings<KafkaFollowing>;
 
   constructor(options: FollowersOptions) {
     this.#options = options;
+    this.#followings = new Followings(options.max);
   }
 
   follow(from: Offset, follower: Follower): Following {
-    const { max } = this.#options;
-    if (!Number.isSafeInteger(from) || from < 0) throw new RangeError(`${from} is not an offset`);
-    if (this.#followings.size >= max) throw new LogError("overloaded", `${max} followers are there already`);
-    const following: KafkaFollowing = new KafkaFollowing(from, follower, this.#options, () =>
-      this.#followings.delete(following),
+    return this.#followings.add(
+      from,
+      (closed) => new KafkaFollowing(from, new Receiver(follower, closed), this.#options),
     );
-    this.#followings.add(following);
-    return following;
   }
 
   fail(error: LogError): void {
-    for (const following of [...this.#followings]) following.fail(error);
+    this.#followings.fail(error);
   }
 
   close(): void {
-    for (const following of [...this.#followings]) following.close();
+    this.#followings.close();
   }
 }
 
 class KafkaFollowing implements Following {
-  readonly #follower: Follower;
+  readonly #receiver: Receiver;
   readonly #options: FollowersOptions;
   readonly #reader: TopicReader;
-  readonly #closed: () => void;
-  #open = true;
 
-  constructor(from: Offset, follower: Follower, options: FollowersOptions, closed: () => void) {
+  constructor(from: Offset, receiver: Receiver, options: FollowersOptions) {
     const { client, topic, health } = options;
-    this.#follower = follower;
+    this.#receiver = receiver;
     this.#options = options;
-    this.#closed = closed;
     this.#reader = new TopicReader({
       connection: new Connection(client, topic),
       timings: client.timings,
@@ -78,10 +73,14 @@ class KafkaFollowing implements Following {
     return this.#reader.lag_ms;
   }
 
-  close(): void {
-    this.#open = false;
+  fail(error: LogError): void {
     this.#reader.close();
-    this.#closed();
+    this.#receiver.fail(error);
+  }
+
+  close(): void {
+    this.#reader.close();
+    this.#receiver.close();
   }
 
   /** Whoever starts from now on cannot read the log. Those who have read it can go on. */
@@ -102,24 +101,12 @@ class KafkaFollowing implements Following {
   /** Some at a time: a long catch-up leaves the event loop to others between. */
   async #take(messages: readonly KafkaMessage[]): Promise<void> {
     if (messages[0]?.offset === "0") this.#options.identity.learn(messages[0]);
-    for (let at = 0; at < messages.length && this.#open; at += READ.records) {
+    for (let at = 0; at < messages.length && this.#receiver.open; at += READ.records) {
       if (at > 0) await new Promise((resolve) => setImmediate(resolve));
-      if (this.#open) this.#deliver(messages.slice(at, at + READ.records));
+      const some = messages.slice(at, at + READ.records);
+      this.#receiver.deliver(some.map((message) => entryOf(message, Number(message.offset))));
     }
-  }
-
-  #deliver(messages: readonly KafkaMessage[]): void {
-    try {
-      this.#follower.entries(messages.map((message) => entryOf(message, Number(message.offset))));
-    } catch (cause) {
-      // It must not, but one that does takes no other along, nor the writers.
-      this.fail(new LogError("unavailable", "the follower threw", { cause }));
-    }
-  }
-
-  fail(error: LogError): void {
-    if (!this.#open) return;
-    this.close();
-    this.#follower.failed(error);
+    // It may have ended by its own doing.
+    if (!this.#receiver.open) this.#reader.close();
   }
 }

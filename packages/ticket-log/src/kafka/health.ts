@@ -35,12 +35,14 @@ export class Health {
     if (this.#told.has(code) || (code === "unavailable" && now_ms - since_ms < this.#options.trouble_ms))
       return;
     this.#told.add(code);
-    this.#options.onFault(error);
+    this.notice(error);
   }
 
   /** Something has happened, and is over. */
   notice(error: LogError): void {
-    this.#options.onFault(error);
+    const { onFault } = this.#options;
+    // By itself: whatever it throws must not end who has met the trouble.
+    setImmediate(() => onFault(error));
   }
 
   /** A part has no trouble (any more). */
@@ -49,6 +51,8 @@ export class Health {
     if (known === undefined) return;
     this.#met.delete(part);
     for (const { code } of this.#met.values()) if (code === known.code) return;
-    if (this.#told.delete(known.code)) this.#options.onMended(`${part} again`);
+    if (!this.#told.delete(known.code)) return;
+    const { onMended } = this.#options;
+    setImmediate(() => onMended(`${part} again`));
   }
 }

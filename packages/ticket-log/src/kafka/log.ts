@@ -129,6 +129,7 @@ class KafkaLog implements TicketLog {
     this.#commits = new Commits({ producer: entries, timings, ended });
     this.#payloads = new PayloadWriter({
       producer: payloads,
+      timings,
       now: parts.now,
       stored: (key, end) => spool.wrote(key, end),
     });

@@ -3,6 +3,7 @@
 import type { Message } from "kafkajs";
 import { LogError, type Offset, type Payload, type PayloadKey } from "../log.ts";
 import { Turns } from "../turns.ts";
+import type { KafkaTimings } from "./options.ts";
 import type { Producer } from "./producer.ts";
 import { messagesOf, RECORD_OVERHEAD_BYTES } from "./records.ts";
 
@@ -14,6 +15,8 @@ interface Part {
 }
 
 interface Put {
+  /** When it was accepted, by the monotonic clock. */
+  readonly accepted_ms: number;
   /** Parts that are not durable yet. */
   left: number;
   readonly key: PayloadKey;
@@ -23,6 +26,7 @@ interface Put {
 
 export interface PayloadWriterOptions {
   readonly producer: Producer;
+  readonly timings: KafkaTimings;
   /** The wall clock, in milliseconds. */
   readonly now: () => number;
   /** Told when one is durable, before its caller: it ends before `end`. */
@@ -44,7 +48,13 @@ export class PayloadWriter {
   store(payload: Payload): Promise<void> {
     const messages = messagesOf(payload, this.#options.now());
     const stored = new Promise<void>((resolve, reject) => {
-      const put: Put = { left: messages.length, key: payload.key, resolve, reject };
+      const put: Put = {
+        accepted_ms: performance.now(),
+        left: messages.length,
+        key: payload.key,
+        resolve,
+        reject,
+      };
       for (const message of messages) {
         const bytes = (message.value?.length ?? 0) + RECORD_OVERHEAD_BYTES * 2;
         this.#turns.add({ message, put, urgent: false, bytes });
@@ -74,11 +84,19 @@ export class PayloadWriter {
           put.resolve();
         }
       } catch (error) {
-        const puts = new Set(batch.map(({ put }) => put));
-        for (const put of puts) put.reject(LogError.from(error));
-        this.#turns.remove(({ put }) => puts.has(put));
+        this.#failed(batch, LogError.from(error));
       }
     }
     this.#writing = false;
+  }
+
+  #failed(batch: readonly Part[], error: LogError): void {
+    const puts = new Set(batch.map(({ put }) => put));
+    for (const put of puts) put.reject(error);
+    this.#turns.remove(({ put }) => puts.has(put));
+    // What has waited as long as this batch was tried has had its time.
+    const since_ms = performance.now() - this.#options.timings.retry_ms;
+    const late = new LogError(error.code, error.message, { cause: error });
+    for (const { put } of this.#turns.remove(({ put }) => put.accepted_ms < since_ms)) put.reject(late);
   }
 }

@@ -1,6 +1,7 @@
 // Followers. Each reads on in turns of its own, from the offset that it needs next, until it is at the end; what is
 // written wakes it.
 
+import { Followings, Receiver } from "../followings.ts";
 import { READ } from "../limits.ts";
 import { type Follower, type Following, LogError, type Offset } from "../log.ts";
 import type { MemoryStore } from "./store.ts";
@@ -8,32 +9,28 @@ import type { MemoryStore } from "./store.ts";
 /** All followers of a log. */
 export class Followers {
   readonly #store: MemoryStore;
-  readonly #max: number;
-  readonly #followings = new Set<MemoryFollowing>();
+  readonly #followings: Followings<MemoryFollowing>;
   /** The store cannot be reached. */
   #cut = false;
 
   constructor(store: MemoryStore, max: number) {
     this.#store = store;
-    this.#max = max;
+    this.#followings = new Followings(max);
   }
 
   follow(from: Offset, follower: Follower): Following {
-    if (!Number.isSafeInteger(from) || from < 0) throw new RangeError(`${from} is not an offset`);
-    if (this.#followings.size >= this.#max)
-      throw new LogError("overloaded", `${this.#max} followers are there already`);
-    const following: MemoryFollowing = new MemoryFollowing(from, follower, {
-      store: () => (this.#cut ? undefined : this.#store),
-      closed: () => this.#followings.delete(following),
-    });
-    this.#followings.add(following);
+    const store = () => (this.#cut ? undefined : this.#store);
+    const following = this.#followings.add(
+      from,
+      (closed) => new MemoryFollowing(from, new Receiver(follower, closed), store),
+    );
     following.wake();
     return following;
   }
 
   /** Tells that there is more to read since this moment. */
   written(): void {
-    for (const following of this.#followings) following.written();
+    for (const following of this.#followings.all) following.written();
   }
 
   cut(): void {
@@ -42,47 +39,41 @@ export class Followers {
 
   mend(): void {
     this.#cut = false;
-    for (const following of this.#followings) following.wake();
+    for (const following of this.#followings.all) following.wake();
   }
 
   fail(error: LogError): void {
-    for (const following of [...this.#followings]) following.fail(error);
+    this.#followings.fail(error);
   }
 
   close(): void {
-    for (const following of [...this.#followings]) following.close();
+    this.#followings.close();
   }
 }
 
-interface Source {
-  /** Absent while it cannot be reached. */
-  store(): MemoryStore | undefined;
-  closed(): void;
-}
-
 class MemoryFollowing implements Following {
+  readonly #receiver: Receiver;
+  /** Absent while it cannot be reached. */
+  readonly #store: () => MemoryStore | undefined;
   #next: Offset;
-  readonly #follower: Follower;
-  readonly #source: Source;
-  #open = true;
   #awake = false;
   /** When it was seen to have read to the end. */
   #read_ms = Number.NEGATIVE_INFINITY;
 
-  constructor(from: Offset, follower: Follower, source: Source) {
+  constructor(from: Offset, receiver: Receiver, store: () => MemoryStore | undefined) {
     this.#next = from;
-    this.#follower = follower;
-    this.#source = source;
+    this.#receiver = receiver;
+    this.#store = store;
   }
 
   get lag_ms(): number {
     const now_ms = performance.now();
-    if (this.#next === this.#source.store()?.end) this.#read_ms = now_ms;
+    if (this.#next === this.#store()?.end) this.#read_ms = now_ms;
     return now_ms - this.#read_ms;
   }
 
   written(): void {
-    if (!this.#awake && this.#source.store() !== undefined) this.#read_ms = performance.now();
+    if (!this.#awake && this.#store() !== undefined) this.#read_ms = performance.now();
     this.wake();
   }
 
@@ -96,19 +87,16 @@ class MemoryFollowing implements Following {
   }
 
   fail(error: LogError): void {
-    if (!this.#open) return;
-    this.close();
-    this.#follower.failed(error);
+    this.#receiver.fail(error);
   }
 
   close(): void {
-    this.#open = false;
-    this.#source.closed();
+    this.#receiver.close();
   }
 
   #readOn(): void {
-    const store = this.#source.store();
-    if (!this.#open || store === undefined || this.#next === store.end) return;
+    const store = this.#store();
+    if (!this.#receiver.open || store === undefined || this.#next === store.end) return;
     if (this.#next > store.end) {
       this.fail(
         new LogError("corrupt", `entry ${this.#next} is asked for, but the log ends at ${store.end}`),
@@ -118,11 +106,7 @@ class MemoryFollowing implements Following {
     const batch = store.read(this.#next, READ.records);
     this.#next += batch.length;
     if (this.#next === store.end) this.#read_ms = performance.now();
-    try {
-      this.#follower.entries(batch);
-    } catch (cause) {
-      this.fail(new LogError("unavailable", "the follower threw", { cause }));
-    }
-    if (this.#open && this.#next < store.end) this.wake();
+    this.#receiver.deliver(batch);
+    if (this.#receiver.open && this.#next < store.end) this.wake();
   }
 }

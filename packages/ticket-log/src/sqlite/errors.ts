@@ -54,15 +54,16 @@ function codeOf(error: unknown): LogErrorCode {
 const ADVICE: Partial<Record<LogErrorCode, string>> = {
   in_use: "another process has it open. Stop that one, or give this one a directory of its own",
   disk_full: "there is no room. Free some; nothing was written",
-  corrupt: "the store is damaged. Keep a copy of its directory, then restore it from a backup",
 };
 
-/** `error`, met while the store `file` was being used. */
-export function faultOf(error: unknown, file: string): Fault {
+const REPAIR = "the store is damaged. Keep a copy of its directory, then restore it from a backup";
+
+/** `error`, met while the store `file` was being used. `repair`: what to do when that is damaged. */
+export function faultOf(error: unknown, file: string, repair = REPAIR): Fault {
   const reason = error instanceof CommitError ? error.cause : error;
   const code = codeOf(reason);
   const text = reason instanceof Error ? reason.message : String(reason);
-  const advice = reason instanceof StoreError ? undefined : ADVICE[code];
+  const advice = reason instanceof StoreError ? undefined : code === "corrupt" ? repair : ADVICE[code];
   const harmless = isHarmless(reason);
   return {
     code,

@@ -8,20 +8,20 @@
 // follower that is behind: it reads it when it gets there.
 
 import { unpack } from "../batch.ts";
+import { Followings, Receiver } from "../followings.ts";
 import { type Follower, type Following, LogError, type Offset, type StoredEntry } from "../log.ts";
 import type { LogThread } from "./messages.ts";
 
 /** All followers of a log, and where the log ends. */
 export class Followers {
   readonly #thread: LogThread;
-  readonly #max: number;
-  readonly #followings = new Set<SqliteFollowing>();
+  readonly #followings: Followings<SqliteFollowing>;
   #end: Offset;
 
   constructor(thread: LogThread, end: Offset, max: number) {
     this.#thread = thread;
     this.#end = end;
-    this.#max = max;
+    this.#followings = new Followings(max);
   }
 
   get end(): Offset {
@@ -29,15 +29,14 @@ export class Followers {
   }
 
   follow(from: Offset, follower: Follower): Following {
-    if (!Number.isSafeInteger(from) || from < 0) throw new RangeError(`${from} is not an offset`);
-    if (this.#followings.size >= this.#max)
-      throw new LogError("overloaded", `${this.#max} followers are there already`);
-    const following: SqliteFollowing = new SqliteFollowing(from, follower, {
-      read: (next, take) => this.#read(next, take),
+    const source = {
+      read: (next: Offset, take: Take) => this.#read(next, take),
       end: () => this.#end,
-      closed: () => this.#followings.delete(following),
-    });
-    this.#followings.add(following);
+    };
+    const following = this.#followings.add(
+      from,
+      (closed) => new SqliteFollowing(from, new Receiver(follower, closed), source),
+    );
     following.start();
     return following;
   }
@@ -47,41 +46,41 @@ export class Followers {
     if (entries.length === 0) return;
     const first = this.#end;
     this.#end += entries.length;
-    for (const following of [...this.#followings]) following.committed(first, entries);
+    for (const following of this.#followings.all) following.committed(first, entries);
   }
 
   fail(error: LogError): void {
-    for (const following of [...this.#followings]) following.fail(error);
+    this.#followings.fail(error);
   }
 
   close(): void {
-    for (const following of [...this.#followings]) following.close();
+    this.#followings.close();
   }
 
-  #read(from: Offset, take: (read: readonly StoredEntry[] | LogError) => void): void {
+  #read(from: Offset, take: Take): void {
     this.#thread.ask("read", { from }, (error, answer) => {
       take(answer ? entriesOf(answer.batch, from) : error!);
     });
   }
 }
 
+type Take = (read: readonly StoredEntry[] | LogError) => void;
+
 interface Source {
-  read(from: Offset, take: (read: readonly StoredEntry[] | LogError) => void): void;
+  read(from: Offset, take: Take): void;
   end(): Offset;
-  closed(): void;
 }
 
 class SqliteFollowing implements Following {
-  readonly #follower: Follower;
+  readonly #receiver: Receiver;
   readonly #source: Source;
   #next: Offset;
-  #open = true;
   /** When it was seen to have read to the end. */
   #read_ms = Number.NEGATIVE_INFINITY;
 
-  constructor(from: Offset, follower: Follower, source: Source) {
+  constructor(from: Offset, receiver: Receiver, source: Source) {
     this.#next = from;
-    this.#follower = follower;
+    this.#receiver = receiver;
     this.#source = source;
   }
 
@@ -105,20 +104,17 @@ class SqliteFollowing implements Following {
   }
 
   fail(error: LogError): void {
-    if (!this.#open) return;
-    this.close();
-    this.#follower.failed(error);
+    this.#receiver.fail(error);
   }
 
   close(): void {
-    this.#open = false;
-    this.#source.closed();
+    this.#receiver.close();
   }
 
   #readOn(): void {
-    if (!this.#open) return;
+    if (!this.#receiver.open) return;
     this.#source.read(this.#next, (read) => {
-      if (!this.#open) return;
+      if (!this.#receiver.open) return;
       if (read instanceof LogError) this.fail(read);
       else this.#deliver(read);
       // In a later turn: a long catch-up leaves the event loop to others between.
@@ -127,15 +123,10 @@ class SqliteFollowing implements Following {
   }
 
   #deliver(entries: readonly StoredEntry[]): void {
-    if (!this.#open) return;
+    if (!this.#receiver.open) return;
     this.#next += entries.length;
     if (this.#next === this.#source.end()) this.#read_ms = performance.now();
-    try {
-      this.#follower.entries(entries);
-    } catch (cause) {
-      // It must not, but one that does takes no other along, nor the writers.
-      this.fail(new LogError("unavailable", "the follower threw", { cause }));
-    }
+    this.#receiver.deliver(entries);
   }
 }
 

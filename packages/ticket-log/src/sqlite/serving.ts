@@ -37,8 +37,12 @@ export interface Service<R extends Requests<R>, O> {
 
 type Message = { readonly id: number; readonly kind: string };
 
-/** `file` is what errors name. */
-export function serve<R extends Requests<R>, O>(file: string, open: () => Service<R, O>): void {
+/** `file` is what errors name, `repair` what they advise when it is damaged. */
+export function serve<R extends Requests<R>, O>(
+  file: string,
+  open: () => Service<R, O>,
+  repair?: string,
+): void {
   if (!parentPort) throw new Error("this runs in a worker thread");
   const port = parentPort;
   try {
@@ -48,14 +52,14 @@ export function serve<R extends Requests<R>, O>(file: string, open: () => Servic
       try {
         answer(port, service, message);
       } catch (error) {
-        const fault = faultOf(error, file);
+        const fault = faultOf(error, file, repair);
         port.postMessage({ id: message.id, fault });
         if (fault.fatal) end(port, service);
       }
     });
     port.postMessage({ opened: service.opened });
   } catch (error) {
-    port.postMessage({ fault: faultOf(error, file) });
+    port.postMessage({ fault: faultOf(error, file, repair) });
   }
 }
 

@@ -192,6 +192,16 @@ const inFollowing: readonly Fault[] = [
     caughtBy: ["a follower that throws is told so, and takes no other along"],
   },
   {
+    name: "says that nobody lags",
+    twist: (log) => ({
+      follow(from, follower) {
+        const following = log.follow(from, follower);
+        return { lag_ms: 0, close: () => following.close() };
+      },
+    }),
+    caughtBy: ["a follower is known to lag until it has had everything, and as long as it lives"],
+  },
+  {
     name: "says that the end is one before the last entry",
     twist: (log) => ({ end: async () => Math.max(0, (await log.end()) - 1) }),
     caughtBy: ["the end is the offset after the last entry"],
@@ -351,4 +361,20 @@ const inEnds: readonly Fault[] = [
   },
 ];
 
-export const faults: readonly Fault[] = [...inWriting, ...inFollowing, ...inPayloads, ...inEnds];
+const inSharing: readonly Fault[] = [
+  {
+    name: "says the opposite of whether it is shared",
+    twist: (log) => ({ shared: !log.shared }),
+    caughtBy: [
+      "a log says that it is shared if another node may have it open, which then sees the same, and refuses it otherwise",
+    ],
+  },
+];
+
+export const faults: readonly Fault[] = [
+  ...inWriting,
+  ...inFollowing,
+  ...inPayloads,
+  ...inEnds,
+  ...inSharing,
+];

@@ -127,4 +127,21 @@ export const followingChecks: readonly LogCheck[] = [
       assert.deepEqual({ calls, failures }, { calls: 1, failures: ["unavailable"] });
     },
   },
+  {
+    name: "a follower is known to lag until it has had everything, and as long as it lives",
+    async run(store) {
+      const log = await store.open();
+      await appendAll(log, numbered(10));
+      const reader = new Reader(store, log);
+      assert.equal(reader.following.lag_ms, Number.POSITIVE_INFINITY);
+      await reader.has(10);
+      // It is known when it is seen, which is not when the last entry comes.
+      for (let more = 0; !Number.isFinite(reader.following.lag_ms); more++) {
+        await appendAll(log, [`more ${more}`]);
+        await reader.has(11 + more);
+      }
+      const lags = [reader.following.lag_ms, new Reader(store, log, await log.end()).following.lag_ms];
+      assert.ok((lags[0] ?? -1) >= 0 && (lags[1] ?? -1) >= 0, `${lags}`);
+    },
+  },
 ];

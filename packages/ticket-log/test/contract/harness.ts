@@ -11,9 +11,11 @@ export interface LogHarness {
 /** Where a log is kept. At most one log is open on it at a time. */
 export interface HarnessStore {
   open(options?: HarnessOptions): Promise<TicketLog>;
+  /** The same log as another node has it, which may be open at the same time. Absent: it is one process's. */
+  other?(): Promise<HarnessStore>;
   /** The store as another process would find it, were the one that has it open killed now. */
   killed(): Promise<HarnessStore>;
-  /** Closes what is open on it, and deletes it, and those that `killed` gave. */
+  /** Closes what is open on it, and deletes it, and those that `killed` and `other` gave. */
   remove(): Promise<void>;
   /** How long to wait, in milliseconds, for what must come, before calling it lost; 20,000. */
   readonly patience_ms?: number;

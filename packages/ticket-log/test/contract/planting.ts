@@ -36,6 +36,7 @@ export function harnessWith(fault: Fault, harness: LogHarness): LogHarness {
       },
       // A faultless log looks at what a faulty one has left.
       killed: () => store.killed(),
+      ...(store.other && { other: () => store.other?.() ?? store.killed() }),
       remove: () => store.remove(),
       // What a fault has lost never comes.
       ...(fault.twist && { patience_ms: 1_000 }),

@@ -154,7 +154,8 @@ export class Spool {
     this.#next = from;
     this.#reader = new TopicReader({
       connection: new Connection(client, topic),
-      timings: client.timings,
+      // While it is missing there is nothing to follow; a node that starts makes it anew.
+      timings: { ...client.timings, gone_ms: Number.POSITIVE_INFINITY },
       health,
       from,
       before,

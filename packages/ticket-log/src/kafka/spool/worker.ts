@@ -36,4 +36,4 @@ function open(): Service<SpoolRequests, SpoolOpened> {
   };
 }
 
-serve(settings.file, open);
+serve(settings.file, open, "the spool is damaged. Remove its directory: what is in Kafka is followed again");
