@@ -36,7 +36,10 @@ export const INVARIANTS = {
     says: "whoever is admitted, everybody before was admitted or ended",
     check: eachQueue(firstComeFirst),
   },
-  I8: { says: "a ticket is admitted once at most, and stays ended", check: eachQueue(finalStatesAbsorb) },
+  I8: {
+    says: "a ticket is admitted once at most, and stays ended; but what has failed an operator may take up again",
+    check: eachQueue(finalStatesAbsorb),
+  },
   I9: { says: "nobody is admitted while active ≥ max_active", check: eachQueue(neverTooMany) },
   I10: { says: "admissions by budget stay within rate × time + one burst", check: eachQueue(withinBudget) },
   I11: { says: "a position never rises", check: eachQueue(positionNeverRises) },

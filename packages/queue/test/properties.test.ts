@@ -55,7 +55,7 @@ describe("in every history", () => {
     }
     const often = [...histories].filter(([, count]) => count >= OFTEN).map(([label]) => label);
     const expected = [
-      ...["applied", "issued", "existing", "admitted"],
+      ...["applied", "issued", "existing", "admitted", "tried again"],
       ...Object.keys(IGNORED).map((reason) => `ignored: ${reason}`),
       ...Object.keys(REFUSED).map((reason) => `refused: ${reason}`),
       ...Object.keys(CHANGES).map((kind) => `change: ${kind}`),
@@ -66,10 +66,11 @@ describe("in every history", () => {
   });
 });
 
-function labelsOf({ outcome, changes, queues }: Step): string[] {
+function labelsOf({ record, outcome, changes, queues }: Step): string[] {
   const labels = changes.map(({ kind }) => `change: ${kind}`);
   if ("reason" in outcome) labels.push(`${outcome.kind}: ${outcome.reason}`);
   else labels.push(outcome.kind === "issued" && outcome.existing ? "existing" : outcome.kind);
+  if (record.event.kind === "request_retried" && outcome.kind === "applied") labels.push("tried again");
   for (const { settings, tickets } of queues.values()) {
     labels.push(`mode: ${settings.mode}`);
     for (const { state, request } of tickets.values()) labels.push(`stage: ${request ?? state}`);
