@@ -10,7 +10,7 @@
 //   trace.ts      the trace that a request belongs to  rpc/            the protobuf services
 
 import { randomBytes } from "node:crypto";
-import type { Change, Fold, LogEvent, Settings } from "@usher/queue";
+import { type Change, type Fold, type LogEvent, type Settings, TIME_LABEL } from "@usher/queue";
 import { LogError, type TicketLog } from "@usher/ticket-log";
 import { Admissions } from "./admissions.ts";
 import { Behind } from "./behind.ts";
@@ -39,9 +39,6 @@ const ORPHAN_AGE_MS = 33 * 24 * 60 * 60_000;
 /** How long this node may not have read everything, in ms, before what it tells counts as old: longer than a log
  * elsewhere takes to change its leader. */
 export const STALE_MS = 5_000;
-
-/** What the sessions of ticks add to the node's name. */
-const TIME_LABEL = "/time";
 
 /** A queue that is deleted and made anew would count this up; queues are not deleted yet. */
 const INCARNATION = 1;
