@@ -69,7 +69,7 @@ describe("the picture", () => {
     ann.log.failFollowers(new LogError("corrupt", "entries 5 to 7 are missing\x1b[2J"));
     const lines = await linesOf(placeOf(ann, "http://a"));
     expect(lines[3]).toMatch(/^ann .* HALTED: it reads the log no further: entries 5 to 7 are missing \[2J$/);
-    expect(lines[4]).toMatch(/^bob writes in this log too, and was heard \d+\.\d\d s of log time ago$/);
+    expect(lines[4]).toMatch(/^also in this log: bob, heard \d+\.\d\d s of log time ago$/);
   });
 
   test("says of a node that cannot be reached why, and of one on another log that it is", async () => {

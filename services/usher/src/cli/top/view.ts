@@ -82,13 +82,13 @@ function logWord(state: LogState | undefined): string {
   return state === LogState.STALE ? "stale" : "not ready";
 }
 
-/** Nodes that write in the log and were not asked. */
+/** Nodes that have a session in the log and were not asked. */
 function alsoHeard(sights: readonly Sight[], foremost: Node | undefined): string[] {
   const asked = new Set(sights.map(nameOf));
   const others = heard(foremost).filter(({ node }) => !asked.has(node));
   return others.map(
     ({ node, silence_ms }) =>
-      `${printable(node)} writes in this log too, and was heard ${secondsText(silence_ms)} of log time ago`,
+      `also in this log: ${printable(node)}, heard ${secondsText(silence_ms)} of log time ago`,
   );
 }
 
