@@ -4,11 +4,12 @@ import { createClient, createRouterTransport } from "@connectrpc/connect";
 import { AdminService, type ReadLogRequest } from "@usher/protocol/admin";
 import { decodeRecord } from "@usher/replica";
 import type { StoredEntry } from "@usher/ticket-log";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { type Range, readEntries } from "../src/cli/log/entries.ts";
 import { foldLog } from "../src/cli/log/fold.ts";
 import { lastEntries } from "../src/cli/log/last.ts";
 import { entryLine, lineText } from "../src/cli/log/words.ts";
+import { Progress } from "../src/cli/progress.ts";
 import { openNode, type TestNode } from "./support/node.ts";
 
 const never = new AbortController().signal;
@@ -198,3 +199,35 @@ function sessionOf({ value }: StoredEntry): bigint {
   const decoded = decodeRecord(value);
   return decoded.kind === "record" ? decoded.record.session : 0n;
 }
+
+describe("progress", () => {
+  const output = (isTTY: boolean) => {
+    const written: string[] = [];
+    return { written, isTTY, write: (text: string) => written.push(text) };
+  };
+
+  test("is one line on a terminal, gone at the end; what is short shows none, nor does a file", () => {
+    vi.useFakeTimers({ toFake: ["performance"] });
+    onTestFinished(() => {
+      vi.useRealTimers();
+    });
+    const [terminal, file] = [output(true), output(false)];
+    for (const each of [terminal, file]) {
+      const progress = new Progress(each, "entries", 400);
+      progress.at(10);
+      vi.advanceTimersByTime(600);
+      progress.at(100);
+      progress.at(101);
+      vi.advanceTimersByTime(600);
+      progress.at(399);
+      progress.end();
+      progress.end();
+    }
+    expect(terminal.written).toEqual([
+      "\r\x1b[2Kusher: 25 % of 400 entries",
+      "\r\x1b[2Kusher: 99 % of 400 entries",
+      "\r\x1b[2K",
+    ]);
+    expect(file.written).toEqual([]);
+  });
+});

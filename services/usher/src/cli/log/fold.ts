@@ -6,6 +6,7 @@ import { type LogSource, Reader } from "@usher/replica";
 import { type Follower, type Following, LogError, type Offset } from "@usher/ticket-log";
 import { Failure } from "../../failure.ts";
 import type { AdminClient } from "../client.ts";
+import { Progress } from "../progress.ts";
 import { readEntries } from "./entries.ts";
 
 /** One record, and what the fold made of it. */
@@ -26,7 +27,8 @@ export interface Folding {
 
 /** Resolves when all of it has been folded. Throws a `ConnectError`, or a `Failure` for a log that cannot be folded. */
 export async function foldLog({ client, until, see }: Folding): Promise<Reader> {
-  const log = new RemoteLog(client, until);
+  const progress = new Progress(process.stderr, "entries of the log read", until);
+  const log = new RemoteLog(client, until, (next) => progress.at(next));
   const reader = new Reader(log);
   if (see !== undefined) {
     reader.listen({
@@ -43,6 +45,7 @@ export async function foldLog({ client, until, see }: Folding): Promise<Reader> 
     throw explained(error);
   } finally {
     reader.close();
+    progress.end();
   }
 }
 
@@ -58,11 +61,14 @@ function explained(error: unknown): unknown {
 class RemoteLog implements LogSource {
   readonly #client: AdminClient;
   readonly #until: Offset;
+  readonly #onStep: (next: Offset) => void;
   #offset: Offset = 0;
 
-  constructor(client: AdminClient, until: Offset) {
+  /** `onStep`: told how far it has been delivered, now and then. */
+  constructor(client: AdminClient, until: Offset, onStep: (next: Offset) => void) {
     this.#client = client;
     this.#until = until;
+    this.#onStep = onStep;
   }
 
   /** The entry that is being delivered. */
@@ -89,12 +95,13 @@ class RemoteLog implements LogSource {
   async #deliver(from: Offset, follower: Follower, signal: AbortSignal): Promise<void> {
     if (from >= this.#until) return;
     const range = { from, until: this.#until };
-    for await (const { entries } of readEntries(this.#client, range, signal)) {
+    for await (const { entries, next } of readEntries(this.#client, range, signal)) {
       for (const entry of entries) {
         if (signal.aborted) return;
         this.#offset = entry.offset;
         follower.entries([entry]);
       }
+      this.#onStep(next);
     }
     if (signal.aborted || this.#offset + 1 >= this.#until) return;
     throw new Failure(`the node's log ends before ${this.#until}, up to which it says that it has read it`);
