@@ -14,7 +14,7 @@ test("I4: a request that is stored is never called refused because nobody more m
   setMaxListeners(0, leave.signal);
   onTestFinished(() => leave.abort());
   while (!replica.places.full) {
-    const place = { queue, view: queue.ticket(1)! };
+    const place = { queue, view: queue.ticket(1)!, asOf: 0 };
     void replica.desk.watch(place, leave.signal).next();
   }
   expect(await order("second", 30)).toBe(202);
