@@ -14,6 +14,9 @@ const OUTPUT_MAX = 1024 ** 3;
 /** How long one call may take, in milliseconds; a minute. */
 const CALL_MS = 60_000;
 
+/** How long a broker may wait for something new, in milliseconds; less than the time between two ticks. */
+const FETCH_WAIT_MS = 5;
+
 export class Kcat {
   readonly #brokers: string;
 
@@ -23,8 +26,9 @@ export class Kcat {
 
   /** All that is in partition 0 of a topic now. */
   async read(topic: string): Promise<LogEntry[]> {
-    const args = ["-C", "-t", topic, "-p", "0", "-o", "beginning", "-e", "-q", "-f", FORMAT];
-    const { stdout } = await this.#kcat(args);
+    const args = ["-C", "-t", topic, "-p", "0", "-o", "beginning", "-f", FORMAT];
+    // The end is where a fetch brings nothing; in a log that grows it must not wait for something.
+    const { stdout } = await this.#kcat([...args, "-e", "-q", "-X", `fetch.wait.max.ms=${FETCH_WAIT_MS}`]);
     return parse(stdout).entries;
   }
 
