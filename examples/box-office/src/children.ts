@@ -5,9 +5,12 @@ import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import { createServer } from "node:net";
+import { join } from "node:path";
 
 /** How long a process may take to end by itself after SIGTERM, in milliseconds; then it is killed. 15,000. */
 const END_MS = 15_000;
+
+const leash = join(import.meta.dirname, "leash.ts");
 
 const living = new Set<ChildProcess>();
 
@@ -53,11 +56,11 @@ export class Child {
   /** Any program of Node's; what it prints goes to a file, behind what is there. Without one, its complaints go to our
    * standard error, and the rest nowhere. */
   static spawn(program: string, options: readonly string[], output?: string): Child {
-    const command = [program, ...options];
+    const command = ["--import", leash, program, ...options];
     if (output === undefined)
-      return new Child(spawn(process.execPath, command, { stdio: ["ignore", "ignore", "inherit"] }));
+      return new Child(spawn(process.execPath, command, { stdio: ["ignore", "ignore", "inherit", "ipc"] }));
     const file = openSync(output, "a");
-    const child = spawn(process.execPath, command, { stdio: ["ignore", file, file] });
+    const child = spawn(process.execPath, command, { stdio: ["ignore", file, file, "ipc"] });
     closeSync(file);
     return new Child(child);
   }

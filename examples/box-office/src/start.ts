@@ -9,6 +9,7 @@ const config = resolve(import.meta.dirname, "../usher.yaml");
 const SHOP = { name: "the shop", port: 9000 };
 const GATEWAY = { name: "Usher's gateway", port: 8080 };
 const NATIVE = { name: "Usher's native gRPC listener", port: 50051 };
+const METRICS = { name: "Usher's metrics", port: 8081 };
 
 const WELCOME = `
 The box office is open. Ctrl-C closes it.
@@ -48,11 +49,11 @@ await runProgram("usher", () =>
   openBoxOffice({
     folder: "demo",
     shop: SHOP,
-    others: [GATEWAY, NATIVE],
+    others: [GATEWAY, NATIVE, METRICS],
     prepare: async (directory) => ({
       nodes: [
         {
-          ports: { http: GATEWAY.port, grpc: NATIVE.port },
+          ports: { http: GATEWAY.port, grpc: NATIVE.port, metrics: METRICS.port },
           options: ["--config", config, "--data", join(directory, "data")],
         },
       ],

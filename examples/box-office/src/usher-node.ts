@@ -13,9 +13,15 @@ const READY_MS = 30_000;
 /** How long one question whether it is ready may take, in milliseconds. */
 const ASK_MS = 1_000;
 
+/** Of its gateway, its native gRPC listener and its metrics. */
+export interface NodePorts {
+  readonly http: number;
+  readonly grpc: number;
+  readonly metrics: number | "off";
+}
+
 export interface NodeSettings {
-  /** The ports of its gateway and of its native gRPC listener. */
-  readonly ports: { readonly http: number; readonly grpc: number };
+  readonly ports: NodePorts;
   /** What else `usher serve` is told. */
   readonly options: readonly string[];
   /** The file for what it prints; absent: only its complaints are seen, on standard error. */
@@ -29,9 +35,10 @@ export class UsherNode {
 
   /** Starts the process. It needs no API keys, and so serves this machine alone. */
   constructor({ ports, options, output }: NodeSettings) {
-    const listen = ["--port", `${ports.http}`, "--grpc-port", `${ports.grpc}`, "--demo"];
-    this.child = Child.spawn(usherProgram, ["serve", ...options, ...listen], output);
-    this.#port = ports.http;
+    const { http, grpc, metrics } = ports;
+    const listen = ["--port", `${http}`, "--grpc-port", `${grpc}`, "--metrics-port", `${metrics}`];
+    this.child = Child.spawn(usherProgram, ["serve", ...options, ...listen, "--demo"], output);
+    this.#port = http;
     this.#output = output;
   }
 

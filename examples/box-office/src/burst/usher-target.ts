@@ -105,7 +105,7 @@ export class UsherTarget implements Target {
     const options = ["--config", config, "--data", join(folder, "data")];
     if (log !== undefined) options.push("--keys", this.#keys, "--node", name);
     return {
-      ports: { http: await freePort(), grpc: await freePort() },
+      ports: { http: await freePort(), grpc: await freePort(), metrics: "off" },
       options,
       output: join(folder, "usher.log"),
     };
