@@ -9,6 +9,7 @@ const LAYOUT = [
   `packages/local-kafka/(${IN_A_WORKSPACE}|pom[.]xml)`,
   `services/(gateway|queue|usher|console)/${IN_A_WORKSPACE}`,
   `examples/box-office/(${IN_A_WORKSPACE}|[.]gitignore|[^/]+[.]yaml|burst[.]svg)`,
+  `examples/report/${IN_A_WORKSPACE}`,
   "test/(structure|support|acceptance|conformance|integration|e2e|bench|chaos)/.+",
   "proto/.+[.]proto",
   "(scripts|docs|[.]ci)/.+",

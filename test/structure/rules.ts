@@ -24,6 +24,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "@usher/usher": [...PACKAGES, "@usher/telemetry", "@usher/gateway", "@usher/queue-service"],
   "@usher/local-kafka": [],
   "@usher/box-office": ["@usher/protocol", "@usher/local-kafka"],
+  "@usher/report": ["@usher/protocol"],
 };
 
 /** Workspaces that the tests of every workspace may import, like the root's tools, and nobody ships. */
@@ -37,10 +38,10 @@ const IMPURE_GLOBALS = new Set([
   ...["process", "globalThis", "console", "fetch"],
 ]);
 
-/** Where the replica translates: records into the model's events, its refusals into errors on the wire. Nobody else
- * reads records; error details are for every client to read. */
+/** Where the replica translates: records into the model's events, its refusals into errors on the wire. Nobody else of
+ * ours reads records, but strangers may, as the example of one does; error details are for every client to read. */
 const TRANSLATED_IN: Readonly<Record<string, RegExp>> = {
-  "@usher/protocol/log": /^packages\/replica\/src\/(.+\/)?codec\.ts$/,
+  "@usher/protocol/log": /^packages\/replica\/src\/(.+\/)?codec\.ts$|^examples\//,
   "@usher/protocol/error-details": /^(?!packages\/replica\/)|\/errors\.ts$/,
 };
 
