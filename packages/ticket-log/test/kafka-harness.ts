@@ -38,7 +38,7 @@ function storeOf(
   const others: HarnessStore[] = [];
   const spool = { directory: join(root, node) };
   // One broker never lags behind itself.
-  const timings = { gone_ms: 300 };
+  const timings = { short_ms: 300 };
   const another = async () => {
     const store = storeOf(root, `${node}-${others.length}`, shared);
     others.push(store);

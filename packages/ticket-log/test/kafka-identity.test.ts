@@ -25,7 +25,7 @@ afterAll(async () => {
 });
 
 beforeEach(() => {
-  nodes = new Nodes({ brokers: kafka.brokers, timings: { gone_ms: 1_000 } });
+  nodes = new Nodes({ brokers: kafka.brokers, timings: { gone_ms: 1_000, short_ms: 1_000 } });
 });
 
 afterEach(() => nodes.close());
@@ -80,6 +80,7 @@ describe("a topic that is followed", () => {
   });
 
   it.each([
+    ["no", 0],
     ["fewer", 2],
     ["as many", 5],
     ["more", 50],

@@ -4,11 +4,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import kafkajs, { type Admin, type Producer } from "kafkajs";
 import { type KafkaLogOptions, LogError, openKafkaLog, type TicketLog } from "../src/index.ts";
-import { keepBackWarnings } from "../src/kafka/warnings.ts";
 import { temporaryDirectory } from "./sqlite-harness.ts";
-
-// The strangers', too.
-keepBackWarnings();
 
 export const RETENTION_MS = 24 * 60 * 60 * 1000;
 

@@ -8,8 +8,8 @@ import { connect as connectTls } from "node:tls";
 import { type Admin, type Cluster, Kafka, type KafkaConfig, logLevel } from "kafkajs";
 import { LogError } from "../log.ts";
 import { unreachable } from "./errors.ts";
+import { mendRequestQueues } from "./mending.ts";
 import type { KafkaLogOptions, KafkaTimings } from "./options.ts";
-import { keepBackWarnings } from "./warnings.ts";
 
 /** A way into the cluster, with connections of its own. */
 export interface Link {
@@ -28,7 +28,6 @@ export class Client {
 
   constructor(options: ClientOptions) {
     this.#options = options;
-    keepBackWarnings();
   }
 
   get timings(): KafkaTimings {
@@ -80,6 +79,7 @@ function withColons(host: string): string {
 }
 
 async function connected(link: Link): Promise<Link> {
+  await mendRequestQueues(link.cluster);
   await link.cluster.connect();
   return link;
 }

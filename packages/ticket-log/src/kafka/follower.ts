@@ -85,7 +85,7 @@ class KafkaFollowing implements Following {
 
   /** Whoever starts from now on cannot read the log. Those who have read it can go on. */
   #lookAtHead(low: Offset): void {
-    if (low === 0) return;
+    if (low <= 0) return;
     const { health, identity, topic } = this.#options;
     health.trouble(`keeping ${topic}`, identity.lost(`its first ${low} records have been deleted`));
   }

@@ -3,13 +3,13 @@
 //   log.ts          opens it and puts the parts together; options.ts: with what
 //   opening.ts      reaching the cluster, the topics, the rights; identity.ts: whether this is the log that it was
 //   topics.ts       making and checking the topics; settings.ts: what they must be
-//   client.ts       kafkajs, set up; connection.ts: the way to a topic's leader
+//   client.ts       kafkajs, set up (mending.ts: and mended); connection.ts: the way to a topic's leader
 //   producer.ts     writing batches, each once; commits.ts: of entries; payloads.ts: of payloads
 //   line.ts         a writer's order where payloads must be durable first
 //   reader.ts       reading a topic; follower.ts: for followers; ends.ts: where it ends
 //   spool/          the payloads that this node has followed (its map: `spool/spool.ts`)
 //   records.ts      how entries and payloads are written in Kafka
-//   health.ts       trouble, told once; pause.ts: between tries; errors.ts: what Kafka's errors mean; warnings.ts
+//   health.ts       trouble, told once; pause.ts: between tries; errors.ts: what Kafka's errors mean
 //
 // A log is open, then closing (what was accepted is written, as long as there is hope), then closed.
 

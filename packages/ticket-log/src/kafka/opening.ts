@@ -44,7 +44,7 @@ export async function enter(options: OpeningOptions): Promise<Opened> {
 /** The topics are there, and as they must be. */
 async function prepare({ client, topics, replication, identity }: OpeningOptions): Promise<void> {
   const { admin, cut } = await client.reach();
-  try {
+  await limited(client, cut, async () => {
     const found = new Topics(admin, replication);
     for (const wanted of [topics.queues, topics.payloads]) {
       if (!(await found.exists(wanted.topic))) {
@@ -53,9 +53,7 @@ async function prepare({ client, topics, replication, identity }: OpeningOptions
       }
       await found.check(wanted);
     }
-  } finally {
-    cut();
-  }
+  });
 }
 
 /** This node may use them, and they are what it knows. */
@@ -64,15 +62,27 @@ async function look({ client, topics, identity }: OpeningOptions): Promise<Opene
     new Connection(client, topics.queues.topic),
     new Connection(client, topics.payloads.topic),
   ];
-  try {
+  const close = () => {
+    queues.close();
+    payloads.close();
+  };
+  return await limited(client, close, async () => {
     for (const connection of [queues, payloads]) await demandWrite(connection);
     const log = await demandRead(queues);
     await identity.demand(log.low, log.first);
     const { low } = await demandRead(payloads);
     return { payloads_low: low };
+  });
+}
+
+/** Calls `end` when the work is over, or when it takes too long, upon which it fails. */
+async function limited<T>({ timings }: Client, end: () => void, work: () => Promise<T>): Promise<T> {
+  const timer = setTimeout(end, timings.open_ms);
+  try {
+    return await work();
   } finally {
-    queues.close();
-    payloads.close();
+    clearTimeout(timer);
+    end();
   }
 }
 

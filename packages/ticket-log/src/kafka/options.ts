@@ -66,9 +66,12 @@ export interface KafkaTimings {
   readonly metadata_ms: number;
   /** How long a topic must be missing, while the cluster answers, to count as deleted; 3,000. */
   readonly gone_ms: number;
+  /** How long a topic must end before what was read of it to count as cut short; 45,000: a new leader may have to wait
+   * half a minute, by Kafka's defaults, until it knows how far the others have it. */
+  readonly short_ms: number;
   /** How long a payload that is asked for, or a drop, may wait for the spool to have followed; 5,000. */
   readonly payload_wait_ms: number;
-  /** Opening the log, all tries together; 5,000. */
+  /** Opening the log: no try begins after this; 5,000. One that has begun may take two or three times as long. */
   readonly open_ms: number;
   /** How long a trouble lasts before it is told; 1,000. */
   readonly trouble_ms: number;
@@ -82,6 +85,7 @@ export const KAFKA_TIMINGS: KafkaTimings = {
   poll_ms: 500,
   metadata_ms: 5_000,
   gone_ms: 3_000,
+  short_ms: 45_000,
   payload_wait_ms: 5_000,
   open_ms: 5_000,
   trouble_ms: 1_000,

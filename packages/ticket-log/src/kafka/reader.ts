@@ -57,6 +57,12 @@ export interface Range {
   readonly high: Offset;
 }
 
+/** A record, by what tells it from any other at its offset. */
+interface Mark {
+  readonly offset: Offset;
+  readonly print: Uint8Array;
+}
+
 interface Fetched {
   readonly messages: readonly KafkaMessage[];
   readonly low: Offset;
@@ -96,6 +102,8 @@ export class TopicReader {
   #next: Offset;
   /** The record before the next, as `fingerprint` has it. */
   #before: Uint8Array | undefined;
+  /** The first record that was read. */
+  #first: Mark | undefined;
   #open = true;
   /** Whether `#before` is known to be in the topic still. */
   #verified = false;
@@ -116,13 +124,9 @@ export class TopicReader {
     this.#before = options.before;
   }
 
-  get next(): Offset {
-    return this.#next;
-  }
-
   /** Whether anything was read. */
   get begun(): boolean {
-    return this.#before !== undefined;
+    return this.#first !== undefined;
   }
 
   get lag_ms(): number {
@@ -167,19 +171,23 @@ export class TopicReader {
     if (!this.#open) return;
     this.#options.begins?.(fetched.low);
     const { messages, next } = this.#consecutive(fetched.messages);
+    const [head] = fetched.messages;
     const last = fetched.messages.at(-1);
     if (last === undefined && fetched.high > this.#next)
       throw new LogError(
         "unavailable",
         `Kafka has more records than ${this.#next} of ${this.#topic}, and sends none`,
       );
-    if (last) {
+    if (head && last) {
       const before = fingerprint(last);
       await this.#options.take(messages, next, before);
+      this.#first ??= { offset: this.#next, print: fingerprint(head) };
       this.#before = before;
       this.#next = next;
     }
-    if (this.#next === fetched.high) this.#read_ms = fetched.seen_ms;
+    // A broker that tells of less than was read has only just become the leader, and does not know the end yet.
+    const ended = last ? this.#next >= fetched.high : this.#next === fetched.high;
+    if (ended) this.#read_ms = fetched.seen_ms;
   }
 
   /** Demands that offsets go up by one, Kafka's own records included, and leaves those out. */
@@ -213,9 +221,10 @@ export class TopicReader {
       return { ...fetched, seen_ms };
     } catch (error) {
       const { name, message, type } = faultOf(error);
+      if (type !== "UNKNOWN_TOPIC_OR_PARTITION") this.#missing_ms = undefined;
+      if (type !== "OFFSET_OUT_OF_RANGE") this.#short_ms = undefined;
       if (type === "OFFSET_OUT_OF_RANGE") await this.#judgeRange(from);
-      else if (type === "UNKNOWN_TOPIC_OR_PARTITION") this.#judgeMissing(timings.gone_ms);
-      else this.#missing_ms = undefined;
+      if (type === "UNKNOWN_TOPIC_OR_PARTITION") this.#judgeMissing(timings.gone_ms);
       if (name === "KafkaJSNotImplemented")
         throw new LossError({
           kind: "unreadable",
@@ -230,7 +239,7 @@ export class TopicReader {
     if (this.#before !== undefined) {
       const { messages, low, high } = await this.#fetch(this.#next - 1, 0);
       const [first] = messages;
-      if (first === undefined && high < this.#next) this.#judgeShort(low, high, this.#next);
+      if (first === undefined && high < this.#next) await this.#judgeShort(low, high, this.#next);
       if (first === undefined || !Buffer.from(this.#before).equals(fingerprint(first))) {
         throw new LossError({
           kind: "another",
@@ -249,16 +258,22 @@ export class TopicReader {
         message: `it begins at offset ${low}, and ${from} is needed`,
         low,
       });
-    if (from > high) this.#judgeShort(low, high, from);
+    if (from > high) await this.#judgeShort(low, high, from);
   }
 
-  /** A broker that has only just become the leader does not know for a moment how far all have the log, and tells of
-   * less than it has. Throws a `LossError` when that lasts. */
-  #judgeShort(low: Offset, high: Offset, needed: Offset): never {
+  /** A broker that has only just become the leader does not know for a while how far all have the log, and tells of
+   * less than it has. Throws a `LossError` when that lasts, and at once when it is another log by its first record. */
+  async #judgeShort(low: Offset, high: Offset, needed: Offset): Promise<never> {
+    const message = `it ends at offset ${high}, and ${needed} is asked for`;
+    if (this.#first && this.#first.offset < high) {
+      const { messages } = await fetch(this.#options.connection, this.#first.offset, 0);
+      const [found] = messages;
+      if (found && !Buffer.from(this.#first.print).equals(fingerprint(found)))
+        throw new LossError({ kind: "another", message: `${message}; it holds other records`, low });
+    }
     const now_ms = performance.now();
     this.#short_ms ??= now_ms;
-    const message = `it ends at offset ${high}, and ${needed} is asked for`;
-    if (now_ms - this.#short_ms >= this.#options.timings.gone_ms)
+    if (now_ms - this.#short_ms >= this.#options.timings.short_ms)
       throw new LossError({ kind: "ends_before", message, low });
     throw new LogError("unavailable", `${this.#topic}: ${message}`);
   }
