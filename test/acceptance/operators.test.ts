@@ -246,7 +246,9 @@ describe("usher request retry", () => {
     expect(app.seen).toHaveLength(1);
     const wrong = await run("request", "retry", "1", "--reason", "r");
     expect(wrong.code).toBe(2);
-    expect(wrong.stderr).toMatch(/"1" is no ticket's id/);
+    expect(wrong.stderr).toMatch(/ticket 1 of which queue\? Give --queue/);
+    const byNumber = await run("request", "retry", "1", "--queue", "orders", "--reason", "why not");
+    expect(byNumber).toMatchObject({ code: 1, stderr: refused.stderr });
     expect((await run("request", "retry", id)).code).toBe(2);
   });
 });

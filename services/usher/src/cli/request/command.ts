@@ -1,13 +1,17 @@
 // `usher request`: what operators do with stored requests.
 
 import { TicketState } from "@usher/protocol/queue";
-import { parseTicketId } from "@usher/replica";
+import { formatTicketId } from "@usher/replica";
 import type { Command } from "commander";
-import { EXIT, UsageError } from "../../failure.ts";
+import { name } from "../../config/readers.ts";
+import { EXIT } from "../../failure.ts";
 import { type AdminFlags, callAdmin, withAdminFlags } from "../client.ts";
+import { flag } from "../flags.ts";
 import { print } from "../say.ts";
+import { epochFor, namedTicket } from "../ticket/name.ts";
 
 interface RetryFlags extends AdminFlags {
+  readonly queue?: string;
   readonly reason: string;
   readonly json?: boolean;
 }
@@ -26,7 +30,8 @@ export function addRequest(program: Command): void {
           "One that failed was surely not carried out. One whose outcome is unknown may have been, and is refused: " +
           "ask the service what became of it.",
       )
-      .argument("<ticket>", "the ticket's id; usher ticket show tells it for a number")
+      .argument("<ticket>", "the ticket's id (orders:5f0c…:12), or its number with --queue")
+      .option("--queue <queue>", "the queue of a ticket that is given by its number", flag(name))
       .requiredOption("--reason <text>", "why, for the record")
       .option("--json", "the ticket, as JSON"),
   )
@@ -34,6 +39,7 @@ export function addRequest(program: Command): void {
       "after",
       `
 Examples:
+  usher request retry 12 --queue orders --reason "the database is back"
   usher request retry orders:5f0c1d2e3a4b5c6d:12 --reason "the database is back"
 
 Exit codes:
@@ -44,15 +50,12 @@ Exit codes:
     .action(retry);
 }
 
-async function retry(ticketId: string, flags: RetryFlags): Promise<void> {
-  if (parseTicketId(ticketId) === undefined) {
-    throw new UsageError(
-      `"${ticketId}" is no ticket's id, such as orders:5f0c1d2e3a4b5c6d:12; usher ticket show <number> --queue <queue> tells it`,
-    );
-  }
-  const { ticket } = await callAdmin(flags, (client) =>
-    client.retryRequest({ ticketId, reason: flags.reason }),
-  );
+async function retry(text: string, flags: RetryFlags): Promise<void> {
+  const wanted = namedTicket(text, flags.queue);
+  const { ticket } = await callAdmin(flags, async (client) => {
+    const ticketId = formatTicketId({ ...wanted, ...(await epochFor(client, wanted)) });
+    return client.retryRequest({ ticketId, reason: flags.reason });
+  });
   if (ticket === undefined) return;
   const { id, queue, number, state } = ticket;
   if (flags.json === true)

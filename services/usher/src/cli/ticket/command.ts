@@ -1,14 +1,15 @@
 // `usher ticket`: what became of one ticket, and why.
 
-import { formatTicketId, parseTicketId } from "@usher/replica";
+import { formatTicketId } from "@usher/replica";
 import type { Command } from "commander";
 import { name } from "../../config/readers.ts";
-import { EXIT, Failure, UsageError } from "../../failure.ts";
+import { EXIT, Failure } from "../../failure.ts";
 import { type AdminClient, type AdminFlags, callAdmin, withAdminFlags } from "../client.ts";
 import { flag } from "../flags.ts";
 import { foldLog } from "../log/fold.ts";
 import { print } from "../say.ts";
 import { momentText } from "../text.ts";
+import { epochFor, type NamedTicket, namedTicket } from "./name.ts";
 import { Story } from "./story.ts";
 import { standing, storyText, waitsOf } from "./words.ts";
 
@@ -47,50 +48,25 @@ Exit codes:
 }
 
 async function show(text: string, flags: ShowFlags): Promise<void> {
-  const wanted = ticketOf(text, flags.queue);
+  const wanted = namedTicket(text, flags.queue);
   const { story, epoch } = await callAdmin(flags, (client) => storyOf(client, wanted));
   const id = formatTicketId({ ...wanted, epoch });
   print(flags.json === true ? JSON.stringify(storyJson(story, id)) : storyText(story, id));
 }
 
-interface Wanted {
-  readonly queue: string;
-  readonly number: number;
-  /** Absent: of the log that there is. */
-  readonly epoch?: string;
-}
-
-function ticketOf(text: string, queue: string | undefined): Wanted {
-  const id = parseTicketId(text);
-  if (id !== undefined) {
-    if (queue !== undefined && queue !== id.queue)
-      throw new UsageError(`the ticket is of the queue ${id.queue}, not of ${queue}: leave --queue out`);
-    return id;
-  }
-  if (!/^[1-9][0-9]{0,9}$/.test(text))
-    throw new UsageError(
-      `"${text}" is no ticket: give its id, such as orders:5f0c1d2e3a4b5c6d:12, or its number`,
-    );
-  if (queue === undefined) throw new UsageError(`ticket ${text} of which queue? Give --queue`);
-  return { queue, number: Number(text) };
-}
-
-async function storyOf(client: AdminClient, wanted: Wanted): Promise<{ story: Story; epoch: string }> {
-  const { node } = await client.getNode({});
-  const epoch = node?.epoch ?? "";
-  if (wanted.epoch !== undefined && wanted.epoch !== epoch)
-    throw new Failure(`the ticket is of another log (epoch ${wanted.epoch}), and this one is ${epoch}`);
+async function storyOf(client: AdminClient, wanted: NamedTicket): Promise<{ story: Story; epoch: string }> {
+  const { epoch, asOf } = await epochFor(client, wanted);
   const story = new Story(wanted.queue, wanted.number);
   const reader = await foldLog({
     client,
-    until: Number(node?.log?.asOf ?? 0n),
+    until: asOf,
     see: (folded, { fold }) => story.see(folded, fold),
   });
   if (!story.issued) throw new Failure(missing(wanted, reader.fold.queue(wanted.queue)?.lastNumber));
   return { story, epoch };
 }
 
-function missing({ queue, number }: Wanted, last: number | undefined): string {
+function missing({ queue, number }: NamedTicket, last: number | undefined): string {
   if (last === undefined) return `there is no queue "${queue}" in the log`;
   return `there is no ticket ${number} in ${queue}: ${last === 0 ? "it has none yet" : `its last is ${last}`}`;
 }
