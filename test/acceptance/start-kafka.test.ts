@@ -102,7 +102,7 @@ test("a second Ctrl-C does not wait for what is under way", { timeout: 120_000 }
   // Answered after that one was read.
   for (let times = 0; times < 3; times++) await (await fetch(`http://localhost:${FROM}/api/show`)).text();
   program.kill("SIGINT");
-  const log = () => readFile(join(root, ".usher/demo-kafka/node-1/usher.log"), "utf8");
+  const log = () => readFile(join(root, `.usher/demo-kafka-${FROM}/node-1/usher.log`), "utf8");
   await eventually(async () => expect(await log()).toContain("letting what is under way end"));
   // Within half a second it counts as the same one.
   await eventually(async () => {

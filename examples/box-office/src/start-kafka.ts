@@ -60,7 +60,7 @@ await runProgram("usher", async () => {
   const from = values["ports-from"];
   const plan = from === undefined ? USUAL : planFrom(numberOption("ports-from", from, 1_024, 60_000));
   return openBoxOffice({
-    folder: "demo-kafka",
+    folder: from === undefined ? "demo-kafka" : `demo-kafka-${from}`,
     shop: { name: "the shop", port: plan.shop },
     others: plan.nodes.flatMap(({ name, ports }) => [
       { name: `the gateway of ${name}`, port: ports.http },

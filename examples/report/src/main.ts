@@ -16,6 +16,12 @@ const help = `What happened in Usher's queues, minute by minute, from the record
   --json                      one JSON object a row, instead of the table
 `;
 
+// kafkajs 2.2.4 sets timers in the past, of which Node 24 tells on standard error. Nobody could do anything about it.
+process.removeAllListeners("warning");
+process.on("warning", ({ name, message }) => {
+  if (name !== "TimeoutNegativeWarning") process.stderr.write(`report: ${name}: ${message}\n`);
+});
+
 async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
@@ -49,8 +55,9 @@ async function main(): Promise<number> {
 try {
   process.exitCode = await main();
 } catch (error) {
-  const { message, code = "" } = error as Error & { code?: unknown };
+  const { name, message, code = "" } = error as Error & { code?: unknown };
   const usage = String(code).startsWith("ERR_PARSE_ARGS");
-  process.stderr.write(`report: ${error instanceof ReportError || usage ? message : String(error)}\n`);
+  const expected = usage || error instanceof ReportError || name.startsWith("KafkaJS");
+  process.stderr.write(`report: ${expected ? message : String(error)}\n`);
   process.exitCode = usage ? 2 : 1;
 }

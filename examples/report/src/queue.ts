@@ -61,7 +61,7 @@ export class QueueReport {
     this.#now_ms = now_ms;
   }
 
-  /** Ends what nobody answered or claimed in time, and forgets what ended long ago. To be called now and then. */
+  /** Ends what nobody answered or claimed in time, and forgets what ended long ago. To be called once a minute. */
   sweep(wall_ms: number, tally: Tally): void {
     for (const [number, ticket] of this.#tickets) {
       this.#settle(ticket, wall_ms, tally);
@@ -83,10 +83,10 @@ export class QueueReport {
         this.#claim(kind.value, wall_ms, tally);
         break;
       case "claimReleased":
-        this.#release(kind.value, tally);
+        this.#release(kind.value, wall_ms, tally);
         break;
       case "requestAnswered":
-        this.#answer(kind.value, tally);
+        this.#answer(kind.value, wall_ms, tally);
         break;
       case "requestRetried":
         this.#retry(kind.value.number);
@@ -132,17 +132,26 @@ export class QueueReport {
 
   /** Who has a ticket under this name. */
   #holder(name: string, wall_ms: number, tally: Tally): Ticket | undefined {
-    const ticket = this.#tickets.get(this.#names.get(name) ?? 0);
-    if (ticket === undefined) return undefined;
-    this.#settle(ticket, wall_ms, tally);
-    return this.#isForgotten(ticket) ? undefined : ticket;
+    const ticket = this.#ticket(this.#names.get(name) ?? 0, wall_ms, tally);
+    return ticket === undefined || this.#isForgotten(ticket) ? undefined : ticket;
+  }
+
+  /** A ticket as it is now. */
+  #ticket(number: number, wall_ms: number, tally: Tally): Ticket | undefined {
+    const ticket = this.#tickets.get(number);
+    if (ticket !== undefined) this.#settle(ticket, wall_ms, tally);
+    return ticket;
   }
 
   #claim({ number, attempt, timeoutMs, idempotent }: DispatchClaimed, wall_ms: number, tally: Tally): void {
-    const ticket = this.#tickets.get(number);
-    if (ticket === undefined) return;
-    this.#settle(ticket, wall_ms, tally);
-    if (ticket.end !== undefined || ticket.claim !== undefined || attempt !== ticket.attempt + 1) return;
+    const ticket = this.#ticket(number, wall_ms, tally);
+    if (
+      ticket === undefined ||
+      ticket.end !== undefined ||
+      ticket.claim !== undefined ||
+      attempt !== ticket.attempt + 1
+    )
+      return;
     ticket.attempt = attempt;
     ticket.claim = { lapses_ms: this.#now_ms + timeoutMs + CLAIM_GRACE_MS, idempotent };
     if (attempt > 1) return;
@@ -150,16 +159,16 @@ export class QueueReport {
     waited(ticket, wall_ms, tally);
   }
 
-  #release({ number, attempt, reason }: ClaimReleased, tally: Tally): void {
-    const ticket = this.#tickets.get(number);
+  #release({ number, attempt, reason }: ClaimReleased, wall_ms: number, tally: Tally): void {
+    const ticket = this.#ticket(number, wall_ms, tally);
     if (ticket?.claim === undefined || ticket.attempt !== attempt) return;
     if (reason === ReleaseReason.LOST || reason === ReleaseReason.TIMED_OUT) ticket.maybeDone = true;
     if (reason === ReleaseReason.PAYLOAD_GONE) this.#giveUp(ticket, tally);
     else this.#giveBack(ticket, tally);
   }
 
-  #answer({ number, attempt, status }: RequestAnswered, tally: Tally): void {
-    const ticket = this.#tickets.get(number);
+  #answer({ number, attempt, status }: RequestAnswered, wall_ms: number, tally: Tally): void {
+    const ticket = this.#ticket(number, wall_ms, tally);
     if (ticket === undefined) return;
     const open = ticket.claim !== undefined && ticket.attempt === attempt;
     if (!open && ticket.end?.how !== "unknown") return;
@@ -176,7 +185,7 @@ export class QueueReport {
   }
 
   #endByHand(number: number, how: "left" | "completed", wall_ms: number, tally: Tally): void {
-    const ticket = this.#tickets.get(number);
+    const ticket = this.#ticket(number, wall_ms, tally);
     if (ticket === undefined || ticket.end !== undefined || ticket.claim !== undefined) return;
     if (how === "completed" && ticket.stored) return;
     tally[how]++;

@@ -27,8 +27,8 @@ export class Report {
   /** The present minute, since 1970. It follows the highest wall clock of the records: a clock that is behind does not
    * turn it back, so that a row is final as soon as it is told. */
   #minute = 0;
-  /** Of T. */
-  #swept = 0;
+  /** The last record's. */
+  #wall_ms = 0;
 
   /** Each row is told when its minute is over. */
   constructor(row: (row: Row) => void) {
@@ -48,13 +48,15 @@ export class Report {
       this.close();
       this.#minute = minute;
     }
-    const { kind } = fact;
-    if (kind.case === "tick") this.#tick(fact);
+    this.#wall_ms = fact.wall_ms;
+    const { kind, time_ms } = fact;
+    if (kind.case === "tick") for (const queue of this.#queues.values()) queue.tick(time_ms);
     else if (kind.value !== undefined && "queue" in kind.value) this.#queue(kind.value.queue, fact);
   }
 
   /** Tells the rows of the present minute, whether it is over or not. */
   close(): void {
+    for (const [name, queue] of this.#queues) queue.sweep(this.#wall_ms, this.#tally(name));
     const minute = new Date(this.#minute * MINUTE_MS).toISOString().replace(":00.000Z", "Z");
     for (const [queue, tally] of this.#tallies)
       if (somethingHappened(tally)) this.#row({ minute, queue, ...tally });
@@ -66,14 +68,6 @@ export class Report {
     if (queue !== undefined) queue.apply(fact, this.#tally(name));
     else if (fact.kind.case === "queueConfigured" && fact.kind.value.revision === 1)
       this.#queues.set(name, new QueueReport(fact.kind.value, fact.time_ms));
-  }
-
-  #tick({ time_ms, wall_ms }: Fact): void {
-    for (const queue of this.#queues.values()) queue.tick(time_ms);
-    const minute = Math.floor(time_ms / MINUTE_MS);
-    if (minute === this.#swept) return;
-    this.#swept = minute;
-    for (const [name, queue] of this.#queues) queue.sweep(wall_ms, this.#tally(name));
   }
 
   #tally(queue: string): Tally {

@@ -35,6 +35,8 @@ async function endOf(kafka: Kafka, topic: string): Promise<bigint> {
   const admin = kafka.admin();
   try {
     await admin.connect();
+    if (!(await admin.listTopics()).includes(topic))
+      throw new ReportError(`there is no topic ${topic}, or no right to see it`);
     const [first, ...others] = await admin.fetchTopicOffsets(topic);
     if (first === undefined || others.length > 0)
       throw new ReportError(

@@ -143,6 +143,8 @@ describe("a stored request", () => {
     expect(total(scribe)).toMatchObject({ unknown: 1, answered: [0] });
     expect(total(scribe.answer(1, 200))).toMatchObject({ unknown: 1, answered: [1] });
     expect(total(scribe.answer(1, 200))).toMatchObject({ answered: [1] });
+    const within = begun().issue().claim(1).pass(11).answer(1, 200);
+    expect(total(within)).toMatchObject({ unknown: 1, answered: [1] });
   });
 
   test("whose contents are gone fails", () => {
