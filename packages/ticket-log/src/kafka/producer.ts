@@ -14,6 +14,9 @@ const SEQUENCE_MAX = 2 ** 31 - 1;
 
 const ALL_IN_SYNC_REPLICAS = -1;
 
+/** How much of the time for a request a broker has for it: its answer is to be here before the time is over. */
+const BROKERS_SHARE = 0.8;
+
 /** What is asked of Kafka, and which it never uses: there are no transactions. */
 const TRANSACTION_TIMEOUT_MS = 60_000;
 
@@ -54,8 +57,9 @@ export class Producer {
     const { timings, health } = this.#options;
     const deadline_ms = performance.now() + timings.retry_ms;
     let unknown = false;
+    if (this.#stopped) throw this.#stopped;
     if (performance.now() > this.#deadline_ms)
-      throw new LogError("closed", "the log was closed before it was sent");
+      throw new LogError("unavailable", "the log was closed before Kafka could be reached");
     for (let count = 1; ; count++) {
       const attempt = { sent: false };
       try {
@@ -69,7 +73,7 @@ export class Producer {
         const over = performance.now() > Math.min(deadline_ms, this.#deadline_ms);
         if (over || this.#stopped || !passes(error)) {
           if (unknown) this.#replace();
-          throw reason;
+          throw unknown ? reason : (this.#stopped ?? reason);
         }
         this.#options.connection.recover(error);
       }
@@ -114,7 +118,7 @@ export class Producer {
     const { connection, timings } = this.#options;
     return leader.produce({
       acks: ALL_IN_SYNC_REPLICAS,
-      timeout: timings.request_ms,
+      timeout: Math.floor(timings.request_ms * BROKERS_SHARE),
       // kafkajs calls it a number, and takes the text that Kafka's 64 bits need.
       producerId: (this.#identity?.producerId ?? "-1") as unknown as number,
       producerEpoch: this.#identity?.producerEpoch ?? -1,
