@@ -15,14 +15,15 @@ import { FAULTS } from "./faults/faults.ts";
 import { type Fault, runFault, type Verdict } from "./scene/run.ts";
 import { complaints, failed, table } from "./table.ts";
 
-/** Where histories go; removed at the next start. */
+/** Where histories go; those of a fault are removed when it is run again. */
 const FOLDER = resolve(import.meta.dirname, "../../.usher/chaos");
 
 const HELP = `npm run chaos -- [options]
 
   --only <name>   runs this fault alone; may be given more than once
   --seed <n>      what clients do, and when (default: 1)
-  --keep          keeps the histories of good runs, too, under .usher/chaos/
+  --keep          keeps the histories of good runs, too
+  --folder <dir>  where histories go (default: .usher/chaos)
   --list          names the faults`;
 
 const { values: options } = parseArgs({
@@ -30,6 +31,7 @@ const { values: options } = parseArgs({
     only: { type: "string", multiple: true },
     seed: { type: "string", default: "1" },
     keep: { type: "boolean", default: false },
+    folder: { type: "string", default: FOLDER },
     list: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
@@ -49,7 +51,6 @@ if (options.help || unknown.length > 0) {
 /** Whether all went well. */
 async function runAll(): Promise<boolean> {
   const chosen = FAULTS.filter(({ name }) => options.only?.includes(name) ?? true);
-  await rm(FOLDER, { recursive: true, force: true });
   await using cluster = await startKafka({ brokers: 3, proxied: true });
   const verdicts: Verdict[] = [];
   for (const fault of chosen) {
@@ -62,7 +63,8 @@ async function runAll(): Promise<boolean> {
 }
 
 async function runOne(fault: Fault, cluster: KafkaCluster): Promise<Verdict | undefined> {
-  const folder = join(FOLDER, fault.name);
+  const folder = join(resolve(options.folder), fault.name);
+  await rm(folder, { recursive: true, force: true });
   console.log(`${fault.name}: ${fault.about}`);
   try {
     const verdict = await runFault(fault, Number(options.seed), { cluster, folder, topics: fault.name });

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Fault } from "../scene/run.ts";
+import type { Scene } from "../scene/scene.ts";
 
 /** How long nothing is broken between two faults, in milliseconds: a timekeeper's silence, a leader's election. */
 const BETWEEN_MS = 4_000;
@@ -9,7 +10,7 @@ export function together(faults: readonly Fault[]): Fault {
   return {
     name: faults.map(({ name }) => name).join("-then-"),
     about: faults.map(({ about }) => about).join("; then "),
-    strike: async (scene) => {
+    strike: async (scene: Scene) => {
       for (const [at, { about, strike }] of faults.entries()) {
         if (at > 0) {
           scene.history.note("healed", "");
@@ -18,6 +19,9 @@ export function together(faults: readonly Fault[]): Fault {
         }
         await strike(scene);
       }
+    },
+    afterwards: async (scene: Scene) => {
+      for (const { afterwards } of faults) await afterwards?.(scene);
     },
   };
 }
