@@ -1,10 +1,12 @@
 // What others do in the same cluster: write what is no entry, leave transactions open, lower limits. And what is kept of
 // the payloads.
 
+import { rm, writeFile } from "node:fs/promises";
 import { type KafkaCluster, START_WAIT_MS, startKafka } from "@usher/local-kafka";
 import kafkajs from "kafkajs";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { eventually } from "../../../test/support/eventually.ts";
+import { mayMount, mountSmallDisk } from "../../../test/support/small-disk.ts";
 import type { PayloadKey } from "../src/index.ts";
 import { appendAll, entry, numbered, texts } from "./contract/entries.ts";
 import { Reader, readAll } from "./contract/reader.ts";
@@ -216,6 +218,44 @@ describe("the spool", () => {
     await b.log.dropPayloads(keys);
     const found = await Promise.all(keys.map((key) => b.log.getPayload(key)));
     expect(found.filter((bytes) => bytes !== undefined)).toEqual([]);
+  });
+});
+
+describe("the spool's disk", () => {
+  it.skipIf(!mayMount())(
+    "that is full holds up payloads alone, is told once, and goes on with room",
+    async () => {
+      await using disk = await mountSmallDisk(8 * 1024 * 1024);
+      const spool = { directory: `${disk.directory}/spool` };
+      const { log, told } = await nodes.open({ spool, timings: { payload_wait_ms: 300 } });
+      await disk.fill(process.pid);
+      const payload = { key: payloadKey(1), bytes: new Uint8Array(1_000_000).fill(1) };
+      await log.openWriter().append(entry("with a payload"), { payload });
+      await expect(log.getPayload(payload.key)).rejects.toMatchObject({ code: "unavailable" });
+      await appendAll(log, ["without"]);
+      expect(texts(await readAll({}, log))).toEqual(["with a payload", "without"]);
+      await eventually(() => expect(told).toHaveLength(1));
+      expect(told[0]).toMatch(/^disk_full: .*spool\.db: there is no room/);
+      await disk.makeRoom(process.pid);
+      await eventually(async () => expect(await log.getPayload(payload.key)).toEqual(payload.bytes));
+      await eventually(() => expect(told.slice(1)).toEqual([`mended: reading ${nodes.payloads} again`]));
+      await log.close();
+    },
+  );
+
+  it("that has damaged it is told, with what to do", async () => {
+    const { log, options } = await nodes.open();
+    await log.putPayload({ key: payloadKey(1), bytes: new Uint8Array(10) });
+    await log.close();
+    await writeFile(`${options.spool.directory}/spool.db`, Buffer.alloc(50_000, "garbage"));
+    const refusal = await nodes.refusal();
+    expect(refusal).toMatchObject({
+      code: "corrupt",
+      message: expect.stringContaining("the spool is damaged. Remove its directory"),
+    });
+    await rm(options.spool.directory, { recursive: true });
+    const again = await nodes.open();
+    expect(await again.log.getPayload(payloadKey(1))).toEqual(new Uint8Array(10));
   });
 });
 
