@@ -37,6 +37,27 @@ describe.each(["shop/main.ts", "burst/buyers.ts", "burst/main.ts"])("%s", (progr
   });
 });
 
+describe("what goes with Kafka", () => {
+  test("is refused without it, in one line", async () => {
+    const { code, err } = await run("burst/main.ts", "--nodes", "2");
+    expect(code).toBe(2);
+    expect(err).toMatch(/^burst: --nodes and --brokers go with --kafka: .*\n$/);
+  });
+
+  test.each(["burst/main.ts", "start-kafka.ts"])("is a Kafka of one broker or three: %s", async (program) => {
+    const kafka = program === "burst/main.ts" ? ["--kafka"] : [];
+    const { code, err } = await run(program, ...kafka, "--brokers", "2");
+    expect(code).toBe(2);
+    expect(err).toMatch(/^[a-z]+: --brokers must be 1 or 3, not "2"\n$/);
+  });
+
+  test("is told by the program that starts it", async () => {
+    const { code, out } = await run("start-kafka.ts", "--help");
+    expect(code).toBe(0);
+    expect(out).toContain("--ports-from");
+  });
+});
+
 describe("the configuration", () => {
   const yaml = readFileSync(join(source, "../usher.yaml"), "utf8");
 
@@ -55,5 +76,13 @@ describe("the configuration", () => {
     const shopUrl = "http://localhost:9000";
     expect(configFor({ shopUrl, idempotent: false })).toContain("idempotent: false");
     expect(configFor({ shopUrl, idempotent: true })).toContain("idempotent: true");
+  });
+
+  test("has the log and the share of a node where several have one, and is else as it stands", () => {
+    const log = { brokers: ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"], nodes: 2 };
+    const config = configFor({ shopUrl: "http://localhost:9000", idempotent: false, log });
+    expect(config).toBe(
+      `log: kafka://127.0.0.1:1,127.0.0.1:2,127.0.0.1:3\nkafka: { replication: 3 }\nnodes: 2\n${yaml}`,
+    );
   });
 });

@@ -3,7 +3,7 @@
 import { writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { type BurstResult, type BurstSettings, runBurst } from "./burst.ts";
-import { type Breach, judge, type Terms } from "./checker/judge.ts";
+import { type Breach, judge, nodesOf, type Terms } from "./checker/judge.ts";
 import type { Report } from "./checker.ts";
 import { draw } from "./picture.ts";
 import { ProgressBar, type Screen } from "./progress.ts";
@@ -81,11 +81,13 @@ function burstSettings(
 ): BurstSettings {
   // As many workers as may be active, as quick as the rate needs: the shop can take what the limit lets through.
   const work_ms = Math.round((limit.max_active / limit.rate_per_second) * 1000);
+  // Twice what it takes at the whole rate; of several nodes, one may be left, with its share of that.
+  const serving_ms = (buyers / limit.rate_per_second) * 2_000 * nodesOf(limit);
   return {
     buyers,
     seed,
     window_ms: 1_000,
-    deadline_ms: (buyers / limit.rate_per_second) * 2_000 + PATIENCE_MS,
+    deadline_ms: serving_ms + PATIENCE_MS,
     directory,
     limit,
     retry: killed,
