@@ -3,8 +3,8 @@
 import { LogError, type Offset } from "../log.ts";
 import type { Connection } from "./connection.ts";
 import { errorOf, passes } from "./errors.ts";
+import { offsetOf } from "./fetching.ts";
 import { pauseBefore } from "./pause.ts";
-import { offsetOf } from "./reader.ts";
 
 export class Ends {
   readonly #connection: Connection;

@@ -130,7 +130,7 @@ export function errorOf(
       ? error
       : new LogError(error.code, error.message, { outcome, cause: error });
   const make = (code: LogErrorCode, text: string) => new LogError(code, text, { outcome, cause: error });
-  const { name, message, type, broker } = faultOf(error);
+  const { name, message, type, code: system, broker } = faultOf(error);
   if (isRefusedLogin(error)) return make("misconfigured", `Kafka refuses the credentials (sasl): ${message}`);
   if (isDenied(error)) {
     return make(
@@ -144,9 +144,8 @@ export function errorOf(
   if (code === "too_large")
     return make(code, `the topic ${topic} takes no message as large (its max.message.bytes)`);
   const where = broker === undefined ? "" : `${broker}: `;
-  const what = type === undefined ? message : `${message} (${type})`;
-  const advice = name === "KafkaJSConnectionClosedError" ? `. ${CLOSED_ADVICE}` : "";
-  return make(code, `Kafka (${operation} on ${topic}): ${where}${what}${advice}`);
+  const what = type === undefined ? textOf({ name, message, code: system }) : `${message} (${type})`;
+  return make(code, `Kafka: ${where}${what} (${operation} on ${topic})`);
 }
 
 const CLOSED_ADVICE = "Should it go on: does the broker want TLS (tls) or a password (sasl)?";
@@ -165,7 +164,7 @@ const SYSTEM: ReadonlyMap<string, string> = new Map([
 
 /** Why none of the brokers could be reached. */
 export function unreachable(tries: readonly { broker: string; reason: unknown }[]): LogError {
-  const told = tries.map(({ broker, reason }) => `${broker}: ${reasonOf(reason)}`).join("; ");
+  const told = tries.map(({ broker, reason }) => `${broker}: ${textOf(faultOf(reason))}`).join("; ");
   const refused = tries.some(({ reason }) => isRefusedLogin(reason));
   const untrusted = tries.some(({ reason }) => TLS_CODE.test(faultOf(reason).code ?? ""));
   const cause = tries[0]?.reason;
@@ -175,8 +174,8 @@ export function unreachable(tries: readonly { broker: string; reason: unknown }[
   return new LogError("unavailable", `Kafka cannot be reached (brokers): ${told}`, { cause });
 }
 
-function reasonOf(reason: unknown): string {
-  const { name, message, code = "" } = faultOf(reason);
+/** In words, where there are better ones than kafkajs's. */
+function textOf({ name, message, code = "" }: Pick<Fault, "name" | "message" | "code">): string {
   const text = SYSTEM.get(code) ?? message;
   return name === "KafkaJSConnectionClosedError" || code === "ECONNRESET"
     ? `${text}. ${CLOSED_ADVICE}`

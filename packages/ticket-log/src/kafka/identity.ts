@@ -3,7 +3,7 @@
 
 import type { KafkaMessage } from "kafkajs";
 import { LogError, type Offset } from "../log.ts";
-import { fingerprint } from "./reader.ts";
+import { fingerprint } from "./fetching.ts";
 import type { Spool } from "./spool/spool.ts";
 
 export interface IdentityOptions {

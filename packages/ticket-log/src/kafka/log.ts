@@ -6,7 +6,8 @@
 //   client.ts       kafkajs, set up (mending.ts: and mended); connection.ts: the way to a topic's leader
 //   producer.ts     writing batches, each once; commits.ts: of entries; payloads.ts: of payloads
 //   line.ts         a writer's order where payloads must be durable first
-//   reader.ts       reading a topic; follower.ts: for followers; ends.ts: where it ends
+//   reader.ts       reading a topic; follower.ts: for followers
+//   fetching.ts     what a topic is asked; ends.ts: where it ends
 //   spool/          the payloads that this node has followed (its map: `spool/spool.ts`)
 //   records.ts      how entries and payloads are written in Kafka
 //   health.ts       trouble, told once; pause.ts: between tries; errors.ts: what Kafka's errors mean

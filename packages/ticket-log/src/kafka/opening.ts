@@ -5,9 +5,9 @@ import type { Offset } from "../log.ts";
 import type { Client } from "./client.ts";
 import { Connection } from "./connection.ts";
 import { errorOf, isDenied, passes } from "./errors.ts";
+import { fetch, rangeOf } from "./fetching.ts";
 import type { Identity } from "./identity.ts";
 import { pauseBefore } from "./pause.ts";
-import { fetch, rangeOf } from "./reader.ts";
 import type { TopicSettings } from "./settings.ts";
 import { Topics } from "./topics.ts";
 

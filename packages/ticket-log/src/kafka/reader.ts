@@ -5,22 +5,14 @@
 // the next is still the very one that it has read. So a topic that was made anew or cut short is never taken for the
 // one that it was, however many records it has by then.
 
-import { createHash } from "node:crypto";
 import type { KafkaMessage } from "kafkajs";
 import { LogError, type Offset } from "../log.ts";
 import type { Connection } from "./connection.ts";
 import { errorOf, faultOf } from "./errors.ts";
+import { type Brought, fetch, fingerprint, type RawMessage, rangeOf } from "./fetching.ts";
 import type { Health } from "./health.ts";
 import type { KafkaTimings } from "./options.ts";
 import { Pause, pauseBefore } from "./pause.ts";
-
-/** What one fetch brings at most, in bytes, unless a single batch is larger: some thousand entries, which are read in a
- * few milliseconds. */
-const FETCH_BYTES = 512 * 1024;
-
-/** Sees records of transactions that are not finished, or were aborted, too: a stranger's open one must not hold up the
- * log. Usher has none. */
-const READ_UNCOMMITTED = 0;
 
 export interface ReaderOptions {
   readonly connection: Connection;
@@ -52,37 +44,16 @@ export interface Loss {
   readonly low?: Offset;
 }
 
-export interface Range {
-  readonly low: Offset;
-  readonly high: Offset;
-}
-
 /** A record, by what tells it from any other at its offset. */
 interface Mark {
   readonly offset: Offset;
   readonly print: Uint8Array;
 }
 
-interface Fetched {
-  readonly messages: readonly KafkaMessage[];
-  readonly low: Offset;
-  readonly high: Offset;
+interface Fetched extends Brought {
   /** When what it says was surely so. */
   readonly seen_ms: number;
 }
-
-interface FetchResponse {
-  readonly responses: readonly {
-    readonly partitions: readonly {
-      readonly highWatermark: string;
-      /** Where the log starts; kafkajs calls it so. */
-      readonly lastStartOffset: string;
-      readonly messages: readonly RawMessage[];
-    }[];
-  }[];
-}
-
-type RawMessage = KafkaMessage & { readonly isControlRecord?: boolean };
 
 class LossError extends Error {
   readonly loss: Loss;
@@ -170,9 +141,8 @@ export class TopicReader {
     const fetched = await this.#fetch(this.#next, this.#options.timings.poll_ms);
     if (!this.#open) return;
     this.#options.begins?.(fetched.low);
-    const { messages, next } = this.#consecutive(fetched.messages);
+    const { messages, next, last } = this.#consecutive(fetched.messages);
     const [head] = fetched.messages;
-    const last = fetched.messages.at(-1);
     if (last === undefined && fetched.high > this.#next)
       throw new LogError(
         "unavailable",
@@ -191,20 +161,31 @@ export class TopicReader {
   }
 
   /** Demands that offsets go up by one, Kafka's own records included, and leaves those out. */
-  #consecutive(raw: readonly RawMessage[]): { messages: KafkaMessage[]; next: Offset } {
+  #consecutive(raw: readonly RawMessage[]): {
+    messages: KafkaMessage[];
+    next: Offset;
+    /** The one before `next`; absent where there was nothing new. */
+    last: RawMessage | undefined;
+  } {
     const messages: KafkaMessage[] = [];
     let next = this.#next;
+    let last: RawMessage | undefined;
     for (const message of raw) {
-      if (Number(message.offset) !== next) {
+      const offset = Number(message.offset);
+      // A broker whose disk failed in the middle of a write may have a batch twice, and the first counts: Kafka's own
+      // clients pass over it, too.
+      if (offset < next) continue;
+      if (offset > next) {
         throw new LossError({
           kind: "begins_later",
-          message: `the record at offset ${next} is missing, and ${message.offset} comes instead`,
+          message: `the record at offset ${next} is missing, and ${offset} comes instead`,
         });
       }
       next++;
+      last = message;
       if (message.isControlRecord !== true) messages.push(message);
     }
-    return { messages, next };
+    return { messages, next, last };
   }
 
   async #fetch(from: Offset, wait_ms: number): Promise<Fetched> {
@@ -283,58 +264,4 @@ export class TopicReader {
     this.#missing_ms ??= now_ms;
     if (now_ms - this.#missing_ms >= gone_ms) throw new LossError({ kind: "missing", message: "it is gone" });
   }
-}
-
-/** What tells one record from any other at its offset. */
-export function fingerprint({ key, value, timestamp }: KafkaMessage): Uint8Array {
-  const hash = createHash("sha256").update(`${timestamp} ${key?.byteLength ?? -1} `);
-  if (key) hash.update(key);
-  if (value) hash.update(value);
-  return hash.digest();
-}
-
-/** What is in the topic from an offset on, as far as one fetch brings it. */
-export async function fetch(
-  connection: Connection,
-  from: Offset,
-  wait_ms: number,
-): Promise<{ messages: readonly RawMessage[]; low: Offset; high: Offset }> {
-  const response: FetchResponse = await connection.ask(
-    (leader) =>
-      leader.fetch({
-        maxWaitTime: wait_ms,
-        minBytes: 1,
-        maxBytes: FETCH_BYTES,
-        isolationLevel: READ_UNCOMMITTED,
-        topics: [
-          {
-            topic: connection.topic,
-            partitions: [{ partition: 0, fetchOffset: String(from), maxBytes: FETCH_BYTES }],
-          },
-        ],
-      }),
-    wait_ms + connection.timings.request_ms,
-  );
-  const partition = response.responses[0]?.partitions[0];
-  if (partition === undefined) throw new LogError("unavailable", `${connection.topic}: an empty answer`);
-  // Kafka sends whole batches, which may begin earlier.
-  const messages = partition.messages.filter(({ offset }) => Number(offset) >= from);
-  return { messages, low: Number(partition.lastStartOffset), high: Number(partition.highWatermark) };
-}
-
-/** Where the topic begins and ends. */
-export async function rangeOf(connection: Connection): Promise<Range> {
-  const [low, high] = [await offsetOf(connection, true), await offsetOf(connection, false)];
-  return { low, high };
-}
-
-export async function offsetOf(connection: Connection, fromBeginning: boolean): Promise<Offset> {
-  const partitions = [{ partition: 0 }];
-  const { topic } = connection;
-  const [found] = await connection.askCluster((cluster) =>
-    cluster.fetchTopicsOffset([{ topic, partitions, fromBeginning }]),
-  );
-  const offset = found?.partitions[0]?.offset;
-  if (offset === undefined) throw new LogError("unavailable", `${topic}: an empty answer`);
-  return Number(offset);
 }
