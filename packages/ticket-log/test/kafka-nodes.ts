@@ -25,7 +25,8 @@ export interface Node {
 /** Nodes of one test; `close` leaves nothing of them. */
 export class Nodes {
   readonly #options: Partial<KafkaLogOptions> & Pick<KafkaLogOptions, "brokers">;
-  readonly #root: Promise<string> = temporaryDirectory();
+  /** Made for the first of them. */
+  #root: Promise<string> | undefined;
   readonly #open: TicketLog[] = [];
 
   constructor(options: Partial<KafkaLogOptions> & Pick<KafkaLogOptions, "brokers">) {
@@ -43,6 +44,7 @@ export class Nodes {
   /** Opens a node; one of the same name has the same spool. */
   async open(options: Partial<KafkaLogOptions> = {}): Promise<Node> {
     const told: string[] = [];
+    this.#root ??= temporaryDirectory();
     const all: KafkaLogOptions = {
       node: "node",
       payload_retention_ms: RETENTION_MS,
@@ -69,7 +71,7 @@ export class Nodes {
 
   async close(): Promise<void> {
     for (const log of this.#open.splice(0)) await log.close();
-    await rm(await this.#root, { recursive: true, force: true });
+    if (this.#root) await rm(await this.#root, { recursive: true, force: true });
   }
 }
 
