@@ -7,13 +7,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
-import { type KafkaCluster, startKafka } from "@usher/local-kafka";
+import type { KafkaCluster } from "@usher/local-kafka";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { Program } from "../support/program.ts";
 import { NaiveLog } from "./checker/naive.ts";
 import { FAULTS } from "./faults/faults.ts";
 import { together } from "./faults/together.ts";
+import { startCluster } from "./scene/cluster.ts";
 import { copyWith } from "./scene/copy.ts";
 import { type Fault, runFault, type Verdict } from "./scene/run.ts";
 import type { Scene } from "./scene/scene.ts";
@@ -29,7 +30,7 @@ let cluster: KafkaCluster;
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "usher-chaos-"));
-  cluster = await startKafka({ brokers: 3, proxied: true });
+  cluster = await startCluster();
 });
 afterAll(async () => {
   await cluster?.close();

@@ -10,8 +10,9 @@
 import { rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { type KafkaCluster, startKafka } from "@usher/local-kafka";
+import type { KafkaCluster } from "@usher/local-kafka";
 import { FAULTS } from "./faults/faults.ts";
+import { startCluster } from "./scene/cluster.ts";
 import { type Fault, runFault, type Verdict } from "./scene/run.ts";
 import { complaints, failed, table } from "./table.ts";
 
@@ -51,7 +52,7 @@ if (options.help || unknown.length > 0) {
 /** Whether all went well. */
 async function runAll(): Promise<boolean> {
   const chosen = FAULTS.filter(({ name }) => options.only?.includes(name) ?? true);
-  await using cluster = await startKafka({ brokers: 3, proxied: true });
+  await using cluster = await startCluster();
   const verdicts: Verdict[] = [];
   for (const fault of chosen) {
     const verdict = await runOne(fault, cluster);

@@ -1,7 +1,10 @@
 // Brokers that live and cannot be reached, answers that are lost, and a cluster that is not there yet.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Way } from "@usher/local-kafka";
+import type { TcpProxy, Way } from "@usher/local-kafka";
+import { eventually } from "../../support/eventually.ts";
+import { DOORS, proxiesOf } from "../scene/cluster.ts";
+import type { UsherNode } from "../scene/node.ts";
 import type { Fault } from "../scene/run.ts";
 import type { Scene } from "../scene/scene.ts";
 import { startAll } from "./deaths.ts";
@@ -13,14 +16,22 @@ const BLOCKED_MS = 10_000;
 const LOST = 6;
 const LOST_APART_MS = 1_500;
 
-/** How long nodes run before there are brokers, in milliseconds. */
-const ABSENT_MS = 6_000;
+/** How long a node may take to say that it cannot reach its log, in milliseconds; it tries for ten seconds. */
+const SAY_MS = 30_000;
 
 /** Nobody but the clients notices: the brokers reach each other, so that the leader stays where it is. */
 async function block(scene: Scene, brokers: number, way: Way | "both" = "both"): Promise<void> {
   const leader = await scene.leader();
   const others = scene.cluster.members.filter((broker) => broker !== leader);
-  const proxies = [leader, ...others].slice(0, brokers).map((broker) => broker.proxy());
+  await blocked([leader, ...others].slice(0, brokers).flatMap(proxiesOf), way);
+}
+
+/** One node reaches no broker, and the other reaches all. */
+async function isolate({ cluster }: Scene, node: UsherNode): Promise<void> {
+  await blocked(cluster.members.map((broker) => broker.proxy(DOORS[node.name])));
+}
+
+async function blocked(proxies: readonly TcpProxy[], way: Way | "both" = "both"): Promise<void> {
   for (const proxy of proxies) proxy.block(way);
   await sleep(BLOCKED_MS);
   for (const proxy of proxies) proxy.unblock();
@@ -28,8 +39,8 @@ async function block(scene: Scene, brokers: number, way: Way | "both" = "both"):
 
 async function loseAnswers(scene: Scene): Promise<void> {
   for (let count = 0; count < LOST; count++) {
-    const proxy = await scene.leaderProxy();
-    await proxy.dropNextAnswer("produce");
+    const leader = await scene.leader();
+    await Promise.all(proxiesOf(leader).map((proxy) => proxy.dropNextAnswer("produce")));
     await sleep(LOST_APART_MS);
   }
 }
@@ -38,11 +49,11 @@ async function startWithoutBrokers(scene: Scene): Promise<void> {
   const { cluster, nodes, others } = scene;
   await Promise.all(cluster.members.map((broker) => broker.kill()));
   for (const node of nodes) node.launch();
-  await sleep(ABSENT_MS);
   for (const node of nodes) {
-    const { status, text } = await node.readiness();
-    if (status !== 503 || !text.includes("cannot be reached"))
-      others.push(`node ${node.name} without brokers is ${status}: ${text}`);
+    await eventually(async () => {
+      const { status, text } = await node.readiness();
+      if (status !== 503 || !text.includes("cannot be reached")) throw new Error(`it is ${status}: ${text}`);
+    }, SAY_MS).catch((error: Error) => others.push(`node ${node.name} without brokers: ${error.message}`));
   }
   await startAll(cluster.members);
   await Promise.all(nodes.map((node) => node.ready()));
@@ -64,7 +75,17 @@ export const NETWORK: readonly Fault[] = [
     about: "the leader's answers are held up for 10 s, and its clients' requests are not",
     strike: (scene) => block(scene, 1, "answers"),
   },
-  { name: "lost-answers", about: "the answers to six writes are lost", strike: loseAnswers },
+  {
+    name: "isolated-timekeeper",
+    about: "the node that keeps time reaches no broker for 10 s, and the other does",
+    strike: async (scene) => isolate(scene, await scene.timekeeper()),
+  },
+  {
+    name: "isolated-other",
+    about: "the other node reaches no broker for 10 s",
+    strike: async (scene) => isolate(scene, await scene.other()),
+  },
+  { name: "lost-answers", about: "the answers to six writes of each node are lost", strike: loseAnswers },
   {
     name: "absent-brokers",
     about: "nodes that start before there are brokers",

@@ -3,6 +3,7 @@
 import { eventually } from "../../support/eventually.ts";
 import { Program } from "../../support/program.ts";
 import type { Door } from "../load/doors.ts";
+import type { NodeName } from "./cluster.ts";
 import { watch } from "./watchdog.ts";
 
 const MAIN = "services/usher/src/main.ts";
@@ -11,12 +12,13 @@ const MAIN = "services/usher/src/main.ts";
 const READY_MS = 60_000;
 
 export interface NodeOptions {
-  readonly name: string;
+  readonly name: NodeName;
   readonly ports: { readonly gateway: number; readonly native: number };
   /** Files: its configuration, the keys, and a folder of its own. */
   readonly config: string;
   readonly keys: string;
   readonly data: string;
+  readonly env: Readonly<Record<string, string>>;
   /** Where the source is that it runs; absent: here. */
   readonly root?: string;
 }
@@ -42,7 +44,7 @@ export class UsherNode {
     };
   }
 
-  get name(): string {
+  get name(): NodeName {
     return this.#options.name;
   }
 
@@ -63,10 +65,10 @@ export class UsherNode {
 
   /** Starts it; resolves at once. */
   launch(): void {
-    const { name, ports, config, keys, data, root = "" } = this.#options;
+    const { name, ports, config, keys, data, env, root = "" } = this.#options;
     const flags = ["--config", config, "--keys", keys, "--data", data, "--node", name];
     flags.push("--host", "127.0.0.1", "--port", `${ports.gateway}`, "--grpc-port", `${ports.native}`);
-    const program = new Program(`${root}${MAIN}`, ["serve", ...flags, "--metrics-port", "off"]);
+    const program = new Program(`${root}${MAIN}`, ["serve", ...flags, "--metrics-port", "off"], { env });
     this.#program = program;
     this.#ending = false;
     void program.ended.then(({ code, signal }) => {

@@ -66,7 +66,7 @@ export async function runFault(fault: Fault, seed: number, options: SceneOptions
   history.note("drained", "");
   others.push(...(await unready(scene)));
   const log = await scene.log();
-  const read = await scene.readByGroup((log.at(-1)?.offset ?? -1) + 1);
+  const read = await scene.readByGroup(log);
   if (read !== undefined) earlier.push(read);
   await fault.afterwards?.(scene);
   others.push(...nodes.flatMap((node) => node.ends));

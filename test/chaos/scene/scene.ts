@@ -1,13 +1,14 @@
 // What a fault run happens in: three real brokers behind proxies, two real nodes, the load and its histories.
 //
-//   node.ts      a node as a process          queues.ts       the queues and routes
+//   cluster.ts   the brokers                  queues.ts       the queues and routes
+//   node.ts      a node as a process
 //   watchdog.ts  for what is stopped          memory.ts       two nodes in this process, on a log in memory
 //   ports.ts     ports for nodes              memory-run.ts   a run there
 //   run.ts       a run, from start to verdict
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Broker, KafkaCluster, TcpProxy } from "@usher/local-kafka";
+import type { Broker, KafkaCluster } from "@usher/local-kafka";
 import type { Node } from "@usher/protocol/admin";
 import { openKeys } from "@usher/replica";
 import { eventually } from "../../support/eventually.ts";
@@ -21,6 +22,7 @@ import { type ChaosService, startService } from "../load/service.ts";
 import type { LogEntry } from "../log/entry.ts";
 import { Kcat } from "../log/kcat.ts";
 import { GroupReader } from "../log/reader.ts";
+import { ENVIRONMENT, logLines } from "./cluster.ts";
 import { UsherNode } from "./node.ts";
 import { freePorts } from "./ports.ts";
 import { configFor } from "./queues.ts";
@@ -83,17 +85,19 @@ export class Scene implements AsyncDisposable {
     const service = await startService(serviceLines);
     const keysFile = join(folder, "usher.keys.json");
     const keys = await openKeys({ file: keysFile, create: true });
-    const config = join(folder, "usher.yaml");
-    const log = [`log: kafka://${cluster.brokers.join(",")}`, `kafka: { topics: ${topics} }`, ""];
-    await writeFile(config, log.join("\n") + configFor(service.url));
     const ports = await freePorts(4);
-    const [a, b] = ["a", "b"].map(
-      (name, at) =>
-        new UsherNode({
+    const [a, b] = await Promise.all(
+      (["a", "b"] as const).map(async (name, at) => {
+        const config = join(folder, `usher-${name}.yaml`);
+        const lines = [...logLines(cluster, name, topics), configFor(service.url)];
+        await writeFile(config, lines.join("\n"));
+        return new UsherNode({
           ...{ name, config, keys: keysFile, data: join(folder, `node-${name}`), ...(root && { root }) },
           ports: { gateway: ports[2 * at] ?? 0, native: ports[2 * at + 1] ?? 0 },
-        }),
-    ) as [UsherNode, UsherNode];
+          env: ENVIRONMENT,
+        });
+      }) as [Promise<UsherNode>, Promise<UsherNode>],
+    );
     const doors: Doors = {
       all: [a.door, b.door],
       apiKey: keys.api_keys[0]?.key ?? "",
@@ -135,10 +139,6 @@ export class Scene implements AsyncDisposable {
     return this.cluster.broker(await eventually(() => this.kcat.leader(this.topic), LEADER_MS));
   }
 
-  async leaderProxy(): Promise<TcpProxy> {
-    return (await this.leader()).proxy();
-  }
-
   /** A reader of the log in a consumer group, from now on; one a run. */
   async reader(): Promise<GroupReader> {
     const { kcat, topic, cluster } = this;
@@ -150,14 +150,21 @@ export class Scene implements AsyncDisposable {
     return reader;
   }
 
-  /** What such a reader has read in all, once it has come to where the log ends; absent without one. */
-  async readByGroup(end: number): Promise<readonly LogEntry[] | undefined> {
+  /** What such a reader has read of a log, once it has come to its end; absent without one. What it has missed is told
+   * with the verdict. */
+  async readByGroup(log: readonly LogEntry[]): Promise<readonly LogEntry[] | undefined> {
     const reader = this.#reader;
     if (reader === undefined) return undefined;
+    const end = (log.at(-1)?.offset ?? -1) + 1;
     await eventually(() => {
       if (reader.next < end) throw new Error(`the reader has read to ${reader.next} of ${end}`);
     }, LEADER_MS);
-    return reader.entries;
+    const read = reader.entries.filter(({ offset }) => offset < end);
+    const offsets = new Set(read.map(({ offset }) => offset));
+    const missed = log.filter(({ offset }) => !offsets.has(offset));
+    if (missed.length > 0)
+      this.others.push(`the group's reader missed ${missed.length} entries, from ${missed[0]?.offset} on`);
+    return read;
   }
 
   /** The whole log, as it is now. */
