@@ -12,7 +12,7 @@ import { Scene, type SceneOptions } from "./scene.ts";
 
 /** How long the load runs before a fault, and after its healing, in milliseconds. */
 const BEFORE_MS = 5_000;
-const AFTER_MS = 8_000;
+const AFTER_MS = 6_000;
 
 /** How long clients and nodes may take to bring to an end what is under way once nobody comes any more, in
  * milliseconds. */
