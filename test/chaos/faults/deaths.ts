@@ -2,6 +2,7 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Broker } from "@usher/local-kafka";
+import { heal } from "../scene/cluster.ts";
 import type { UsherNode } from "../scene/node.ts";
 import type { Fault } from "../scene/run.ts";
 import type { Scene } from "../scene/scene.ts";
@@ -25,12 +26,7 @@ async function killNode(node: UsherNode): Promise<void> {
 async function killAllBrokers({ cluster }: Scene): Promise<void> {
   await Promise.all(cluster.members.map((broker) => broker.kill()));
   await sleep(BROKER_DEAD_MS);
-  await startAll(cluster.members);
-}
-
-export async function startAll(brokers: readonly Broker[]): Promise<void> {
-  const ids = brokers.map(({ id }) => id);
-  await Promise.all(brokers.map((broker) => broker.start(ids)));
+  await heal(cluster);
 }
 
 export const DEATHS: readonly Fault[] = [

@@ -3,11 +3,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TcpProxy, Way } from "@usher/local-kafka";
 import { eventually } from "../../support/eventually.ts";
-import { DOORS, proxiesOf } from "../scene/cluster.ts";
+import { DOORS, heal, proxiesOf } from "../scene/cluster.ts";
 import type { UsherNode } from "../scene/node.ts";
 import type { Fault } from "../scene/run.ts";
 import type { Scene } from "../scene/scene.ts";
-import { startAll } from "./deaths.ts";
 
 /** How long brokers cannot be reached, in milliseconds. */
 const BLOCKED_MS = 10_000;
@@ -55,7 +54,7 @@ async function startWithoutBrokers(scene: Scene): Promise<void> {
       if (status !== 503 || !text.includes("cannot be reached")) throw new Error(`it is ${status}: ${text}`);
     }, SAY_MS).catch((error: Error) => others.push(`node ${node.name} without brokers: ${error.message}`));
   }
-  await startAll(cluster.members);
+  await heal(cluster);
   await Promise.all(nodes.map((node) => node.ready()));
 }
 

@@ -24,6 +24,16 @@ export function logLines(cluster: KafkaCluster, node: NodeName, topics: string):
 /** The variables of the environment that go with them. */
 export const ENVIRONMENT = { USHER_KAFKA_PASSWORD: PASSWORD };
 
+/** Whatever was broken before: all brokers run, and can be reached. Resolves when each knows all. */
+export async function heal({ members }: KafkaCluster): Promise<void> {
+  for (const broker of members) {
+    broker.resume();
+    for (const proxy of proxiesOf(broker)) proxy.unblock();
+  }
+  const ids = members.map(({ id }) => id);
+  await Promise.all(members.map((broker) => broker.start(ids)));
+}
+
 /** Those before a broker, for either node. */
 export function proxiesOf(broker: Broker): TcpProxy[] {
   return Object.values(DOORS).map((listener) => broker.proxy(listener));

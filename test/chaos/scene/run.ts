@@ -8,6 +8,7 @@ import { Auditor } from "../load/auditor.ts";
 import { Load } from "../load/load.ts";
 import { leftToDo } from "../load/settling.ts";
 import type { LogEntry } from "../log/entry.ts";
+import { heal } from "./cluster.ts";
 import { Scene, type SceneOptions } from "./scene.ts";
 
 /** How long the load runs before a fault, and after its healing, in milliseconds. */
@@ -45,6 +46,7 @@ export interface Verdict {
 
 export async function runFault(fault: Fault, seed: number, options: SceneOptions): Promise<Verdict> {
   const begun_ms = performance.now();
+  await heal(options.cluster);
   await using scene = await Scene.prepare(options);
   const { history, doors, rpc, nodes, others } = scene;
   if (fault.start !== undefined) await fault.start(scene);
