@@ -160,7 +160,9 @@ describe("a power loss that tears the end of the write-ahead log", () => {
     `leaves a prefix of whole records, and a log that works on, at ${CUTS} places`,
     async () => {
       const next = random(SEED + 1);
-      await appendUntilKilled({ directory, round: 0, moment: { after: "acknowledgement", ms: 30 } });
+      // Late enough for many transactions, however slow the machine is.
+      const moment: Moment = { after: "acknowledgement", nth: 20 * AT_ONCE, ms: 0 };
+      await appendUntilKilled({ directory, round: 0, moment });
       const wal = statSync(join(directory, "log.db-wal")).size;
       const whole = join(root, "whole");
       await cp(directory, whole, { recursive: true });

@@ -1,17 +1,19 @@
 // Runs `append.ts` and kills it.
 
 import { spawn } from "node:child_process";
-import { closeSync, openSync, readFileSync, rmSync, statSync } from "node:fs";
+import { closeSync, openSync, readFileSync, rmSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 /** How many appends the program has under way. */
 export const AT_ONCE = 12;
 
-/** When to kill it: so many milliseconds after it was started, or after its first acknowledgement. */
+/** When to kill it: so many milliseconds after it was started, or after an acknowledgement. */
 export interface Moment {
   readonly after: "start" | "acknowledgement";
   readonly ms: number;
+  /** Which acknowledgement, from 1; the first. */
+  readonly nth?: number;
 }
 
 export interface Round {
@@ -35,13 +37,9 @@ export async function appendUntilKilled({ directory, round, moment, early }: Rou
     child.once("exit", (_, signal) => resolve(signal)),
   );
   try {
-    while (
-      moment.after === "acknowledgement" &&
-      statSync(acknowledged).size === 0 &&
-      child.exitCode === null
-    ) {
+    const { after, nth = 1 } = moment;
+    while (after === "acknowledgement" && linesOf(acknowledged) < nth && child.exitCode === null)
       await sleep(1);
-    }
     await sleep(moment.ms);
   } finally {
     child.kill("SIGKILL");
@@ -51,4 +49,8 @@ export async function appendUntilKilled({ directory, round, moment, early }: Rou
   const lines = readFileSync(acknowledged, "utf8").split("\n");
   rmSync(acknowledged);
   return lines.slice(0, -1).map(Number);
+}
+
+function linesOf(file: string): number {
+  return readFileSync(file, "utf8").split("\n").length - 1;
 }
