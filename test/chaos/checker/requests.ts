@@ -94,36 +94,42 @@ function toldAsItEnded(found: Case): string[] {
   });
 }
 
+/** A claim that counted: by the clocks on the wall of who wrote the records, from when to when. */
 interface Claim {
-  readonly wall_ms: number;
-  readonly timeout_ms: number;
+  readonly from_ms: number;
+  to_ms: number;
 }
 
 function claimsOf(steps: readonly Step[]): Map<string, Claim[]> {
   const claims = new Map<string, Claim[]>();
-  for (const { record, outcome } of steps) {
+  for (const { record, outcome, changes } of steps) {
     const { event, wall_ms } = record;
-    if (event.kind !== "dispatch_claimed" || outcome.kind !== "applied") continue;
-    const name = nameOf(event);
-    claims.set(name, [...(claims.get(name) ?? []), { wall_ms, timeout_ms: event.timeout_ms }]);
+    if (event.kind === "dispatch_claimed" && outcome.kind === "applied") {
+      const name = nameOf(event);
+      claims.set(name, [...(claims.get(name) ?? []), { from_ms: wall_ms, to_ms: Number.POSITIVE_INFINITY }]);
+    }
+    for (const change of changes) {
+      const claim = claims.get(nameOf(change))?.at(-1);
+      const over = change.kind === "released" || change.kind === "ended";
+      if (claim !== undefined && over) claim.to_ms = Math.min(claim.to_ms, wall_ms);
+    }
   }
   return claims;
 }
 
-/** Each request that carried a ticket reached the service under a claim of its own, and within that claim's time; in a
- * queue where nobody goes straight through, each carried one. */
+/** Each request that carried a ticket reached the service under a claim of its own, while that was in force; in a queue
+ * where nobody goes straight through, each carried one. */
 export function claimedBeforeSent(found: Case): string[] {
   const claims = claimsOf(found.folded.steps);
   const unclaimed = [...byTicket(found)].flatMap(([name, all]) => {
     const open = [...(claims.get(name) ?? [])];
-    return all.flatMap(({ arrived }) => {
-      const { arrival, at_ms } = arrived;
-      const at = open.findLastIndex(({ wall_ms }) => wall_ms <= at_ms + GRAIN_MS);
+    return all.flatMap(({ arrived: { arrival, at_ms } }) => {
+      const at = open.findLastIndex(({ from_ms }) => from_ms <= at_ms + GRAIN_MS);
       const [claim] = at < 0 ? [] : open.splice(at, 1);
       if (claim === undefined) return [`${name} reached the service (arrival ${arrival}) without a claim`];
-      const late_ms = at_ms - claim.wall_ms - claim.timeout_ms;
+      const late_ms = at_ms - claim.to_ms;
       return late_ms > GRAIN_MS
-        ? [`${name} reached the service (arrival ${arrival}) ${late_ms} ms after its claim's time-out`]
+        ? [`${name} reached the service (arrival ${arrival}) ${late_ms} ms after its claim had ended`]
         : [];
     });
   });

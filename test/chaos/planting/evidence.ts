@@ -239,7 +239,7 @@ export const FAULTS: readonly Fault[] = [
     }),
   },
   {
-    what: "a request that was sent after its claim's time",
+    what: "a request that was sent after its claim had ended",
     by: "I15",
     plant: inService((lines) => {
       const arrival = nth(arrivals(lines));
