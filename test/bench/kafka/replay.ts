@@ -71,11 +71,10 @@ async function write(log: TicketLog): Promise<void> {
     max_waiting: 2 * TICKETS,
   } as const;
   await append({ kind: "queue_configured", queue: "sale", settings, revision: 1, reason: "" });
-  const hashes = randomBytes(24 * 1_000);
+  // Every key another one, and spread as hashes are.
+  const hashes = randomBytes(24 * TICKETS);
   for (let n = 0; n < TICKETS; n++) {
-    const key = Buffer.from(hashes.subarray((n % 1_000) * 24, (n % 1_000) * 24 + 16));
-    key.writeUInt32LE(n, 0);
-    const digest = hashes.subarray((n % 1_000) * 24 + 16, (n % 1_000) * 24 + 24);
+    const [key, digest] = [hashes.subarray(24 * n, 24 * n + 16), hashes.subarray(24 * n + 16, 24 * n + 24)];
     await append({
       kind: "ticket_issued",
       queue: "sale",
