@@ -125,48 +125,55 @@ export interface Stretch {
   readonly to_ms: number;
 }
 
-/** By the clocks on the wall of who wrote the records. */
+/** By the clocks on the wall of who wrote the records; of one that came late, by those before it. */
 export function stretchesWithoutAdmission({ folded }: Pick<Case, "folded">): Stretch[] {
   const settings = new Configured();
-  const queues = new Map<
-    string,
-    { waiting: Set<number>; active: Set<number>; since_ms: number | undefined }
-  >();
-  const stretches: Stretch[] = [];
-  for (const step of folded.steps) {
+  const heads = new Map<string, Head>();
+  let wall_ms = 0;
+  return folded.steps.flatMap((step) => {
     settings.take(step);
-    const { record, outcome } = step;
-    const { event, wall_ms } = record;
+    wall_ms = Math.max(wall_ms, step.record.wall_ms);
     const touched = new Set(step.changes.map(({ queue }) => queue));
-    if ("queue" in event) touched.add(event.queue);
-    for (const name of touched) {
-      const queue = queues.get(name) ?? { waiting: new Set(), active: new Set(), since_ms: undefined };
-      queues.set(name, queue);
-      if (
-        event.kind === "ticket_issued" &&
-        event.queue === name &&
-        outcome.kind === "issued" &&
-        !outcome.existing
-      )
-        queue.waiting.add(outcome.number);
-      let moved = false;
-      for (const change of step.changes) {
-        if (change.queue !== name) continue;
-        if (change.kind === "admitted") queue.active.add(change.number);
-        if (change.kind === "ended") queue.active.delete(change.number);
-        if (change.kind === "admitted" || change.kind === "ended") queue.waiting.delete(change.number);
-        moved ||= change.kind === "admitted";
-      }
-      const most = settings.of(name)?.max_active ?? 0;
-      const could = queue.waiting.size > 0 && (most === 0 || queue.active.size < most);
-      if (queue.since_ms !== undefined && (moved || !could)) {
-        stretches.push({ queue: name, from_ms: queue.since_ms, to_ms: wall_ms });
-        queue.since_ms = undefined;
-      }
-      if (could) queue.since_ms ??= wall_ms;
-    }
+    if ("queue" in step.record.event) touched.add(step.record.event.queue);
+    return [...touched].flatMap((queue) => {
+      const head = heads.get(queue) ?? new Head(queue);
+      heads.set(queue, head);
+      return head.take(step, settings.of(queue)?.max_active ?? 0, wall_ms);
+    });
+  });
+}
+
+/** The front of one line. */
+class Head {
+  readonly #queue: string;
+  readonly #waiting = new Set<number>();
+  readonly #active = new Set<number>();
+  /** Since when the next could have gone; absent: nobody could. */
+  #since_ms: number | undefined;
+
+  constructor(queue: string) {
+    this.#queue = queue;
   }
-  return stretches;
+
+  /** Tells of a stretch that this record ends. `most`: how many may be active; 0: any number. */
+  take({ record: { event }, outcome, changes }: Step, most: number, now_ms: number): Stretch[] {
+    const own = "queue" in event && event.queue === this.#queue;
+    if (own && outcome.kind === "issued" && !outcome.existing) this.#waiting.add(outcome.number);
+    let moved = false;
+    for (const { kind, queue, number } of changes) {
+      if (queue !== this.#queue || (kind !== "admitted" && kind !== "ended")) continue;
+      this.#waiting.delete(number);
+      if (kind === "admitted") this.#active.add(number);
+      else this.#active.delete(number);
+      moved ||= kind === "admitted";
+    }
+    const could = this.#waiting.size > 0 && (most === 0 || this.#active.size < most);
+    const from_ms = this.#since_ms;
+    if (moved || !could) this.#since_ms = undefined;
+    if (could) this.#since_ms ??= now_ms;
+    const over = from_ms !== undefined && (moved || !could);
+    return over ? [{ queue: this.#queue, from_ms, to_ms: now_ms }] : [];
+  }
 }
 
 export function headMoves(found: Case): string[] {
