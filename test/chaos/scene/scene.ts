@@ -27,8 +27,9 @@ import { UsherNode } from "./node.ts";
 import { freePorts } from "./ports.ts";
 import { configFor } from "./queues.ts";
 
-/** How long the brokers may take to have a leader for the log, in milliseconds. */
-const LEADER_MS = 30_000;
+/** How long it may take until there is a leader, a timekeeper, or something to read, in milliseconds; a minute, since the
+ * machine may be busy: this bound is there to end a run that has failed. */
+const WAIT_MS = 60_000;
 
 export interface SceneOptions {
   readonly cluster: KafkaCluster;
@@ -115,7 +116,7 @@ export class Scene implements AsyncDisposable {
       const [keeper] = keepers.filter((node) => node !== undefined);
       if (keeper === undefined) throw new Error("nobody keeps time");
       return keeper;
-    });
+    }, WAIT_MS);
   }
 
   /** The node that does not. */
@@ -136,7 +137,7 @@ export class Scene implements AsyncDisposable {
 
   /** The broker that leads the log. */
   async leader(): Promise<Broker> {
-    return this.cluster.broker(await eventually(() => this.kcat.leader(this.topic), LEADER_MS));
+    return this.cluster.broker(await eventually(() => this.kcat.leader(this.topic), WAIT_MS));
   }
 
   /** A reader of the log in a consumer group, from now on; one a run. */
@@ -146,7 +147,7 @@ export class Scene implements AsyncDisposable {
     this.#reader = reader;
     await eventually(() => {
       if (reader.entries.length === 0) throw new Error("the reader has not read anything");
-    });
+    }, WAIT_MS);
     return reader;
   }
 
@@ -158,7 +159,7 @@ export class Scene implements AsyncDisposable {
     const end = (log.at(-1)?.offset ?? -1) + 1;
     await eventually(() => {
       if (reader.next < end) throw new Error(`the reader has read to ${reader.next} of ${end}`);
-    }, LEADER_MS);
+    }, WAIT_MS);
     const read = reader.entries.filter(({ offset }) => offset < end);
     const offsets = new Set(read.map(({ offset }) => offset));
     const missed = log.filter(({ offset }) => !offsets.has(offset));
@@ -169,7 +170,7 @@ export class Scene implements AsyncDisposable {
 
   /** The whole log, as it is now. */
   log(): Promise<LogEntry[]> {
-    return eventually(() => this.kcat.read(this.topic), LEADER_MS);
+    return eventually(() => this.kcat.read(this.topic), WAIT_MS);
   }
 
   async close(): Promise<void> {
