@@ -73,17 +73,20 @@ export const followingChecks: readonly LogCheck[] = [
         new Reader(store, log),
       ];
       const closesItself: { following?: Following; calls: number } = { calls: 0 };
+      const closed = Promise.withResolvers<void>();
       closesItself.following = log.follow(0, {
         entries() {
           closesItself.calls++;
           closesItself.following?.close();
           inside.following.close();
+          closed.resolve();
         },
         failed() {},
       });
       await appendAll(log, numbered(5));
       await closing.has(5);
       await other.has(5);
+      await closed.promise;
       closing.following.close();
       closing.following.close();
       const reading = new Reader(store, log);
