@@ -17,8 +17,11 @@ import { measureReplay } from "./kafka/replay.ts";
 import { producerPerformance } from "./kafka/tool.ts";
 import { median } from "./median.ts";
 
+/** Each target runs this often before it is measured: the broker's JVM and the node's own compiled code are slow for
+ * their first hundred thousand tickets. */
+const WARM_UPS = 3;
 /** Each target is measured this often, in turn with the others; medians are told. */
-const ROUNDS = 3;
+const ROUNDS = 5;
 
 interface Target {
   readonly name: string;
@@ -48,7 +51,7 @@ export async function run(print: (line: string) => void): Promise<void> {
     { name: "the adapter's bare append", measure: () => appends(kafka.brokers, directory), found: [] },
     { name: "Kafka's producer-performance tool", measure: () => producerPerformance(kafka), found: [] },
   ];
-  for (const { measure } of targets) await measure();
+  for (let round = 0; round < WARM_UPS; round++) for (const { measure } of targets) await measure();
   for (let round = 0; round < ROUNDS; round++) {
     for (const { measure, found } of targets) found.push(await measure());
   }

@@ -69,7 +69,7 @@ export class BodyReader {
             end(overloaded());
             return;
           }
-          const larger = Buffer.allocUnsafeSlow(size);
+          const larger = Buffer.allocUnsafe(size);
           buffer.copy(larger, 0, 0, length);
           buffer = larger;
         }

@@ -82,11 +82,8 @@ export class UnaryLanes {
     const context = new UnaryContext(method, req, res);
     try {
       const answer = await run(decode(method, format, body.bytes), context);
-      const bytes =
-        format === "binary"
-          ? toBinary(method.output, answer)
-          : Buffer.from(toJsonString(method.output, answer));
-      end(res, 200, format === "binary" ? "application/proto" : "application/json", context, bytes);
+      if (format === "binary") end(res, 200, "application/proto", context, toBinary(method.output, answer));
+      else end(res, 200, "application/json", context, toJsonString(method.output, answer));
     } catch (thrown) {
       const error = ConnectError.from(thrown, Code.Internal);
       const bytes = errorToJsonBytes(error, undefined);
@@ -123,14 +120,15 @@ function end(
   status: number,
   type: string,
   { answerHeaders }: UnaryContext,
-  body: Uint8Array,
+  body: Uint8Array | string,
 ): void {
   if (isGone(res)) return;
   res.statusCode = status;
   res.setHeader("content-type", type);
-  res.setHeader("content-length", body.length);
+  res.setHeader("content-length", Buffer.byteLength(body));
   answerHeaders?.forEach((value, name) => {
     res.setHeader(name, value);
   });
+  // Text leaves with the head in one piece; bytes are written as two.
   res.end(body);
 }
