@@ -18,6 +18,7 @@ import { forward } from "./forward/forward.ts";
 import { Service, ServiceFault } from "./forward/service.ts";
 import { answerStarting, answerUnready, answerWell } from "./health.ts";
 import { BodyReader } from "./listener/body.ts";
+import { Provenance } from "./listener/client.ts";
 import type { EdgeRequest, EdgeResponse } from "./listener/exchange.ts";
 import { type Listener, listen } from "./listener/listener.ts";
 import { answerProblem, problem } from "./listener/problem.ts";
@@ -35,6 +36,11 @@ export interface GatewayOptions {
   readonly port: number;
   /** Why it does not serve yet, in words that anybody may read: asked at each request that comes before. */
   readonly starting: () => string;
+  /** The proxies, as CIDR blocks, whose forwarding headers are believed; by default none. */
+  readonly trusted_proxies?: readonly string[];
+  /** The origin under which clients reach the gateway, such as `https://tickets.example.com`; absent: what each
+   * request says of itself. */
+  readonly public_url?: string | undefined;
   /** Told of what fails inside; clients get a 500 that does not say it. */
   readonly onFault: (error: Error) => void;
 }
@@ -49,9 +55,6 @@ export interface EdgeOptions {
   readonly services: Readonly<Record<string, { readonly url: string }>>;
   /** Among how many nodes each limit is divided. */
   readonly nodes: number;
-  /** The origin under which clients reach the gateway, such as `https://tickets.example.com`; absent: what each
-   * request says of itself. */
-  readonly public_url?: string | undefined;
 }
 
 export interface Gateway {
@@ -67,11 +70,12 @@ export interface Gateway {
 /** Starts listening.
  * @throws BindError when the port cannot be taken; its message says what to do */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const { host, port, starting, onFault } = options;
+  const { host, port, starting, trusted_proxies = [], public_url, onFault } = options;
   let edge: Edge | undefined;
   const listener = await listen({
     host,
     port,
+    provenance: new Provenance({ trusted_proxies, public_url }),
     handler: (req, res, target) =>
       edge === undefined ? answerStarting(req, res, target, starting()) : edge.handle(req, res, target),
     onFault: (error) => onFault(error instanceof Error ? error : new Error(String(error))),
@@ -81,7 +85,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     port: listener.port,
     serve(options) {
       if (edge !== undefined) throw new Error("the gateway serves already");
-      edge = new Edge({ ...options, onFault });
+      edge = new Edge({ ...options, public_url, onFault });
       edge.start();
     },
     async close({ grace_ms }) {
@@ -91,7 +95,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   };
 }
 
-type EdgeParts = EdgeOptions & Pick<GatewayOptions, "onFault">;
+type EdgeParts = EdgeOptions & Pick<GatewayOptions, "public_url" | "onFault">;
 
 class Edge {
   readonly #options: EdgeParts;

@@ -66,8 +66,10 @@ export class Listeners {
     const { demo, nameFor, starting, onFault } = options;
     const { host, port, grpc_port, metrics_port } = config.listen;
     await using opened = new AsyncDisposableStack();
-    const gateway = opened.adopt(await startGateway({ host, port, starting, onFault }), (gateway) =>
-      gateway.close({ grace_ms: 0 }),
+    const { trusted_proxies, public_url } = config;
+    const gateway = opened.adopt(
+      await startGateway({ host, port, starting, trusted_proxies, public_url, onFault }),
+      (gateway) => gateway.close({ grace_ms: 0 }),
     );
     const native = opened.adopt(
       await startNativeListener({
@@ -99,11 +101,11 @@ export class Listeners {
 
   /** From now on the replica answers. Whether it is ready is told by `setReady`. */
   serve(replica: Replica): void {
-    const { routes, services, nodes, public_url } = this.#config;
+    const { routes, services, nodes } = this.#config;
     const named = services.map(({ name, url }) => [name, { url }]);
     this.#served.replica = replica;
     this.#open.gateway.serve({
-      ...{ replica, access: this.#access(replica, "backends"), routes, nodes, public_url },
+      ...{ replica, access: this.#access(replica, "backends"), routes, nodes },
       // Without a prototype: a service may be called `constructor`.
       services: Object.assign(Object.create(null), Object.fromEntries(named)),
     });

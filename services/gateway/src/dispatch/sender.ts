@@ -96,7 +96,8 @@ function absolute(base: URL | null, location: Uint8Array): Uint8Array {
 }
 
 function originOf(request: StoredRequest): string {
-  return `${headerOf(request, "x-forwarded-proto") ?? "http"}://${headerOf(request, "host")}`;
+  const host = headerOf(request, "x-forwarded-host") ?? headerOf(request, "host");
+  return `${headerOf(request, "x-forwarded-proto") ?? "http"}://${host}`;
 }
 
 function headerOf(request: StoredRequest, name: string): string | undefined {

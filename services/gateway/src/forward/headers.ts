@@ -1,8 +1,10 @@
 // What headers become on their way: those of one connection stay behind, those that say where a request came from are
 // set here, and Usher's own never pass from one side to the other.
 
+import { clientOf } from "../listener/client.ts";
 import { connectionOptions, isEndToEnd, VIA_NAME } from "../listener/door.ts";
-import { addressOf, authorityOf, type EdgeRequest, type Lines } from "../listener/exchange.ts";
+import { authorityOf, type EdgeRequest, type Lines } from "../listener/exchange.ts";
+import { writeForwarded } from "../listener/forwarded.ts";
 
 export type Pair = readonly [name: string, value: string];
 
@@ -21,8 +23,8 @@ const HOP_BY_HOP = new Set([
   ],
 ]);
 
-/** What clients may not say of themselves while no proxy is trusted; and two by which some frameworks are told of
- * another path than the target's. */
+/** What is written anew, from what of it is believed; and two by which some frameworks are told of another path than
+ * the target's. */
 const CLAIMS = new Set(["forwarded", "x-real-ip", "x-original-url", "x-rewrite-url"]);
 
 /** The headers that the service gets with a request. `Content-Length` is among them where the client sent it. */
@@ -42,7 +44,7 @@ export function requestHeaders(req: EdgeRequest): Pair[] {
   }
   if (cookies.length > 0) pairs.push(["cookie", cookies.join("; ")]);
   if (/(^|,)\s*trailers\s*(,|$)/i.test(`${req.headers.te ?? ""}`)) pairs.push(["te", "trailers"]);
-  pairs.push(...provenance(req, host));
+  pairs.push(...provenance(req));
   return pairs;
 }
 
@@ -51,21 +53,18 @@ export function storableHeaders(req: EdgeRequest): Pair[] {
   return requestHeaders(req).filter(([name]) => name.toLowerCase() !== "content-length");
 }
 
-/** Where the request came from, and through what. */
-function provenance(req: EdgeRequest, host: string | undefined): Pair[] {
-  const address = addressOf(req) ?? "unknown";
+/** Where the request came from, and through what: of a trusted proxy's words what is believed of them, of anybody
+ * else's nothing. */
+function provenance(req: EdgeRequest): Pair[] {
+  const { scheme, host, hops } = clientOf(req);
   const version = req.httpVersionMajor === 2 ? "2" : req.httpVersion;
   const pairs: Pair[] = [
     ["via", `${version} ${VIA_NAME}`],
-    ["x-forwarded-for", address],
-    ["x-forwarded-proto", "http"],
+    ["x-forwarded-for", hops.join(", ")],
+    ["x-forwarded-proto", scheme],
   ];
-  let forwarded = `for=${address.includes(":") ? `"[${address}]"` : address};proto=http`;
-  if (host !== undefined) {
-    pairs.push(["x-forwarded-host", host]);
-    forwarded += `;host="${host}"`;
-  }
-  return [...pairs, ["forwarded", forwarded]];
+  if (host !== undefined) pairs.push(["x-forwarded-host", host]);
+  return [...pairs, ["forwarded", writeForwarded(hops, { scheme, host })]];
 }
 
 /** The headers that the client gets with the service's answer, flat. */

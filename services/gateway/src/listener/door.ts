@@ -68,7 +68,8 @@ function checkHost(req: EdgeRequest): Problem | undefined {
   return undefined;
 }
 
-const HOST = /^(?:[a-z0-9._~-]{1,255}|\[[0-9a-f:.]{2,45}\])(?::\d{0,5})?$/i;
+/** A name or an address, with a port or without. */
+export const HOST = /^(?:[a-z0-9._~-]{1,255}|\[[0-9a-f:.]{2,45}\])(?::\d{0,5})?$/i;
 
 /** Headers whose first value one program takes and whose last another, where it matters which. */
 const ONCE = new Set([

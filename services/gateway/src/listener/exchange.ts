@@ -2,6 +2,7 @@
 
 import { IncomingMessage, ServerResponse } from "node:http";
 import { Http2ServerRequest, type Http2ServerResponse } from "node:http2";
+import { TLSSocket } from "node:tls";
 import type { Target } from "./target.ts";
 
 export type EdgeRequest = IncomingMessage | Http2ServerRequest;
@@ -77,11 +78,19 @@ export function addressOf(req: EdgeRequest): string | undefined {
   return socket?.remoteAddress?.replace(/^::ffff:(?=\d+\.)/, "");
 }
 
+/** Whether the connection itself is under TLS. */
+export function isEncrypted(req: EdgeRequest): boolean {
+  if (req instanceof Http2ServerRequest) return req.stream.session?.encrypted === true;
+  return req.socket instanceof TLSSocket;
+}
+
 /** Ends an exchange in a way that cannot be taken for the end of the answer. */
 export function cut(res: EdgeResponse): void {
   if (isHttp1(res)) {
     // A reset, not an orderly end: by an orderly end an answer without a length would look whole.
+    // (Under TLS there is no reset, and no need of one: an end that TLS was not told of is none.)
     if (res.socket === null) res.destroy();
+    else if (res.socket instanceof TLSSocket) res.socket.destroy();
     else res.socket.resetAndDestroy();
   } else if (!res.stream.destroyed) {
     res.stream.close(INTERNAL_ERROR);

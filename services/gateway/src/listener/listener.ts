@@ -7,6 +7,8 @@
 //   http1.ts     Node's HTTP/1.1 server, hardened
 //   http2.ts     Node's HTTP/2 server, hardened
 //   exchange.ts  a request and its response, of either protocol
+//   client.ts    who a request is from: address, scheme, host
+//   forwarded.ts the header Forwarded, read and written
 //   door.ts      what is refused before any routing
 //   target.ts    the target, and the one path that routes are matched against
 //   respond.ts   answering whole, over either protocol
@@ -19,6 +21,7 @@
 
 import type { Socket } from "node:net";
 import { BindError, bind, portOf } from "./bind.ts";
+import { believe, type Provenance } from "./client.ts";
 import { inspect, isProblem } from "./door.ts";
 import { type EdgeRequest, type EdgeResponse, type Handler, isHttp1 } from "./exchange.ts";
 import { createHttp1 } from "./http1.ts";
@@ -36,6 +39,8 @@ export interface ListenOptions {
   /** 0: a free one. */
   readonly port: number;
   readonly handler: Handler;
+  /** Who is believed of whom requests are; by default only the connection itself. */
+  readonly provenance?: Provenance;
   /** Told of what a handler threw; the client gets a 500 that does not say it. */
   readonly onFault: (error: unknown) => void;
   /** Lower limits, for tests. */
@@ -58,7 +63,7 @@ export interface Listener {
 /** Listens.
  * @throws BindError when the port cannot be taken; its message says what to do */
 export async function listen(options: ListenOptions): Promise<Listener> {
-  const { host = "localhost", port, handler, onFault } = options;
+  const { host = "localhost", port, handler, provenance, onFault } = options;
   const limits = { ...LISTENER_LIMITS, ...options.limits };
   const servers = await bind(host, port);
   const sockets = new Set<Socket>();
@@ -69,6 +74,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
 
   const deliver = (req: EdgeRequest, res: EdgeResponse): void => {
     requests.add(res);
+    if (provenance !== undefined) believe(req, provenance);
     res.once("close", () => {
       requests.delete(res);
       if (closing !== undefined) http1.closeIdleConnections();

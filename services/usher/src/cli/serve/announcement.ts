@@ -9,10 +9,8 @@ import { settingText } from "../../settings-text.ts";
 /** What the configuration says and does not mean what one may think; before anything is started. */
 export function warnings({ trusted_proxies, log, nodes }: Config): string[] {
   const lines: string[] = [];
-  if (trusted_proxies.length > 0)
-    lines.push(
-      "trusted_proxies is set, but this build does not use it yet: nobody's forwarding headers are believed",
-    );
+  if (trusted_proxies.some((block) => block.endsWith("/0")))
+    lines.push("trusted_proxies has everybody in it (/0): whatever a client says of itself is believed");
   if (log.kind === "kafka" && log.sasl !== undefined && log.tls === undefined)
     lines.push(
       "kafka.sasl without kafka.tls: what is stored goes to the brokers unencrypted" +
