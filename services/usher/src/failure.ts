@@ -10,10 +10,16 @@ export class UsageError extends Failure {
   override readonly name = "UsageError";
 }
 
-export const EXIT = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+/** What was to be changed was changed by somebody else meanwhile, and nothing was done. */
+export class Conflict extends Failure {
+  override readonly name = "Conflict";
+}
+
+export const EXIT = { ok: 0, failed: 1, usage: 2, conflict: 3, interrupted: 130 } as const;
 
 export function exitCode(error: unknown): number {
-  return error instanceof UsageError ? EXIT.usage : EXIT.failed;
+  if (error instanceof UsageError) return EXIT.usage;
+  return error instanceof Conflict ? EXIT.conflict : EXIT.failed;
 }
 
 /** An error as the program's last words: one line for what a user can mend, a trace only for what is our own fault. */

@@ -77,14 +77,8 @@ async function tryReconcile(
   }
   // Taken before anything is changed: `live` is the fold's own, and changes with it.
   const before = live.settings;
-  const differing = SETTING_NAMES.filter(
-    (setting) => before[setting] !== queue.settings[setting] && !isUnsaid(queue, setting),
-  );
-  if (differing.includes("kind"))
-    throw new Failure(
-      `queue ${name}: its kind is ${before.kind} in the log and ${queue.settings.kind} in ${source}, and a ` +
-        "queue keeps its kind; give the new one another name",
-    );
+  const differing = differingFrom(before, queue);
+  if (differing.includes("kind")) throw new Failure(otherKind(before, queue, source));
   const commanded = differing.filter((setting) => command === "all" || command.includes(setting));
   if (commanded.length > 0) {
     const changes = Object.fromEntries(commanded.map((setting) => [setting, queue.settings[setting]]));
@@ -102,8 +96,18 @@ async function tryReconcile(
   });
 }
 
-function isUnsaid(queue: QueueConfig, setting: SettingName): boolean {
-  return queue.unsaid.some((field) => field === setting);
+/** In what a live queue is not as the file says. */
+export function differingFrom(live: Settings, { settings, unsaid }: QueueConfig): SettingName[] {
+  const isUnsaid = (setting: SettingName) => unsaid.some((field) => field === setting);
+  return SETTING_NAMES.filter((setting) => live[setting] !== settings[setting] && !isUnsaid(setting));
+}
+
+/** What is told of a queue whose kind is another in the file. */
+export function otherKind({ kind }: Settings, { name, settings }: QueueConfig, source: string): string {
+  return (
+    `queue ${name}: its kind is ${kind} in the log and ${settings.kind} in ${source}, and a ` +
+    "queue keeps its kind; give the new one another name"
+  );
 }
 
 function applied(outcome: Outcome): boolean {

@@ -23,7 +23,12 @@ export function printable(text: string): string {
 /** A value as one word: bare where it is plain, else in quotes, with nothing in it that a terminal obeys. */
 export function word(text: string): string {
   if (/^[\w.:/+@-]+$/.test(text)) return text;
-  return JSON.stringify(text).replace(/[\p{Cc}\p{Cf}]/gu, (found) => {
+  return visible(JSON.stringify(text));
+}
+
+/** With the code in place of every character that a terminal would obey, or that nobody would see. */
+export function visible(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}]/gu, (found) => {
     const code = (found.codePointAt(0) ?? 0).toString(16);
     return `\\u{${code}}`;
   });

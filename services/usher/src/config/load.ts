@@ -2,13 +2,13 @@
 
 import { dirname, resolve } from "node:path";
 import { SETTINGS_DEFAULTS, type Settings, settingsProblems } from "@usher/queue";
-import type { Config, Listen, LogPlace, Route } from "./config.ts";
+import type { Config, Listen, LogPlace, QueueConfig, Route } from "./config.ts";
 import { problemsOf } from "./fields.ts";
 import type { LogUrl } from "./log-url.ts";
 import { ConfigError, type Problem } from "./mistake.ts";
 import { referenceProblems } from "./references.ts";
 import { type File, type FileQueue, type FileRoute, schemaFor } from "./schema.ts";
-import { parseSource, readSource } from "./source.ts";
+import { parseSource, readSource, type Source } from "./source.ts";
 
 /** What flags say in place of the file. Paths count from the working directory. */
 export interface Overrides {
@@ -51,10 +51,15 @@ export function parseConfig(
   const problems: Problem[] = shape.success ? [] : problemsOf(shape.error);
   problems.push(...referenceProblems(source.value, overrides));
   if (shape.success && problems.length === 0) return configOf(shape.data, directory, overrides);
+  throw configError(name, source, problems);
+}
+
+/** All the problems of a file, by their lines. */
+export function configError(name: string, source: Source, problems: readonly Problem[]): ConfigError {
   const placed = problems.map((problem) =>
     problem.path.length === 0 ? problem : { ...problem, line: source.lineOf(problem.path) },
   );
-  throw new ConfigError(
+  return new ConfigError(
     name,
     placed.sort((a, b) => (a.line ?? 0) - (b.line ?? 0)),
   );
@@ -71,11 +76,7 @@ function configOf(file: File, directory: string, overrides: Overrides): Config {
     nodes: overrides.nodes ?? file.nodes,
     listen: listenOf(file.listen, overrides),
     services: Object.entries(file.services).map(([name, { url }]) => ({ name, url })),
-    queues: Object.entries(file.queues).map(([name, queue]) => ({
-      name,
-      settings: settingsOf(name, queue),
-      unsaid: (["mode", "notice"] as const).filter((field) => queue[field] === undefined),
-    })),
+    queues: queueConfigs(file.queues),
     routes: file.routes.map(routeOf),
   };
 }
@@ -111,6 +112,14 @@ function listenOf(listen: File["listen"], { host, port, grpc_port, metrics_port 
     grpc_port: grpc_port ?? listen.grpc_port,
     metrics_port: metrics_port ?? listen.metrics_port,
   };
+}
+
+export function queueConfigs(queues: File["queues"]): QueueConfig[] {
+  return Object.entries(queues).map(([name, queue]) => ({
+    name,
+    settings: settingsOf(name, queue),
+    unsaid: (["mode", "notice"] as const).filter((field) => queue[field] === undefined),
+  }));
 }
 
 function settingsOf(name: string, queue: FileQueue): Settings {

@@ -23,13 +23,17 @@ export function referenceProblems(file: unknown, instead: Instead = {}): Problem
     ...logProblems(file, instead),
     ...shareProblems(file, instead),
     ...namesProblems("services", file.services, SERVICES_MAX),
-    ...namesProblems("queues", file.queues, QUEUES_MAX),
-    ...limitProblems(file.queues),
+    ...queuesProblems(file),
     ...routeProblems(file),
   ];
   if (isEmpty(file.queues) && isEmpty(file.routes))
     problems.push({ path: [], text: "has neither queues nor routes; it needs at least one of either" });
   return problems;
+}
+
+/** What the queues' own shapes cannot tell. */
+export function queuesProblems({ queues }: { readonly queues?: unknown }): Problem[] {
+  return [...namesProblems("queues", queues, QUEUES_MAX), ...limitProblems(queues)];
 }
 
 function namesProblems(what: string, map: unknown, most: number): Problem[] {

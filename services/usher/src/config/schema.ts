@@ -84,6 +84,9 @@ const queue = fields({
   notice: field(notice).optional(),
 });
 
+/** The queues of a file, by name. */
+export const queuesSchema = named("queues", queue);
+
 const route = fields({
   match: field(routeMatch),
   service: field(name),
@@ -107,7 +110,7 @@ export function schemaFor(surroundings: Surroundings) {
     nodes: field(integer(...BOUNDS.nodes)).default(1),
     listen: listen.prefault({}),
     services: named("services", fields({ url: field(origin) })),
-    queues: named("queues", queue),
+    queues: queuesSchema,
     routes: list("routes", LIST_MAX, route),
   });
 }
