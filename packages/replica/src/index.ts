@@ -9,6 +9,7 @@ export type { RecordName as TicketOrigin } from "./log/session.ts";
 export { SILENCE_MS } from "./places.ts";
 export { type LogSource, Reader, type ReaderListener, type RecordCounts } from "./reader.ts";
 export { type BatchListener, Replica, type ReplicaOptions } from "./replica.ts";
+export { settingsMessage, settingsOf } from "./rpc/admin-codec.ts";
 export { createAdminService } from "./rpc/admin-service.ts";
 export { formatTicketId, parseTicketId, retryAfter_ms, type TicketId } from "./rpc/codec.ts";
 export { type Reason, UsherError } from "./rpc/errors.ts";

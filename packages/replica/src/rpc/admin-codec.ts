@@ -12,7 +12,8 @@ import {
   type QueueSettings,
   type QueueSettingsSchema,
 } from "@usher/protocol/admin";
-import type { Queue, QueueMode, Settings } from "@usher/queue";
+import type { QueueMode as ModeCode } from "@usher/protocol/queue";
+import type { Queue, QueueKind, QueueMode, Settings } from "@usher/queue";
 import type { StoredEntry } from "@usher/ticket-log";
 import type { Replica } from "../replica.ts";
 import type { StateDigest } from "../state-digest.ts";
@@ -47,6 +48,27 @@ export function settingsMessage(settings: Settings): MessageInitShape<typeof Que
   };
 }
 
+/** The mode of a message; absent where it is none that this build knows. */
+export function modeOf(code: ModeCode): QueueMode | undefined {
+  return (Object.keys(MODES) as QueueMode[]).find((mode) => MODES[mode] === code);
+}
+
+/** The settings that a message tells; absent where this build does not know their kind or mode. */
+export function settingsOf(message: QueueSettings): Settings | undefined {
+  const kind = (Object.keys(KINDS) as QueueKind[]).find((kind) => KINDS[kind] === message.kind);
+  const mode = modeOf(message.mode);
+  if (kind === undefined || mode === undefined) return undefined;
+  const { maxWaiting: max_waiting, attempts, notice } = message;
+  return {
+    ...{ kind, mode, max_waiting, attempts, notice },
+    rate_thousandths: Math.round((message.limit?.ratePerSecond ?? 0) * 1_000),
+    max_active: message.limit?.maxActive ?? 0,
+    max_wait_ms: message.maxWait ? durationMs(message.maxWait) : 0,
+    session_ms: message.session ? durationMs(message.session) : 0,
+    key_retention_ms: message.keyRetention ? durationMs(message.keyRetention) : 0,
+  };
+}
+
 type SettingReader = (message: QueueSettings) => Partial<Settings>;
 
 /** A rate too low to count stays one that the model refuses, instead of becoming 0: that would be no limit at all. */
@@ -58,9 +80,9 @@ const setLimitRoom: SettingReader = ({ limit }) => ({ max_active: limit?.maxActi
 
 /** What each path of an update mask changes. */
 const SETTING_READERS: Readonly<Record<string, SettingReader>> = {
-  mode: ({ mode }) => {
-    const name = (Object.keys(MODES) as QueueMode[]).find((candidate) => MODES[candidate] === mode);
-    return name === undefined ? {} : { mode: name };
+  mode: ({ mode: code }) => {
+    const mode = modeOf(code);
+    return mode === undefined ? {} : { mode };
   },
   limit: (message) => ({ ...setLimitRate(message), ...setLimitRoom(message) }),
   "limit.rate_per_second": setLimitRate,

@@ -1,16 +1,27 @@
 // `usher queue`: what operators do with queues while they run.
 
-import type { QueueDetails } from "@usher/protocol/admin";
 import { SETTINGS_BOUNDS } from "@usher/queue";
 import type { Command } from "commander";
-import { duration, integer, name, notice, oneOf, type Reader, thousandths } from "../../config/readers.ts";
-import { EXIT, UsageError } from "../../failure.ts";
+import { origin } from "../../config/network.ts";
+import {
+  duration,
+  filePath,
+  integer,
+  name,
+  notice,
+  oneOf,
+  type Reader,
+  thousandths,
+} from "../../config/readers.ts";
+import { EXIT } from "../../failure.ts";
 import { type AdminFlags, callAdmin, withAdminFlags } from "../client.ts";
 import { flag, numberFlag } from "../flags.ts";
 import { print } from "../say.ts";
-import { changeOf, type SettingFlags } from "./change.ts";
+import { apply } from "./apply.ts";
+import { history } from "./history.ts";
 import { replay } from "./replay.ts";
-import { queueTable, queueText } from "./table.ts";
+import { set } from "./set.ts";
+import { detailsText, queueTable } from "./table.ts";
 
 export function addQueue(program: Command): void {
   const queue = program
@@ -31,6 +42,8 @@ export function addQueue(program: Command): void {
       .argument("<queue>", "the queue's name", flag(name)),
   ).action(show);
   addSet(queue);
+  addApply(queue);
+  addHistory(queue);
   addReplay(queue);
 }
 
@@ -86,7 +99,85 @@ function addSet(queue: Command): void {
     )
     .option("--attempts <n>", "how often a request is tried", numberFlag(integer(...bounds.attempts)))
     .option("--notice <text>", "words to those who wait", flag(notice));
-  withAdminFlags(command).action(set);
+  withAdminFlags(command)
+    .option("--etag <etag>", "only if the queue is still as it was shown with this etag (usher queue show)")
+    .option("--at <url>", "another node, to see since when it is in effect there; may be repeated", several)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  usher queue set orders --mode paused --notice "Back at ten." --reason "the shop is down"
+  usher queue set orders --max-active 20 --reason "half of the shop is away" --at http://other:8080
+
+Exit codes:
+  ${EXIT.ok}  changed
+  ${EXIT.failed}  refused, and nothing was changed
+  ${EXIT.usage}  called wrongly
+  ${EXIT.conflict}  somebody else changed the queue meanwhile, and nothing was changed; who and what is told`,
+    )
+    .action(set);
+}
+
+function several(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, flag(origin)(text)];
+}
+
+function addApply(queue: Command): void {
+  withAdminFlags(
+    queue
+      .command("apply")
+      .summary("make queues what a file says")
+      .description(
+        "Shows where queues are not as the file says, and changes them, with the reason in the log. Of a whole " +
+          "usher.yaml, only its queues are looked at; mode and notice stay where the file does not speak of them, and " +
+          "so do queues. New queues are made when a node starts with them in its configuration, and not here.",
+      )
+      .requiredOption("-f, --file <file>", "the file: usher.yaml, or one with queues alone", flag(filePath))
+      .option("--reason <text>", "why, for the record; needed where there is something to change")
+      .option("--dry-run", "only show the difference"),
+  )
+    .addHelpText(
+      "after",
+      `
+Examples:
+  usher queue apply -f usher.yaml --dry-run
+  usher queue apply -f usher.yaml --reason "more room for Friday"
+
+Exit codes:
+  ${EXIT.ok}  applied, or nothing to do, or shown with --dry-run
+  ${EXIT.failed}  refused, or the file has mistakes; what was applied before is told
+  ${EXIT.usage}  called wrongly, or --reason is missing
+  ${EXIT.conflict}  somebody else changed a queue meanwhile: who and what is told, and what was applied before`,
+    )
+    .action(apply);
+}
+
+function addHistory(queue: Command): void {
+  withAdminFlags(
+    queue
+      .command("history")
+      .summary("who changed a queue, when, what and why")
+      .description(
+        "Tells all changes of a queue's settings, from the log: when (by the wall clock of the node that wrote it), " +
+          "who (an API key's id, or the node whose file says so), what, from and to, and why. Reads the log from its " +
+          "beginning, so a long one takes a while.",
+      )
+      .argument("<queue>", "the queue's name", flag(name))
+      .option("--json", "as one JSON object"),
+  )
+    .addHelpText(
+      "after",
+      `
+Examples:
+  usher queue history orders
+  usher queue history orders --json | jq '.changes[-1]'
+
+Exit codes:
+  ${EXIT.ok}  told
+  ${EXIT.failed}  there is no such queue, or the log cannot be read
+  ${EXIT.usage}  called wrongly`,
+    )
+    .action(history);
 }
 
 /** A limit, or the word `none`, which lifts it. */
@@ -102,20 +193,5 @@ async function list(flags: AdminFlags): Promise<void> {
 
 async function show(queue: string, flags: AdminFlags): Promise<void> {
   const response = await callAdmin(flags, async (client) => client.getQueue({ queue }));
-  print(detailsOf(response.queue));
-}
-
-async function set(queue: string, flags: AdminFlags & SettingFlags & { reason: string }): Promise<void> {
-  const change = changeOf(flags);
-  if (change === undefined)
-    throw new UsageError("nothing to change: give at least one setting, such as --mode paused");
-  const response = await callAdmin(flags, async (client) => {
-    const { queue: before } = await client.getQueue({ queue });
-    return client.updateQueue({ ...change, queue, etag: before?.etag, reason: flags.reason });
-  });
-  print(detailsOf(response.queue));
-}
-
-function detailsOf(details: QueueDetails | undefined): string {
-  return details === undefined ? "The server showed no queue." : queueText(details);
+  print(detailsText(response.queue));
 }

@@ -4,7 +4,7 @@ import { durationMs } from "@bufbuild/protobuf/wkt";
 import type { QueueDetails } from "@usher/protocol/admin";
 import { QueueKind, QueueMode } from "@usher/protocol/queue";
 import { formatDuration } from "../../config/duration.ts";
-import { columns } from "../text.ts";
+import { columns, visible } from "../text.ts";
 
 /** One line a queue, under a head. */
 export function queueTable(queues: readonly QueueDetails[]): string {
@@ -27,6 +27,11 @@ export function queueTable(queues: readonly QueueDetails[]): string {
   return columns([head, ...rows]);
 }
 
+/** All of one queue, as a server has shown it. */
+export function detailsText(details: QueueDetails | undefined): string {
+  return details === undefined ? "The server showed no queue." : queueText(details);
+}
+
 /** All of one queue, a line each. */
 export function queueText(details: QueueDetails): string {
   const { settings, queue } = details;
@@ -43,7 +48,7 @@ export function queueText(details: QueueDetails): string {
     ["session", duration(settings?.session)],
     ["key_retention", duration(settings?.keyRetention)],
     ["attempts", String(settings?.attempts ?? 0)],
-    ["notice", JSON.stringify(settings?.notice ?? "")],
+    ["notice", visible(JSON.stringify(settings?.notice ?? ""))],
     ["revision", `${details.revision} (etag ${details.etag})`],
     ["waiting", String(queue?.waiting ?? 0)],
     ["active", String(details.active)],
