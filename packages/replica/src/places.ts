@@ -1,5 +1,6 @@
-// Who watches which ticket. A watcher is woken at once when its ticket is admitted or ends; that others moved up is
-// looked at in rounds, because it changes for everybody with every admission.
+// Who watches which ticket. A watcher is woken at once when its ticket is admitted or ends, and when an operator
+// changes the queue (its notice, or how long it will take); that others moved up is looked at in rounds, because it
+// changes for everybody with every admission.
 
 import type { Change, Fold } from "@usher/queue";
 
@@ -27,6 +28,8 @@ interface Watcher {
 export class Places {
   readonly #fold: Fold;
   readonly #watchers = new Map<string, Map<number, Set<Watcher>>>();
+  /** The revision that was told last of each queue that is watched. */
+  readonly #revisions = new Map<string, number>();
   #count = 0;
   #round: NodeJS.Timeout | undefined;
   #closed = false;
@@ -74,6 +77,7 @@ export class Places {
       const watchers = this.#watchers.get(queue)?.get(number);
       if (watchers !== undefined) for (const watcher of watchers) watcher.wake();
     }
+    for (const queue of this.#watchers.keys()) this.#lookAtSettings(queue);
     if (this.#count > 0) this.#round ??= setTimeout(() => this.#look(), ROUND_MS);
   }
 
@@ -87,6 +91,14 @@ export class Places {
     this.#closed = true;
     clearTimeout(this.#round);
     this.wakeAll();
+  }
+
+  #lookAtSettings(queue: string): void {
+    const revision = this.#fold.queue(queue)?.revision ?? 0;
+    if (this.#revisions.get(queue) === revision) return;
+    this.#revisions.set(queue, revision);
+    for (const watchers of this.#watchers.get(queue)?.values() ?? [])
+      for (const watcher of watchers) watcher.wake();
   }
 
   #look(): void {
@@ -129,6 +141,8 @@ export class Places {
   #add(watcher: Watcher): void {
     const byNumber = this.#watchers.get(watcher.queue) ?? new Map<number, Set<Watcher>>();
     const watchers = byNumber.get(watcher.number) ?? new Set();
+    if (byNumber.size === 0)
+      this.#revisions.set(watcher.queue, this.#fold.queue(watcher.queue)?.revision ?? 0);
     this.#watchers.set(watcher.queue, byNumber.set(watcher.number, watchers.add(watcher)));
     this.#count++;
   }
@@ -139,7 +153,9 @@ export class Places {
     if (!watchers?.delete(watcher)) return;
     this.#count--;
     if (watchers.size === 0) byNumber?.delete(watcher.number);
-    if (byNumber?.size === 0) this.#watchers.delete(watcher.queue);
+    if (byNumber?.size !== 0) return;
+    this.#watchers.delete(watcher.queue);
+    this.#revisions.delete(watcher.queue);
   }
 }
 

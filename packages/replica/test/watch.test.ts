@@ -122,6 +122,20 @@ describe("whoever watches a ticket", () => {
     expect(watch.told).toEqual(Array(4).fill("waiting 1"));
   });
 
+  it("is told again when an operator changes the queue, at once, and nobody of another queue is", async () => {
+    const world = await openWorld();
+    for (const name of ["q", "other"]) await makeQueue(world, name, { mode: "paused" });
+    const [one, two, other] = [await issue(world, "q"), await issue(world, "q"), await issue(world, "other")];
+    const watches = [one, two, other].map((place) => new Watch(world, place));
+    await turns();
+    const before = watches.map(({ told }) => told.length);
+    const settings = { ...one.queue.settings, notice: "Back at ten." };
+    await world.replica.configure("q", settings, { revision: 2, reason: "a test" });
+    await turns();
+    expect(watches.map(({ told }, at) => told.length - (before[at] ?? 0))).toEqual([1, 1, 0]);
+    expect(world.replica.desk.status(world.replica.desk.again(one)).notice).toBe("Back at ten.");
+  });
+
   it("far from the front is told of every hundredth of its way, and nearer, of every step", async () => {
     const world = await openWorld();
     await makeQueue(world, "q", { max_active: 1_000 });
