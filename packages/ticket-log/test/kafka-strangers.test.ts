@@ -115,7 +115,10 @@ describe("a stranger's records", () => {
       { key: "1/99999999999999999/0", value },
       { key: "1/1/0", value, headers: { part: "3/2" } },
       { key: "1/1/0", value, headers: { part: "x" } },
-      { key: "1/1/0", value, headers: { "stored-ms": "never" } },
+      ...["never", "1.5", "1e300", "-1", "Infinity"].map((stored) => ({
+        ...{ key: "1/1/0", value },
+        headers: { "stored-ms": stored },
+      })),
       { key: "1/1/0", value, headers: { part: "2/2", put: "half" } },
     ];
     await stranger.producer.send({ topic: nodes.payloads, messages });

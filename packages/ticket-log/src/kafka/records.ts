@@ -66,7 +66,7 @@ export function partOf(message: KafkaMessage, offset: number): PayloadPart | und
     "",
     "2",
   ];
-  if (!Number.isFinite(stored_ms) || Number(part) > Number(parts)) return undefined;
+  if (!Number.isSafeInteger(stored_ms) || stored_ms < 0 || Number(part) > Number(parts)) return undefined;
   return {
     offset,
     key,

@@ -8,6 +8,7 @@ const SQLITE_BUSY = 5;
 const SQLITE_CORRUPT = 11;
 const SQLITE_FULL = 13;
 const SQLITE_TOOBIG = 18;
+const SQLITE_CONSTRAINT = 19;
 const SQLITE_NOTADB = 26;
 
 /** An extended one: a write that the system refused otherwise than for want of room, such as one beyond a quota or a
@@ -48,6 +49,12 @@ function codeOf(error: unknown): LogErrorCode {
     return CODES.get(error.errcode & 0xff) ?? "unavailable";
   if ("code" in error && error.code === "ENOSPC") return "disk_full";
   return "unavailable";
+}
+
+/** A row that its table does not take. Of the statement nothing happened, and the transaction goes on. */
+export function isUnfitRow(error: unknown): boolean {
+  if (!(error instanceof Error && "errcode" in error && typeof error.errcode === "number")) return false;
+  return (error.errcode & 0xff) === SQLITE_CONSTRAINT;
 }
 
 /** What to do about it, for those codes where the reader of the message can do something. */

@@ -4,7 +4,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { PayloadKey, TicketKey } from "../../log.ts";
 import type { Schema } from "../../sqlite/database.ts";
-import { CommitError } from "../../sqlite/errors.ts";
+import { CommitError, isUnfitRow } from "../../sqlite/errors.ts";
 import type { PartHead, SpoolOpened, SpoolRequests } from "./messages.ts";
 
 /** Payloads forgotten in one transaction when they go by age. Large ones take a while each. */
@@ -114,11 +114,17 @@ export class SpoolStore {
     this.#database.close();
   }
 
-  /** Returns how many bytes more there are. */
+  /** Returns how many bytes more there are. What no table takes is a stranger's, and passed over: failing would end this
+   * node, and again at every start, for the same record would come again. */
   #put({ offset, key, put, part, parts, stored_ms, length }: PartHead, bytes: Uint8Array): number {
     const { session, sequence, attempt } = key;
     const name = [signed(session), sequence, attempt] as const;
-    this.#statements.put.run(offset, ...name, put, part, parts, stored_ms, length, bytes);
+    try {
+      this.#statements.put.run(offset, ...name, put, part, parts, stored_ms, length, bytes);
+    } catch (error) {
+      if (isUnfitRow(error)) return 0;
+      throw error;
+    }
     // What it replaces goes when it is whole.
     if (part < parts) return length;
     if (parts > 1 && this.#statements.countOf.get(...name, put)?.count !== parts) return length;
