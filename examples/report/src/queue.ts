@@ -91,6 +91,9 @@ export class QueueReport {
       case "requestRetried":
         this.#retry(kind.value.number);
         break;
+      case "sessionExtended":
+        this.#extend(kind.value.number);
+        break;
       case "ticketLeft":
         this.#endByHand(kind.value.number, "left", wall_ms, tally);
         break;
@@ -182,6 +185,13 @@ export class QueueReport {
     ticket.end = undefined;
     ticket.spent = ticket.attempt;
     ticket.issued_ms = this.#unpaused_ms;
+  }
+
+  /** From here on it has a whole session once more. */
+  #extend(number: number): void {
+    const ticket = this.#tickets.get(number);
+    if (ticket === undefined || ticket.stored) return;
+    ticket.issued_ms = this.#unpaused_ms - Number(this.#settings.maxWaitMs);
   }
 
   #endByHand(number: number, how: "left" | "completed", wall_ms: number, tally: Tally): void {

@@ -1,6 +1,8 @@
 // The admitted tickets that have not ended, in the order in which they took their slots. Objects, since there are only
 // as many as the limit lets in.
 
+import type { TicketSession } from "./ticket-sessions.ts";
+
 /** A gateway's right to send a stored request. */
 export interface Claim {
   /** The writer session that claimed. */
@@ -33,6 +35,8 @@ export interface Active {
   reached: boolean;
   /** A claim was lost after sending had begun: the service may have carried it out. */
   maybeDone: boolean;
+  /** Absent with a stored request. */
+  session: TicketSession | undefined;
 }
 
 export class ActiveTickets {
@@ -65,19 +69,22 @@ export class ActiveTickets {
 
   add(
     admitted: Pick<Active, "number" | "admission" | "admitted_ms" | "since_ms" | "stored" | "spent">,
-  ): void {
+  ): Active {
     if (admitted.stored) {
       this.#stored++;
       this.#unsent++;
     }
-    this.#byNumber.set(admitted.number, {
+    const active: Active = {
       ...admitted,
       attempt: admitted.spent,
       claim: undefined,
       notBefore_ms: 0,
       reached: false,
       maybeDone: false,
-    });
+      session: undefined,
+    };
+    this.#byNumber.set(admitted.number, active);
+    return active;
   }
 
   claim(active: Active, claim: Claim): void {

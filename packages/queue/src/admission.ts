@@ -8,15 +8,14 @@ import { ignored, type Outcome, refused } from "./outcome.ts";
 import { Pace } from "./pace.ts";
 import type { AdmitRequested } from "./record.ts";
 import type { QueueState } from "./state.ts";
-
-/** How long a pass's slot outlives the pass, in ms of log time: the service's clock may be behind. */
-export const PASS_GRACE_MS = 30_000;
+import type { TicketSessions } from "./ticket-sessions.ts";
 
 /** The most that one Admit may ask for. */
 export const ADMIT_MAX = 10_000;
 
 export class Admission {
   readonly #state: QueueState;
+  readonly #sessions: TicketSessions;
   readonly #budget: Budget;
   readonly #pace = new Pace();
   readonly #requests = new AdmitRequests();
@@ -25,8 +24,9 @@ export class Admission {
   /** The next tick is the first since somebody began to wait. */
   #firstTick = false;
 
-  constructor(state: QueueState) {
+  constructor(state: QueueState, sessions: TicketSessions) {
     this.#state = state;
+    this.#sessions = sessions;
     this.#budget = new Budget(state.settings.rate_thousandths);
   }
 
@@ -150,11 +150,11 @@ export class Admission {
   }
 
   #admitTicket(number: number, wall_ms: number): void {
-    const { settings, tickets, active, now_ms } = this.#state;
+    const { tickets, now_ms } = this.#state;
     const stored = tickets.hasRequest(number);
     this.#admissions++;
     tickets.admit(number, this.#admissions, wall_ms);
-    active.add({
+    const active = this.#state.active.add({
       number,
       admission: this.#admissions,
       admitted_ms: now_ms,
@@ -164,15 +164,7 @@ export class Admission {
     });
     this.#nowServing = Math.max(this.#nowServing, number);
     this.#pace.admitted(now_ms);
-    if (!stored) {
-      const grace_ms = settings.kind === "pass" ? PASS_GRACE_MS : 0;
-      this.#state.await({
-        at_ms: now_ms + settings.session_ms + grace_ms,
-        number,
-        due: "session",
-        attempt: 0,
-      });
-    }
+    if (!stored) this.#sessions.begin(active, wall_ms);
     this.#state.tell("admitted", number);
   }
 }

@@ -7,7 +7,7 @@ export interface Deadline {
   readonly number: number;
   /** What is due: the meaning is the owner's. */
   readonly due: "session" | "lapse";
-  /** The attempt that a lapse belongs to; 0 otherwise. */
+  /** The attempt that a lapse belongs to; of a session, how often it had been extended. */
   readonly attempt: number;
 }
 

@@ -3,6 +3,7 @@
 //   record.ts     what the fold reads                  outcome.ts    what it tells of each record
 //   fold.ts       the log: sessions, terms, time       queue.ts      one queue: the rules; begin here
 //   admission.ts  whose turn comes                     requests.ts   what becomes of stored requests
+//   ticket-sessions.ts  how long an admitted ticket without one may go on
 //   tickets.ts    tickets by number, in columns        line.ts       who waits, and positions
 //   active.ts     who is admitted                      budget.ts     the rate, as a token bucket in log time
 //   sessions.ts   whose records count                  settings.ts   what operators set, and its bounds
@@ -10,7 +11,7 @@
 //   description.ts   the whole state, for comparing replicas; encoding.ts as bytes, difference.ts in words
 
 export type { Active, Claim } from "./active.ts";
-export { ADMIT_MAX, PASS_GRACE_MS } from "./admission.ts";
+export { ADMIT_MAX } from "./admission.ts";
 export { ADMIT_REQUESTS_MAX } from "./admit-requests.ts";
 export { BURST_MS } from "./budget.ts";
 export {
@@ -46,4 +47,5 @@ export {
   settingsProblems,
 } from "./settings.ts";
 export type { RequestState, TicketState, TicketView } from "./ticket.ts";
+export { PASS_GRACE_MS, type TicketSession } from "./ticket-sessions.ts";
 export { NUMBER_MAX } from "./tickets.ts";

@@ -49,10 +49,11 @@ export function refused(reason: RefusedReason): Outcome {
  * - `claimed`, `released`: a gateway took it, or gave it back.
  * - `ended`: completed, left, expired, failed or unknown. A failed one may be `admitted` once more, until it is
  *   forgotten; what was stored for it is needed until then.
+ * - `extended`: its session begins anew.
  * - `settled`: *unknown* became *answered*.
  * - `forgotten`: remembered no longer.
  */
-export type ChangeKind = "admitted" | "claimed" | "released" | "ended" | "settled" | "forgotten";
+export type ChangeKind = "admitted" | "claimed" | "released" | "extended" | "ended" | "settled" | "forgotten";
 
 export interface Change {
   readonly kind: ChangeKind;

@@ -3,6 +3,7 @@
 //
 //   admission.ts   whose turn comes, and when         state.ts    what the queue holds
 //   requests.ts    what becomes of stored requests    ticket.ts   a ticket as one sees it
+//   ticket-sessions.ts   how long an admitted ticket without one may go on
 //
 //   waiting ──admitted──▶ admitted ──┬─ completed   a backend's word, or the service's answer
 //      │                             ├─ failed      surely not carried out; tried again on an operator's word alone
@@ -23,6 +24,7 @@ import { DIGEST_WORDS, KEY_WORDS } from "./segment.ts";
 import { type Settings, settingsProblems } from "./settings.ts";
 import { QueueState } from "./state.ts";
 import { type TicketView, viewOf } from "./ticket.ts";
+import { TicketSessions } from "./ticket-sessions.ts";
 import { hashWords, isHash, NUMBER_MAX, type Tickets } from "./tickets.ts";
 
 /** The part of a record that a queue's rules may look at. */
@@ -32,11 +34,13 @@ export class Queue {
   readonly #state: QueueState;
   readonly #admission: Admission;
   readonly #requests: StoredRequests;
+  readonly #sessions: TicketSessions;
   #revision = 1;
 
   constructor({ queue, settings }: Configured, now_ms: number, emit: (change: Change) => void) {
     this.#state = new QueueState(queue, settings, now_ms, emit);
-    this.#admission = new Admission(this.#state);
+    this.#sessions = new TicketSessions(this.#state);
+    this.#admission = new Admission(this.#state, this.#sessions);
     this.#requests = new StoredRequests(this.#state);
   }
 
@@ -190,6 +194,8 @@ export class Queue {
         return this.#requests.retry(event);
       case "ticket_completed":
         return this.#complete(event, stamp);
+      case "session_extended":
+        return this.#sessions.extend(event, stamp.wall_ms);
     }
   }
 

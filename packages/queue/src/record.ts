@@ -42,7 +42,8 @@ export type QueueEvent =
   | Released
   | Answered
   | Completed
-  | Retried;
+  | Retried
+  | Extended;
 
 export interface Configured {
   readonly kind: "queue_configured";
@@ -51,6 +52,8 @@ export interface Configured {
   readonly settings: Settings;
   /** Why, in the operator's words: for those who read the log. */
   readonly reason: string;
+  /** Who did it, for those who read the log; absent where it is not known. */
+  readonly actor?: string;
 }
 
 export interface Issued {
@@ -122,4 +125,12 @@ export interface Retried {
   readonly number: number;
   /** Why, in the operator's words: for those who read the log. */
   readonly reason: string;
+  /** Who did it, for those who read the log; absent where it is not known. */
+  readonly actor?: string;
+}
+
+export interface Extended {
+  readonly kind: "session_extended";
+  readonly queue: string;
+  readonly number: number;
 }

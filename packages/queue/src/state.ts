@@ -114,9 +114,18 @@ export class QueueState {
 
   /** Who is in a slot, what they await, and who is remembered. */
   *describe(): Iterable<Part> {
-    for (const { number, claim, ...fields } of this.active.values()) {
+    for (const { number, claim, session, ...fields } of this.active.values()) {
       const { session: claimedBy, lapses_ms, idempotent } = claim ?? {};
-      yield { kind: "active", id: number, fields: { ...fields, claimedBy, lapses_ms, idempotent } };
+      const { started_ms, length_ms, extensions, ends_ms } = session ?? {};
+      yield {
+        kind: "active",
+        id: number,
+        fields: {
+          ...fields,
+          ...{ claimedBy, lapses_ms, idempotent },
+          ...{ started_ms, length_ms, extensions, ends_ms },
+        },
+      };
     }
     for (const { number, at_ms, due } of this.#deadlines.sorted((entry) => this.#isAwaited(entry))) {
       yield { kind: "deadline", id: number, fields: { at_ms, due } };
@@ -126,10 +135,11 @@ export class QueueState {
     }
   }
 
-  /** Whether the ticket has not ended, and the claim not been given back, before. */
+  /** Whether the ticket has not ended, its session not been extended, and the claim not been given back, before. */
   #isAwaited({ number, due, attempt }: Deadline): boolean {
     const active = this.active.get(number);
     if (active === undefined) return false;
-    return due === "session" || (active.claim !== undefined && active.attempt === attempt);
+    if (due === "session") return active.session?.extensions === attempt;
+    return active.claim !== undefined && active.attempt === attempt;
   }
 }

@@ -1,6 +1,7 @@
 // A ticket as one sees it: gathered from the columns when asked for.
 
 import type { ActiveTickets } from "./active.ts";
+import type { TicketSession } from "./ticket-sessions.ts";
 import type { Stage, Tickets } from "./tickets.ts";
 
 export type TicketState = "waiting" | "admitted" | "completed" | "left" | "expired";
@@ -25,6 +26,8 @@ export interface TicketView {
   readonly attempt: number;
   /** The service's HTTP status; absent without an answer. */
   readonly status?: number;
+  /** Absent with a stored request, before the admission, and after the end. */
+  readonly session?: TicketSession;
 }
 
 const STATES: Record<Exclude<Stage, "absent">, TicketState> = {
@@ -56,6 +59,7 @@ export function viewOf(number: number, tickets: Tickets, active: ActiveTickets):
     admission: later.admission || undefined,
     attempt: later.attempt,
     status: later.status || undefined,
+    session: active.get(number)?.session,
   };
 }
 

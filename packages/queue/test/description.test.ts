@@ -22,6 +22,7 @@ const SECOND = 1_000;
 
 /** Not told: how the state lies in memory. All of it follows from what is told. */
 const LAYOUT = {
+  "ActiveTickets.byNumber[].session": "there without a stored request; all that is in it is told",
   "AfterwardsRows.size": "rows in use",
   "Line.held": "segments that are held",
   "Remembered.withdrawn order": "each is looked up by its number",
@@ -47,6 +48,8 @@ function story(fold: Fold): Fold {
   for (const subject of [1, 2, 3])
     log.write({ kind: "ticket_issued", queue: "checkout", subject: hash(subject), stored_request: false });
   log.write({ kind: "ticket_left", queue: "checkout", number: 1 });
+  log.sleep(SECOND);
+  log.write({ kind: "session_extended", queue: "checkout", number: 2 });
   for (let n = 1; n <= 16; n++) {
     const names = n % 2 === 0 ? {} : { key: hash(n), digest: hash(n).subarray(8) };
     log.say({ kind: "ticket_issued", stored_request: n !== 5, ...names });

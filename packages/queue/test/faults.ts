@@ -520,9 +520,30 @@ export const FAULTS: readonly Fault[] = [
   {
     does: "ends a pass's slot with the pass",
     caughtBy: "reference",
-    file: "admission.ts",
+    file: "ticket-sessions.ts",
     find: 'settings.kind === "pass" ? PASS_GRACE_MS : 0',
     replace: "0",
+  },
+  {
+    does: "ends an extended session when it would have ended without",
+    caughtBy: "reference",
+    file: "state.ts",
+    find: "return active.session?.extensions === attempt;",
+    replace: "return active.session !== undefined && attempt === 0;",
+  },
+  {
+    does: "shortens a session that is extended after sessions became shorter",
+    caughtBy: "reference",
+    file: "ticket-sessions.ts",
+    find: "if (now_ms + settings.session_ms <= active.session.ends_ms) return APPLIED;",
+    replace: "",
+  },
+  {
+    does: "extends the time that was left instead of beginning it anew",
+    caughtBy: "reference",
+    file: "ticket-sessions.ts",
+    find: "const ends_ms = now_ms + length_ms;",
+    replace: "const ends_ms = (active.session?.ends_ms ?? now_ms) + length_ms;",
   },
   {
     does: "takes a configuration that was made against an older one",

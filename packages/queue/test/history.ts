@@ -118,7 +118,7 @@ const claimed = [
   [6, "retried"],
 ] as const;
 
-type OfTicket = Extract<Move, { do: "leave" | "complete" | "retry" }>;
+type OfTicket = Extract<Move, { do: "leave" | "complete" | "retry" | "extend" }>;
 
 function moves({
   times,
@@ -173,6 +173,10 @@ function moves({
     weighted<OfTicket>(2, {
       do: is("complete"),
       ticket: pick("ended"),
+    }),
+    weighted<OfTicket>(6, {
+      do: is("extend"),
+      ticket: pick("admitted", mostly(fc.constant(PASS), fc.constant(DEFER))),
     }),
     weighted<Extract<Move, { do: "admit some" }>>(3, {
       do: is("admit some"),

@@ -106,6 +106,7 @@ const CHANGES: Record<ChangeKind, true> = {
   admitted: true,
   claimed: true,
   released: true,
+  extended: true,
   ended: true,
   settled: true,
   forgotten: true,

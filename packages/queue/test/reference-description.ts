@@ -76,7 +76,7 @@ function paceOf({ paceTimes_ms, now_ms }: ReferenceQueue): number[] {
 }
 
 function activeOf(ticket: ReferenceTicket): Part["fields"] {
-  const { admission, admitted_ms, stored, notBefore_ms, reached, maybeDone, claim } = ticket;
+  const { admission, admitted_ms, stored, notBefore_ms, reached, maybeDone, claim, session } = ticket;
   return {
     admission,
     admitted_ms,
@@ -90,11 +90,15 @@ function activeOf(ticket: ReferenceTicket): Part["fields"] {
     claimedBy: claim?.session,
     lapses_ms: claim?.lapses_ms,
     idempotent: claim?.idempotent,
+    started_ms: session?.started_ms,
+    length_ms: session?.length_ms,
+    extensions: session?.extensions,
+    ends_ms: session?.ends_ms,
   };
 }
 
 function ticketOf({ tickets }: ReferenceQueue, view: TicketView): Part["fields"] {
-  const { number, origin, ...seen } = view;
+  const { number, origin, session: _, ...seen } = view;
   const ticket = tickets.find((other) => other.number === number)!;
   const { key, digest, subject, stored, issued_ms } = ticket;
   const sameKey = tickets.find((other) => key !== undefined && other.key === key);

@@ -31,7 +31,9 @@ export interface ReferenceTicket {
   admission?: number;
   admitted_ms?: number;
   admittedWall_ms?: number;
-  /** When a ticket without a stored request is over. */
+  /** Of a ticket without a stored request. */
+  session?: { started_ms: number; length_ms: number; extensions: number; ends_ms: number };
+  /** When its slot is freed. */
   over_ms?: number;
   ended_ms?: number;
   endedWall_ms?: number;
@@ -131,6 +133,8 @@ export class ReferenceQueue {
         return this.#answer(event, ticket, record);
       case "request_retried":
         return this.#retry(ticket);
+      case "session_extended":
+        return this.#extend(ticket, record);
     }
   }
 
@@ -259,6 +263,24 @@ export class ReferenceQueue {
     return APPLIED;
   }
 
+  /** Somebody who was let in is still there. */
+  #extend(ticket: ReferenceTicket | undefined, record: LogRecord): Outcome {
+    if (ticket === undefined) return UNKNOWN_TICKET;
+    if (ticket.stage !== "admitted") return { kind: "refused", reason: "not_admitted" };
+    if (ticket.session === undefined) return { kind: "refused", reason: "stored_request" };
+    if (this.now_ms + this.settings.session_ms <= ticket.session.ends_ms) return APPLIED;
+    this.#beginSession(ticket, record, ticket.session.extensions + 1);
+    this.#tell("extended", ticket);
+    return APPLIED;
+  }
+
+  #beginSession(ticket: ReferenceTicket, record: LogRecord, extensions: number): void {
+    const length_ms = this.settings.session_ms;
+    const ends_ms = this.now_ms + length_ms;
+    ticket.session = { started_ms: record.wall_ms, length_ms, extensions, ends_ms };
+    ticket.over_ms = ends_ms + (this.settings.kind === "pass" ? 30_000 : 0);
+  }
+
   /** A claim is over without an answer: the request may be claimed again, or it is at its end. */
   #giveBack(ticket: ReferenceTicket, there: boolean, delay_ms: number, record: LogRecord): void {
     const again = there && (!ticket.maybeDone || ticket.claim!.idempotent);
@@ -340,8 +362,7 @@ export class ReferenceQueue {
     ticket.admission = ++this.admissions;
     ticket.admitted_ms = this.now_ms;
     ticket.admittedWall_ms = record.wall_ms;
-    const grace_ms = this.settings.kind === "pass" ? 30_000 : 0;
-    if (!ticket.stored) ticket.over_ms = this.now_ms + this.settings.session_ms + grace_ms;
+    if (!ticket.stored) this.#beginSession(ticket, record, 0);
     this.nowServing = Math.max(this.nowServing, ticket.number);
     this.paceTimes_ms.push(this.now_ms);
     this.active.push(ticket);
@@ -392,6 +413,7 @@ export class ReferenceQueue {
       admission: ticket.admission,
       attempt: ticket.answer?.attempt ?? ticket.claims,
       status: ticket.answer?.status,
+      session: ticket.stage === "admitted" ? ticket.session : undefined,
     }));
   }
 }

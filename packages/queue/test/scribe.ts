@@ -119,6 +119,8 @@ export class Scribe {
         return { kind: "ticket_left", queue, number };
       case "complete":
         return { kind: "ticket_completed", queue, number };
+      case "extend":
+        return { kind: "session_extended", queue, number };
       case "retry":
         return { kind: "request_retried", queue, number, reason: "" };
       case "admit one":

@@ -3,7 +3,7 @@
 //
 //   reader.ts     follows and folds                    timekeeper.ts   ticks
 //   log/          records as bytes, writer sessions    payloads.ts     what is stored beside the log
-//   keys/         secrets, hashes, tokens              places.ts       who watches a ticket
+//   keys/         secrets, hashes, tokens, passes      places.ts       who watches a ticket
 //   desk.ts       gives out and shows tickets          admissions.ts   the pull consumer's view
 //   access.ts     who calls, and what they may         behind.ts       who has seen more elsewhere
 //   entries.ts    the log itself, entry by entry       state-digest.ts the whole state, for comparing
@@ -20,6 +20,7 @@ import { Entries } from "./entries.ts";
 import { Cipher } from "./keys/cipher.ts";
 import { Hashes } from "./keys/hashes.ts";
 import type { Keys } from "./keys/keys.ts";
+import { Passes } from "./keys/passes.ts";
 import { epochOf, Tokens } from "./keys/tokens.ts";
 import { type Appended, Appender } from "./log/appender.ts";
 import type { RecordName, RecordOptions } from "./log/session.ts";
@@ -45,7 +46,10 @@ const INCARNATION = 1;
 
 export interface ReplicaOptions {
   readonly log: TicketLog;
+  /** The lists in it may be others each time that they are asked for (`LiveKeys`). */
   readonly keys: Keys;
+  /** The services that a queue stands in front of, for whom its passes are; absent: a pass is for the queue itself. */
+  readonly audiences?: (queue: string) => readonly string[];
   /** This node's name, which its sessions in the log carry; one running process a name. */
   readonly node: string;
   readonly clock?: Clock;
@@ -65,6 +69,7 @@ export class Replica {
   readonly keys: Keys;
   readonly hashes: Hashes;
   readonly tokens: Tokens;
+  readonly passes: Passes;
   readonly payloads: Payloads;
   readonly places: Places;
   readonly admissions: Admissions;
@@ -115,14 +120,17 @@ export class Replica {
   private constructor(options: ReplicaOptions, reader: Reader) {
     const { log, keys, node } = options;
     const clock = options.clock ?? systemClock;
+    const now_ms = (): number => clock.wall_ms();
     const appender = (label: string) =>
       new Appender({ log, clock, node: label, former: reader.lastSessionOf(label) });
     this.node = node;
     this.keys = keys;
     this.clock = clock;
     this.hashes = new Hashes(keys.hash);
-    this.tokens = new Tokens(keys.tag);
-    this.payloads = new Payloads(log, new Cipher(keys.encryption));
+    this.tokens = new Tokens(keys, now_ms);
+    const audiences = options.audiences ?? (() => []);
+    this.passes = new Passes({ keys, now_ms, audiences, epoch: () => this.epoch() });
+    this.payloads = new Payloads(log, new Cipher(keys, now_ms));
     this.places = new Places(reader.fold);
     this.admissions = new Admissions(this);
     this.entries = new Entries(log, this.draining);
@@ -226,13 +234,15 @@ export class Replica {
     return this.#appender.append(event, options);
   }
 
-  /** Makes a queue, or changes one. The record's outcome tells whether the revision was the next. */
+  /** Makes a queue, or changes one. The record's outcome tells whether the revision was the next. Where nobody is named
+   * who did it, it was this node, by its file. */
   async configure(
     queue: string,
     settings: Settings,
-    change: { revision: number; reason: string },
+    change: { revision: number; reason: string; actor?: string },
   ): Promise<Appended["outcome"]> {
-    const { outcome } = await this.append({ kind: "queue_configured", queue, settings, ...change });
+    const actor = change.actor ?? `node:${this.node}`;
+    const { outcome } = await this.append({ kind: "queue_configured", queue, settings, ...change, actor });
     return outcome;
   }
 

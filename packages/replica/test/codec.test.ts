@@ -11,6 +11,9 @@ import { envelope, recordBytes } from "./support/envelope.ts";
 
 const SEED = 2026;
 
+/** The levels of format that kinds came with, beside the first. */
+const LEVELS: Readonly<Record<string, number>> = { request_retried: 2, session_extended: 3 };
+
 const u32 = fc.nat({ max: 2 ** 32 - 1 });
 /** As whole numbers of JavaScript hold them. */
 const u53 = fc.maxSafeNat();
@@ -20,6 +23,7 @@ const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: 
 const hex = (length: number) => bytes(length).map((value) => Buffer.from(value).toString("hex"));
 const sometimes = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined });
 const one = { queue: text, number: u32 };
+const actor = sometimes(fc.string({ minLength: 1, maxLength: 64 }));
 
 const settings: fc.Arbitrary<Settings> = fc.record({
   kind: fc.constantFrom("defer", "pass"),
@@ -42,7 +46,7 @@ const events: { [Kind in LogEvent["kind"]]: fc.Arbitrary<Omit<Extract<LogEvent, 
     term_opened: fc.record({ term: u32 }),
     term_closed: fc.record({ term: u32 }),
     tick: fc.record({ term: u32, elapsed_ms: u32 }),
-    queue_configured: fc.record({ queue: text, revision: u32, settings, reason: fc.string() }),
+    queue_configured: fc.record({ queue: text, revision: u32, settings, reason: fc.string(), actor }),
     ticket_issued: fc.record({
       queue: text,
       key: sometimes(bytes(16)),
@@ -65,7 +69,8 @@ const events: { [Kind in LogEvent["kind"]]: fc.Arbitrary<Omit<Extract<LogEvent, 
     }),
     request_answered: fc.record({ ...one, attempt: u32, status: u32 }),
     ticket_completed: fc.record(one),
-    request_retried: fc.record({ ...one, reason: fc.string() }),
+    request_retried: fc.record({ ...one, reason: fc.string(), actor }),
+    session_extended: fc.record(one),
   };
 
 const anyEvent = fc.oneof(
@@ -101,7 +106,7 @@ describe("a record", () => {
       fc.property(anyRecord, ({ session, sequence, wall_ms, event }) => {
         const bytes = encodeRecord({ session, sequence, wall_ms, event });
         const { record } = fromBinary(EnvelopeSchema, bytes);
-        const format_level = event.kind === "request_retried" ? 2 : 1;
+        const format_level = LEVELS[event.kind] ?? 1;
         const parts = { format_level, session, sequence, wall_ms, record };
         expect(Buffer.from(bytes)).toEqual(Buffer.from(envelope(parts)));
       }),

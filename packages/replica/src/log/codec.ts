@@ -21,11 +21,17 @@ import type {
 } from "@usher/queue";
 
 /** The highest level of format that this build reads. */
-export const FORMAT_LEVEL = 2;
+export const FORMAT_LEVEL = 3;
+
+/** The longest name of who did something, in characters; more of it is not written. */
+export const ACTOR_LENGTH_MAX = 64;
 
 /** The level that a reader must know to fold a record: the lowest that had its kind, so that nodes of an older build
  * go on beside this one until there is something that they do not know. */
-const LEVELS: Readonly<Partial<Record<LogEvent["kind"], number>>> = { request_retried: 2 };
+const LEVELS: Readonly<Partial<Record<LogEvent["kind"], number>>> = {
+  request_retried: 2,
+  session_extended: 3,
+};
 const LEVEL_DEFAULT = 1;
 
 const KINDS: Readonly<Record<QueueKind, KindCode>> = { defer: KindCode.DEFER, pass: KindCode.PASS };
@@ -123,6 +129,7 @@ function encodeEvent(event: LogEvent): Kind {
           queue: event.queue,
           revision: event.revision,
           reason: event.reason,
+          actor: event.actor?.slice(0, ACTOR_LENGTH_MAX),
           ...encodeSettings(event.settings),
         },
       };
@@ -183,8 +190,15 @@ function encodeEvent(event: LogEvent): Kind {
     case "request_retried":
       return {
         case: "requestRetried",
-        value: { queue: event.queue, number: event.number, reason: event.reason },
+        value: {
+          queue: event.queue,
+          number: event.number,
+          reason: event.reason,
+          actor: event.actor?.slice(0, ACTOR_LENGTH_MAX),
+        },
       };
+    case "session_extended":
+      return { case: "sessionExtended", value: { queue: event.queue, number: event.number } };
   }
 }
 
@@ -218,8 +232,9 @@ function decodeEvent({ kind }: RecordMessage): LogEvent | undefined {
       return { kind: "tick", term: kind.value.term, elapsed_ms: kind.value.elapsedMs };
     case "queueConfigured": {
       const { queue, revision, reason } = kind.value;
+      const actor = kind.value.actor || undefined;
       const settings = decodeSettings(kind.value);
-      return settings && { kind: "queue_configured", queue, revision, reason, settings };
+      return settings && { kind: "queue_configured", queue, revision, reason, actor, settings };
     }
     case "ticketIssued":
       return {
@@ -259,8 +274,10 @@ function decodeEvent({ kind }: RecordMessage): LogEvent | undefined {
       return { kind: "ticket_completed", queue: kind.value.queue, number: kind.value.number };
     case "requestRetried": {
       const { queue, number, reason } = kind.value;
-      return { kind: "request_retried", queue, number, reason };
+      return { kind: "request_retried", queue, number, reason, actor: kind.value.actor || undefined };
     }
+    case "sessionExtended":
+      return { kind: "session_extended", queue: kind.value.queue, number: kind.value.number };
     default:
       return undefined;
   }

@@ -3,20 +3,24 @@
 
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { AdminService } from "@usher/protocol/admin";
-import { type Queue, type Settings, settingsProblems } from "@usher/queue";
-import type { Access } from "../access.ts";
+import type { Queue } from "@usher/queue";
+import type { Access, Caller } from "../access.ts";
 import type { Replica } from "../replica.ts";
 import { stateDigest } from "../state-digest.ts";
-import { detailsMessage, nodeMessage, stateMessage, updatedSettings } from "./admin-codec.ts";
+import { detailsMessage, nodeMessage, stateMessage } from "./admin-codec.ts";
 import { ticketMessage } from "./codec.ts";
 import { notFailed, refusal, UsherError } from "./errors.ts";
 import { guarded } from "./guard.ts";
 import { readLog } from "./log-stream.ts";
-import { checkQueueName, checkStateSize, invalid } from "./validation.ts";
+import { changedSettings, checkReason } from "./queue-change.ts";
+import { checkQueueName, checkStateSize } from "./validation.ts";
 
-const REASON_LENGTH_MAX = 500;
-
-export function createAdminService(replica: Replica, access: Access): ServiceImpl<typeof AdminService> {
+/** `nodes`: among how many a `defer` queue's limit is divided; 1. */
+export function createAdminService(
+  replica: Replica,
+  access: Access,
+  { nodes = 1 }: { readonly nodes?: number } = {},
+): ServiceImpl<typeof AdminService> {
   const { desk } = replica;
   const etagOf = (queue: Queue): string => `${replica.epoch()}-${queue.revision}`;
   const details = (queue: Queue) => detailsMessage(queue, etagOf(queue));
@@ -35,17 +39,18 @@ export function createAdminService(replica: Replica, access: Access): ServiceImp
     },
 
     async updateQueue(request, context) {
-      access.backend(context.requestHeader);
+      const actor = actorOf(access.backend(context.requestHeader));
       checkQueueName(request.queue);
       const queue = desk.queue(request.queue);
       checkReason(request.reason);
-      if (request.etag !== etagOf(queue)) throw etagMismatch(queue);
-      const settings = changed(queue, request);
+      if (request.etag !== etagOf(queue)) throw etagMismatch(queue, etagOf(queue));
+      const settings = changedSettings(queue.settings, request, nodes);
       const outcome = await replica.configure(queue.name, settings, {
         revision: queue.revision + 1,
         reason: request.reason,
+        actor,
       });
-      if (outcome.kind !== "applied") throw etagMismatch(queue);
+      if (outcome.kind !== "applied") throw etagMismatch(queue, etagOf(queue));
       return { queue: details(queue) };
     },
 
@@ -70,7 +75,7 @@ export function createAdminService(replica: Replica, access: Access): ServiceImp
     },
 
     async retryRequest({ ticketId, reason }, context) {
-      access.backend(context.requestHeader);
+      const actor = actorOf(access.backend(context.requestHeader));
       const place = desk.named(ticketId);
       checkReason(reason);
       const { name } = place.queue;
@@ -79,6 +84,7 @@ export function createAdminService(replica: Replica, access: Access): ServiceImp
         queue: name,
         number: place.view.number,
         reason,
+        actor,
       });
       if (outcome.kind === "refused") {
         if (outcome.reason === "not_failed") throw notFailed(desk.again(place).view.request, name);
@@ -91,32 +97,15 @@ export function createAdminService(replica: Replica, access: Access): ServiceImp
   return guarded<typeof AdminService>(methods, replica.onFault);
 }
 
-function checkReason(reason: string): void {
-  if (reason !== "" && reason.length <= REASON_LENGTH_MAX) return;
-  throw invalid("reason", `say why, in 1 to ${REASON_LENGTH_MAX} characters`);
+/** Who is named in the log: an API key. Of others nothing is told that could lead to their credentials. */
+function actorOf({ id }: Caller): string {
+  return id.startsWith("key:") ? id : "";
 }
 
-function changed(
-  queue: Queue,
-  request: Parameters<ServiceImpl<typeof AdminService>["updateQueue"]>[0],
-): Settings {
-  const paths = request.updateMask?.paths ?? [];
-  if (paths.length === 0) throw invalid("update_mask", "name the settings to change");
-  if (request.settings === undefined) throw invalid("settings", "the new values are missing");
-  const result = updatedSettings(queue.settings, request.settings, paths);
-  if ("unknownPath" in result)
-    throw invalid("update_mask", `"${result.unknownPath}" is no setting that can be changed`);
-  const problems = settingsProblems(result.settings);
-  if (problems.length > 0) throw invalid("settings", problems.join("; "));
-  return result.settings;
-}
-
-function etagMismatch(queue: Queue): UsherError {
+function etagMismatch({ name, revision }: Queue, etag: string): UsherError {
   return new UsherError(
     "ETAG_MISMATCH",
-    `The queue "${queue.name}" was changed since; read it and try again.`,
-    {
-      queue: queue.name,
-    },
+    `The queue "${name}" was changed since: this is revision ${revision} now. Read it and try again; the log tells who changed what, and why (usher queue history ${name}).`,
+    { queue: name, revision: `${revision}`, etag },
   );
 }

@@ -22,6 +22,7 @@ export type What =
   | "failed"
   | "unknown"
   | "retried"
+  | "extended"
   /** The record meant the ticket, and did nothing. */
   | "no effect"
   | "forgotten";
@@ -50,7 +51,8 @@ export function saidBy(event: NamingEvent, outcome: Outcome): Fact {
       details: "attempt" in event ? { ...details, attempt: event.attempt } : details,
     };
   }
-  const { kind, queue: _, number: __, ...details } = event;
+  const { kind, queue: _, number: __, ...said } = event;
+  const details = Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined));
   return { what: SAID[kind], details };
 }
 
@@ -61,6 +63,7 @@ const SAID: Readonly<Record<NamingEvent["kind"], What>> = {
   claim_released: "released",
   request_answered: "answered",
   request_retried: "retried",
+  session_extended: "extended",
 };
 
 /** What followed for the ticket from a record; nothing where the record itself says it. `own`: the record names the
@@ -72,6 +75,7 @@ export function followed(
 ): Fact[] {
   switch (change) {
     case "claimed":
+    case "extended":
       return [];
     case "admitted":
       if (event.kind === "request_retried") return [];

@@ -46,7 +46,7 @@ export function standing({ events }: Story): What | "waiting" | "being sent" {
 }
 
 /** What changes nothing about the ticket. */
-const ASIDES: ReadonlySet<What> = new Set<What>(["refused", "found", "no effect", "forgotten"]);
+const ASIDES: ReadonlySet<What> = new Set<What>(["refused", "found", "extended", "no effect", "forgotten"]);
 
 /** All of it, for people. */
 export function storyText(story: Story, id: string): string {
@@ -96,6 +96,7 @@ const SENTENCES: Readonly<Record<What, (details: Details) => string>> = {
   failed: (details) => `failed: surely not carried out, and not tried again${causedBy(details)}`,
   unknown: (details) => `unknown: it may have been carried out, so it is not sent again${causedBy(details)}`,
   retried: ({ reason }) => `taken up again by an operator: ${word(String(reason))}`,
+  extended: () => "its holder is still there: the session begins anew",
   "no effect": ({ record, why, attempt }) =>
     `${record}${attempt === undefined ? "" : `, attempt ${attempt},`} had no effect: ${reasonText(why)}`,
   forgotten: () => "remembered no longer: its number is, but neither its key nor its answer",

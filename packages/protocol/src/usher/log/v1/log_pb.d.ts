@@ -23,8 +23,8 @@ export declare const file_usher_log_v1_log: GenFile;
  */
 export declare type Envelope = Message<"usher.log.v1.Envelope"> & {
   /**
-   * The level of format that a reader must know to fold this record: 1, or 2 for a RequestRetried. A node that reads a
-   * higher one than it knows, from a known session, stops rather than guess.
+   * The level of format that a reader must know to fold this record: 1, 2 for a RequestRetried, 3 for a SessionExtended.
+   * A node that reads a higher one than it knows, from a known session, stops rather than guess.
    *
    * @generated from field: uint32 format_level = 1;
    */
@@ -198,6 +198,14 @@ export declare type Record = Message<"usher.log.v1.Record"> & {
      */
     value: RequestRetried;
     case: "requestRetried";
+  } | {
+    /**
+     * An admitted ticket's session begins anew.
+     *
+     * @generated from field: usher.log.v1.SessionExtended session_extended = 15;
+     */
+    value: SessionExtended;
+    case: "sessionExtended";
   } | { case: undefined; value?: undefined };
 };
 
@@ -418,6 +426,14 @@ export declare type QueueConfigured = Message<"usher.log.v1.QueueConfigured"> & 
    * @generated from field: string reason = 13;
    */
   reason: string;
+
+  /**
+   * Who did it: `key:` and the id of an API key, or `node:` and the name of the node whose file says so; at most 64
+   * characters. Empty: not known. For those who read the log.
+   *
+   * @generated from field: string actor = 14;
+   */
+  actor: string;
 };
 
 /**
@@ -747,6 +763,13 @@ export declare type RequestRetried = Message<"usher.log.v1.RequestRetried"> & {
    * @generated from field: string reason = 3;
    */
   reason: string;
+
+  /**
+   * Who did it, as in QueueConfigured.
+   *
+   * @generated from field: string actor = 4;
+   */
+  actor: string;
 };
 
 /**
@@ -754,6 +777,35 @@ export declare type RequestRetried = Message<"usher.log.v1.RequestRetried"> & {
  * Use `create(RequestRetriedSchema)` to create a new message.
  */
 export declare const RequestRetriedSchema: GenMessage<RequestRetried>;
+
+/**
+ * Begins the session of an admitted ticket without a stored request anew: it ends as long after this record as one of
+ * an admission would that took place here. Without effect where it would not end later than it does already. Refused
+ * where the ticket is not admitted, or carries a stored request.
+ *
+ * @generated from message usher.log.v1.SessionExtended
+ */
+export declare type SessionExtended = Message<"usher.log.v1.SessionExtended"> & {
+  /**
+   * The queue's name.
+   *
+   * @generated from field: string queue = 1;
+   */
+  queue: string;
+
+  /**
+   * The ticket's number.
+   *
+   * @generated from field: uint32 number = 2;
+   */
+  number: number;
+};
+
+/**
+ * Describes the message usher.log.v1.SessionExtended.
+ * Use `create(SessionExtendedSchema)` to create a new message.
+ */
+export declare const SessionExtendedSchema: GenMessage<SessionExtended>;
 
 /**
  * What waits in a queue.
