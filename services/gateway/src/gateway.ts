@@ -1,10 +1,10 @@
 // The gateway: one port, on which everything arrives. RPCs go to the queue service, Usher's own paths are answered
 // here, and the rest goes by its route: straight on to a service, or to a queue first.
 //
-//   listener/    the port, and what is refused at the door      route.ts   which request goes where
-//   forward/     on to a service and back                       rpc/       Connect, gRPC-Web and gRPC
-//   waiting/     requests that have to wait, and their tickets  health.ts  alive, ready, or not yet
-//   dispatch/    sends what waited when its turn has come
+//   listener/    the port, and what is refused at the door      route.ts     which request goes where
+//   forward/     on to a service and back                       spelling.ts  spellings of one path
+//   waiting/     requests that have to wait, and their tickets  rpc/         Connect, gRPC-Web and gRPC
+//   dispatch/    sends what waited when its turn has come       health.ts    alive, ready, or not yet
 //
 // listening (it lives, and refuses what comes, with the reason) ──serve──▶ serving ──close──▶ closed
 

@@ -55,8 +55,8 @@ queues:
     notice: Nearly there
   calls: { kind: pass, limit: { max_active: 7 }, max_wait: 500s }
 routes:
-  - { match: POST /orders, service: shop, queue: orders, hold: 500ms, timeout: 1m, idempotent: true, body_bytes: 10, response_bytes: 20 }
-  - { match: /checkout/*, service: till }
+  - { match: POST /orders, service: shop, queue: orders, hold: 500ms, timeout: 1m, idempotent: true, body_bytes: 10, response_bytes: 20, max_wait: 10m, drop_headers: [X-Debug] }
+  - { match: { methods: [GET, PUT], path: /checkout/*, headers: { X-Kind: a b, x-bot: false }, cookies: { Basket: true } }, service: till }
 `;
 
 test("a whole file is read into plain data, in the units of the log", () => {
@@ -97,18 +97,20 @@ test("a whole file is read into plain data, in the units of the log", () => {
     ],
     routes: [
       {
-        method: "POST",
+        methods: ["POST"],
         path: "/orders",
         service: "shop",
         queue: "orders",
         hold_ms: 500,
         timeout_ms: 60_000,
+        max_wait_ms: 600_000,
         idempotent: true,
         body_bytes: 10,
         response_bytes: 20,
       },
       {
-        method: undefined,
+        stored_headers: { without: ["x-debug"] },
+        methods: ["GET", "PUT"],
         path: "/checkout/*",
         service: "till",
         queue: undefined,
@@ -119,11 +121,13 @@ test("a whole file is read into plain data, in the units of the log", () => {
         response_bytes: 1_048_576,
       },
     ],
+        max_wait_ms: undefined,
   });
 });
 
 test("routes may overlap, as long as each is the first for something", () => {
   const matches = ["POST /a/b", "/a/*", "/ab", "GET /*", "POST /c", "/*"];
+        stored_headers: undefined,
   const routes = matches.map((match) => `- { match: ${match}, service: s }`);
   const { routes: read } = parse(["services: { s: { url: http://h } }", "routes:", ...routes].join("\n"));
   expect(read).toHaveLength(matches.length);
@@ -136,6 +140,26 @@ test("what a file leaves out has its default", () => {
     trusted_proxies: [],
     log: { kind: "sqlite", directory: "/etc/usher/data" },
     keys: "/etc/usher/data/usher.keys.json",
+test("routes of one path may differ in methods, headers and cookies", () => {
+  const matches = [
+    "{ path: /a, headers: { x-a: '1' } }",
+    "{ path: /a, headers: { x-a: true } }",
+    "{ path: /a, cookies: { x-a: true } }",
+    "{ path: /a, methods: [GET, POST], headers: { x-b: false } }",
+    "{ path: /a, methods: [POST] }",
+    "GET /a",
+    "/a",
+  ];
+  const routes = matches.map((match) => `- { match: ${match}, service: s }`);
+  const text = (order: readonly string[]): string =>
+    ["services: { s: { url: http://h } }", "routes:", ...order].join("\n");
+  expect(parse(text(routes)).routes).toHaveLength(matches.length);
+  // The other way round, all but the first would never be taken.
+  const covered = mistakes(text(routes.toReversed()));
+  expect(covered).toHaveLength(matches.length - 1);
+  for (const line of covered) expect(line).toMatch(/is matched by routes\[0\] already, which comes first/);
+});
+
     node: undefined,
     nodes: 1,
     listen: { host: "localhost", port: 8080, grpc_port: 50051, metrics_port: undefined },
@@ -332,6 +356,66 @@ test.each([
   ],
   [
     "an address with a password",
+  [
+    "a match without a path",
+    "services: { s: { url: http://h } }\nroutes: [{ match: { methods: [GET] }, service: s }]",
+    /routes\[0\]\.match \(line 2\): is missing; give a path as path/,
+  ],
+  [
+    "a match with an unknown field",
+    "services: { s: { url: http://h } }\nroutes: [{ match: { path: /, method: [GET] }, service: s }]",
+    /"method" is not a field here \(did you mean "methods"\?\)/,
+  ],
+  [
+    "a match by a method that is none",
+    "services: { s: { url: http://h } }\nroutes: [{ match: { path: /, methods: [get] }, service: s }]",
+    /"get" is not a method; give a list/,
+  ],
+  [
+    "a match by no method at all",
+    "services: { s: { url: http://h } }\nroutes: [{ match: { path: /, methods: [] }, service: s }]",
+    /methods is a list of none, or of too many; give a list/,
+  ],
+  [
+    "a match by methods that are no list",
+    "services: { s: { url: http://h } }\nroutes: [{ match: { path: /, methods: GET }, service: s }]",
+    /methods "GET" is a string; give a list/,
+  ],
+  [
+    "a match by a header that is a number",
+    "services: { s: { url: http://h } }\nroutes: [{ match: { path: /, headers: { x-a: 1 } }, service: s }]",
+    /headers x-a 1 is a number; give a map from names.*in quotes/,
+  ],
+  [
+    "a match by a header without a name",
+    "services: { s: { url: http://h } }\nroutes: [{ match: { path: /, headers: { 'x a': true } }, service: s }]",
+    /"x a" is no name that headers have/,
+  ],
+  [
+    "a match by cookies that are a list",
+    "services: { s: { url: http://h } }\nroutes: [{ match: { path: /, cookies: [a] }, service: s }]",
+    /cookies is a list; give a map/,
+  ],
+  [
+    "a match by a list",
+    "services: { s: { url: http://h } }\nroutes: [{ match: [GET, /], service: s }]",
+    /match \(line 2\): is a list; give a path/,
+  ],
+  [
+    "a wait where nobody waits",
+    "services: { s: { url: http://h } }\nroutes: [{ match: /, service: s, max_wait: 1m }]",
+    /routes\[0\]\.max_wait \(line 2\): goes with a queue/,
+  ],
+  [
+    "headers to store and headers to drop",
+    "services: { s: { url: http://h } }\nroutes: [{ match: /, service: s, store_headers: [a], drop_headers: [b] }]",
+    /drop_headers \(line 2\): says what is stored, and store_headers does already/,
+  ],
+  [
+    "a header to drop that is none",
+    "services: { s: { url: http://h } }\nroutes: [{ match: /, service: s, drop_headers: ['a b'] }]",
+    /drop_headers\[0\] \(line 2\): "a b" is not a header's name/,
+  ],
     "services: { s: { url: http://u:p@h } }\nroutes: [{ match: /, service: s }]",
     /user name or password in it/,
   ],

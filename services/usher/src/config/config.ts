@@ -2,6 +2,7 @@
 // comes from (a file, flags) is no longer visible here.
 
 import type { Settings } from "@usher/queue";
+import type { RouteMatch } from "./route-match.ts";
 
 export interface Config {
   /** The origin under which clients reach the gateway; absent: what each request says of itself. */
@@ -94,11 +95,7 @@ export interface QueueConfig {
   readonly unsaid: readonly ("mode" | "notice")[];
 }
 
-export interface Route {
-  /** Absent: every method. */
-  readonly method: string | undefined;
-  /** A path, in which `*` at the end stands for anything. */
-  readonly path: string;
+export interface Route extends RouteMatch {
   /** The name of a service. */
   readonly service: string;
   /** The name of a queue; absent: straight through, always. */
@@ -114,3 +111,10 @@ export interface Route {
   /** The largest response that is stored, in bytes; 1 MiB. */
   readonly response_bytes: number;
 }
+  /** A newcomer whose wait is likely to be longer is refused at once; absent: nobody is. */
+  readonly max_wait_ms: number | undefined;
+  /** Which headers of a request are stored with its ticket, by name in small letters; absent: all. */
+  readonly stored_headers:
+    | { readonly only: readonly string[] }
+    | { readonly without: readonly string[] }
+    | undefined;

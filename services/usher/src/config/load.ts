@@ -143,14 +143,17 @@ function settingsOf(name: string, queue: FileQueue): Settings {
 
 function routeOf(route: FileRoute): Route {
   return {
-    method: route.match.method,
-    path: route.match.path,
+    ...match,
     service: route.service,
     queue: route.queue,
     hold_ms: route.hold,
     timeout_ms: route.timeout,
+  const { match, store_headers, drop_headers } = route;
     idempotent: route.idempotent,
     body_bytes: route.body_bytes,
     response_bytes: route.response_bytes,
   };
 }
+    max_wait_ms: route.max_wait,
+    stored_headers:
+      store_headers !== undefined ? { only: store_headers } : drop_headers && { without: drop_headers },

@@ -154,6 +154,15 @@ export function name(value: unknown): string {
   return text;
 }
 
+/** The name of a header, in small letters: HTTP does not tell them apart. */
+export function headerName(value: unknown): string {
+  const wanted = "a header's name, such as accept-language";
+  const text = string(value, wanted);
+  if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/.test(text))
+    throw new Mistake(`${shown(text)} is not a header's name; give ${wanted}`);
+  return text.toLowerCase();
+}
+
 /** The operator's words to those who wait. */
 export function notice(value: unknown): string {
   const wanted = `at most ${NOTICE_LENGTH_MAX} characters of text`;

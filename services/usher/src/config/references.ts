@@ -110,12 +110,28 @@ function routeProblems(file: Record<string, unknown>): Problem[] {
   for (const [at, route] of file.routes.entries()) {
     if (!isMap(route)) continue;
     problems.push(...referenceTo(file, at, route, "service"), ...referenceTo(file, at, route, "queue"));
+    problems.push(...fieldProblems(at, route));
     const match = matchOf(route.match);
     if (match === undefined) continue;
     // The first route that fits counts, so such a one would leave its requests to another's queue, or to none.
     const first = earlier.find((one) => covers(one.match, match));
     if (first === undefined) earlier.push({ at, match });
     else problems.push({ path: ["routes", at, "match"], text: coveredText(match, first) });
+  }
+  return problems;
+}
+
+/** Fields of a route that say nothing together. */
+function fieldProblems(at: number, route: Record<string, unknown>): Problem[] {
+  const problems: Problem[] = [];
+  if (route.max_wait !== undefined && route.queue === undefined) {
+    const text =
+      "goes with a queue, and this route has none: nobody waits here; take it out, or give a queue";
+    problems.push({ path: ["routes", at, "max_wait"], text });
+  }
+  if (route.store_headers !== undefined && route.drop_headers !== undefined) {
+    const text = "says what is stored, and store_headers does already; keep one of them";
+    problems.push({ path: ["routes", at, "drop_headers"], text });
   }
   return problems;
 }
@@ -149,8 +165,8 @@ function coveredText(match: RouteMatch, first: { readonly at: number; readonly m
   return `${shown(text)} is matched by routes[${first.at}] already, which comes first; ${advice}`;
 }
 
-function plain({ method, path }: RouteMatch): string {
-  return method === undefined ? path : `${method} ${path}`;
+function plain({ methods, path }: RouteMatch): string {
+  return methods === undefined ? path : `${methods.join(",")} ${path}`;
 }
 
 /** Absent where it is no match (which the schema tells). */

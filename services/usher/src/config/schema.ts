@@ -11,6 +11,7 @@ import {
   boolean,
   duration,
   filePath,
+  headerName,
   integer,
   name,
   nodeName,
@@ -29,6 +30,9 @@ const MiB = 1024 * 1024;
 const LIST_MAX = 1_000;
 
 /** Least and most of what routes and listeners are set to. */
+/** Names of headers that one route may list. */
+const HEADER_NAMES_MAX = 100;
+
 export const BOUNDS = {
   port: [0, 65_535],
   nodes: [1, 1_000],
@@ -36,6 +40,8 @@ export const BOUNDS = {
   timeout_ms: [100, 60 * MINUTE_MS],
   /** A mebibyte less than the log takes as one payload: the headers, and the encryption, need room as well. */
   stored_bytes: [0, 15 * MiB],
+  /** As the queue's own `max_wait`, but no wait at all will do as well: whoever would wait is refused. */
+  route_wait_ms: [0, SETTINGS_BOUNDS.max_wait_ms[1]],
 } as const;
 
 export const LISTEN_DEFAULTS = {
@@ -59,6 +65,17 @@ const stored = field(integer(...BOUNDS.stored_bytes));
 const listen = fields({
   host: field(host).default(LISTEN_DEFAULTS.host),
   port: port.default(LISTEN_DEFAULTS.port),
+const headerNames = list("names of headers", HEADER_NAMES_MAX, field(headerName)).unwrap();
+
+function listenIn(directory: string) {
+  return fields({
+    host: field(host).default(LISTEN_DEFAULTS.host),
+    port: port.default(LISTEN_DEFAULTS.port),
+    tls: tlsSchema(directory).optional(),
+    grpc_port: port.default(LISTEN_DEFAULTS.grpc_port),
+    metrics_port: field(portOrOff(...BOUNDS.port)).optional(),
+  });
+}
   grpc_port: port.default(LISTEN_DEFAULTS.grpc_port),
   metrics_port: field(portOrOff(...BOUNDS.port)).optional(),
 });
@@ -93,11 +110,14 @@ const route = fields({
   queue: field(name).optional(),
   hold: field(duration(...BOUNDS.hold_ms)).default(ROUTE_DEFAULTS.hold_ms),
   timeout: field(duration(...BOUNDS.timeout_ms)).default(ROUTE_DEFAULTS.timeout_ms),
+  max_wait: field(duration(...BOUNDS.route_wait_ms)).optional(),
   idempotent: field(boolean).default(ROUTE_DEFAULTS.idempotent),
   body_bytes: stored.default(ROUTE_DEFAULTS.body_bytes),
   response_bytes: stored.default(ROUTE_DEFAULTS.response_bytes),
 });
 
+  store_headers: headerNames.optional(),
+  drop_headers: headerNames.optional(),
 /** Of a file whose surroundings these are: it may name other files, which are read with it. */
 export function schemaFor(surroundings: Surroundings) {
   return fields({
