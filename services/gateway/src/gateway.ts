@@ -20,7 +20,7 @@ import { answerStarting, answerUnready, answerWell } from "./health.ts";
 import { BodyReader } from "./listener/body.ts";
 import { Provenance } from "./listener/client.ts";
 import type { EdgeRequest, EdgeResponse } from "./listener/exchange.ts";
-import { type Listener, listen } from "./listener/listener.ts";
+import { type Listener, listen, type TlsFiles } from "./listener/listener.ts";
 import { answerProblem, problem } from "./listener/problem.ts";
 import type { Target } from "./listener/target.ts";
 import { type Route, Routes } from "./route.ts";
@@ -36,6 +36,8 @@ export interface GatewayOptions {
   readonly port: number;
   /** Why it does not serve yet, in words that anybody may read: asked at each request that comes before. */
   readonly starting: () => string;
+  /** Speaks TLS, and nothing else; default: no TLS. */
+  readonly tls?: TlsFiles | undefined;
   /** The proxies, as CIDR blocks, whose forwarding headers are believed; by default none. */
   readonly trusted_proxies?: readonly string[];
   /** The origin under which clients reach the gateway, such as `https://tickets.example.com`; absent: what each
@@ -68,9 +70,10 @@ export interface Gateway {
 }
 
 /** Starts listening.
- * @throws BindError when the port cannot be taken; its message says what to do */
+ * @throws BindError when the port cannot be taken, CertificateError when TLS cannot be spoken; the message says what
+ * to do */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const { host, port, starting, trusted_proxies = [], public_url, onFault } = options;
+  const { host, port, tls, starting, trusted_proxies = [], public_url, onFault } = options;
   let edge: Edge | undefined;
   const listener = await listen({
     host,
@@ -78,6 +81,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     provenance: new Provenance({ trusted_proxies, public_url }),
     handler: (req, res, target) =>
       edge === undefined ? answerStarting(req, res, target, starting()) : edge.handle(req, res, target),
+    tls,
     onFault: (error) => onFault(error instanceof Error ? error : new Error(String(error))),
   });
   return {

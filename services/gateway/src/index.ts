@@ -1,5 +1,5 @@
 // The gateway, for the program that starts it.
 
 export { type EdgeOptions, type Gateway, type GatewayOptions, startGateway } from "./gateway.ts";
-export { BindError } from "./listener/listener.ts";
+export { BindError, CertificateError } from "./listener/listener.ts";
 export type { Route } from "./route.ts";

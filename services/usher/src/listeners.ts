@@ -60,15 +60,15 @@ export class Listeners {
     this.#served = served;
   }
 
-  /** Rejects with a `BindError`, a `ListenError` or an `EndpointError` where a port cannot be taken, and leaves none
-   * open then. */
+  /** Rejects with a `BindError`, a `ListenError` or an `EndpointError` where a port cannot be taken, and with a
+   * `CertificateError` where one cannot speak TLS, and leaves none open then. */
   static async open(config: Config, options: ListenersOptions): Promise<Listeners> {
     const { demo, nameFor, starting, onFault } = options;
-    const { host, port, grpc_port, metrics_port } = config.listen;
+    const { host, port, tls, grpc_port, metrics_port } = config.listen;
     await using opened = new AsyncDisposableStack();
     const { trusted_proxies, public_url } = config;
     const gateway = opened.adopt(
-      await startGateway({ host, port, starting, trusted_proxies, public_url, onFault }),
+      await startGateway({ host, port, tls, starting, trusted_proxies, public_url, onFault }),
       (gateway) => gateway.close({ grace_ms: 0 }),
     );
     const native = opened.adopt(

@@ -7,7 +7,7 @@
 // and is again when it can. Closing goes the same way back: unready, listeners, replica, log.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { BindError } from "@usher/gateway";
+import { BindError, CertificateError } from "@usher/gateway";
 import { NoGenesisError, type Settings } from "@usher/queue";
 import { ListenError } from "@usher/queue-service";
 import { KeysError, type Replica } from "@usher/replica";
@@ -91,6 +91,7 @@ function explained(error: unknown): unknown {
   const words = error instanceof Error ? error.message : "";
   if (error instanceof BindError) return new Failure(`${words} (--port, or listen.port in the file)`);
   if (error instanceof ListenError)
+  if (error instanceof CertificateError) return new Failure(`${words} (listen.tls in the file)`);
     return new Failure(`${words} (--grpc-port, or listen.grpc_port in the file)`);
   if (error instanceof EndpointError)
     return new Failure(`${words} (--metrics-port, or listen.metrics_port in the file; off: none)`);

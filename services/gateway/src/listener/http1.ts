@@ -89,7 +89,7 @@ function explain(error: NodeJS.ErrnoException, limits: ListenerLimits): Problem 
 }
 
 /** Answers on a bare socket, then closes it, when the client does or a little later. */
-function refuseRaw(socket: Duplex, problem: Problem, limits: ListenerLimits): void {
+export function refuseRaw(socket: Duplex, problem: Problem, limits: ListenerLimits): void {
   told.add(socket);
   const { headers, body } = render(problem);
   let head = `HTTP/1.1 ${problem.status} ${problem.title}\r\nconnection: close\r\n`;

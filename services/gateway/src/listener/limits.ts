@@ -13,6 +13,11 @@ export const LISTENER_LIMITS = {
   backlog: 4_096,
   /** How long, in milliseconds, a connection may stay without the first bytes that tell its protocol; 10,000. */
   first_byte_ms: 10_000,
+  /** TLS: how long, in milliseconds, a handshake may take; 10,000. */
+  handshake_ms: 10_000,
+  /** TLS: how often, in milliseconds, the certificate's files are looked at; 10,000: soon enough for what is renewed
+   * weeks ahead, and two small files are read. */
+  certificate_ms: 10_000,
 
   /** HTTP/1.1: how long, in milliseconds, the headers of a request may take; 10,000. */
   headers_ms: 10_000,

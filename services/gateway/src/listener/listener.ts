@@ -1,9 +1,10 @@
-// The gateway's port: one for HTTP/1.1 and HTTP/2 without TLS (h2c), one kind of handler for both.
+// The gateway's port: one for HTTP/1.1 and HTTP/2, under TLS or without it (h2c), one kind of handler for all.
 //
 //   listener.ts  the port: accepts, counts, hands requests over, closes
 //   limits.ts    every limit, with unit and reason
 //   bind.ts      taking the port, on one address or both of localhost
 //   sniff.ts     which protocol a connection speaks
+//   tls.ts       the certificate, and handshakes
 //   http1.ts     Node's HTTP/1.1 server, hardened
 //   http2.ts     Node's HTTP/2 server, hardened
 //   exchange.ts  a request and its response, of either protocol
@@ -16,7 +17,7 @@
 //   linger.ts    answering a client that is still sending
 //   body.ts      reading a body whole, bounded in bytes and time
 //
-// A connection is accepted, sniffed, and belongs to one of the two servers from then on. A request is counted,
+// A connection is accepted, sniffed (under TLS: once more, when its handshake is done), and belongs to one of the two servers from then on. A request is counted,
 // inspected at the door, and given to the handler, or refused with a problem.
 
 import type { Socket } from "node:net";
@@ -24,13 +25,18 @@ import { BindError, bind, portOf } from "./bind.ts";
 import { believe, type Provenance } from "./client.ts";
 import { inspect, isProblem } from "./door.ts";
 import { type EdgeRequest, type EdgeResponse, type Handler, isHttp1 } from "./exchange.ts";
-import { createHttp1 } from "./http1.ts";
+import { createHttp1, refuseRaw } from "./http1.ts";
 import { createHttp2 } from "./http2.ts";
 import { LISTENER_LIMITS, type ListenerLimits } from "./limits.ts";
 import { answerProblem, problem } from "./problem.ts";
-import { sniff } from "./sniff.ts";
+import { type Protocol, sniff } from "./sniff.ts";
+import { CertificateError, type TlsFiles, TlsPort } from "./tls.ts";
 
-export { BindError };
+export { BindError, CertificateError, type TlsFiles };
+
+/** How long connections on which nothing is under way stay open once no new ones are accepted, in ms; 250, in which a
+ * request arrives that was sent before its client could know. */
+const LAST_WORDS_MS = 250;
 
 export interface ListenOptions {
   /** The address to listen at; default `localhost`: 127.0.0.1, and ::1 where there is IPv6. `0.0.0.0` or `::` is
@@ -38,6 +44,8 @@ export interface ListenOptions {
   readonly host?: string;
   /** 0: a free one. */
   readonly port: number;
+  /** Speaks TLS, and nothing else; default: no TLS. */
+  readonly tls?: TlsFiles | undefined;
   readonly handler: Handler;
   /** Who is believed of whom requests are; by default only the connection itself. */
   readonly provenance?: Provenance;
@@ -55,31 +63,46 @@ export interface Listener {
   readonly connections: number;
   /** Requests that have begun and are not over. */
   readonly requests: number;
+  /** Accepts and serves as before, but HTTP/1.1 connections end with their next answer. */
+  leave(): void;
   /** Accepts nothing more, tells clients to go elsewhere, waits up to `grace_ms` for requests in flight, then cuts
    * them. Tells how many it cut. Streams that would not end by themselves have to be ended before, or by the grace. */
   close(options: { readonly grace_ms: number }): Promise<{ readonly cut: number }>;
 }
 
 /** Listens.
- * @throws BindError when the port cannot be taken; its message says what to do */
+ * @throws BindError when the port cannot be taken, CertificateError when TLS cannot be spoken; the message says what to do */
 export async function listen(options: ListenOptions): Promise<Listener> {
   const { host = "localhost", port, handler, provenance, onFault } = options;
   const limits = { ...LISTENER_LIMITS, ...options.limits };
-  const servers = await bind(host, port);
+  // The certificate first, for what is wrong with it no other port mends.
+  const tls =
+    options.tls &&
+    (await TlsPort.open(options.tls, limits, {
+      onSecure: (socket) => listenTo(socket, (protocol) => serve(socket, protocol)),
+      onFault,
+    }));
+  const servers = await bind(host, port).catch((error: unknown) => {
+    tls?.close();
+    throw error;
+  });
   const sockets = new Set<Socket>();
   /** Of them, those that have not said a word: clients open such in advance. */
   const silent = new Set<Socket>();
   const requests = new Set<EdgeResponse>();
+  let leaving = false;
   let closing: Promise<{ cut: number }> | undefined;
+  /** Connections that are idle from now on are closed. */
+  let idleEnd = false;
 
   const deliver = (req: EdgeRequest, res: EdgeResponse): void => {
     requests.add(res);
     if (provenance !== undefined) believe(req, provenance);
     res.once("close", () => {
       requests.delete(res);
-      if (closing !== undefined) http1.closeIdleConnections();
+      if (idleEnd) http1.closeIdleConnections();
     });
-    if (closing !== undefined && isHttp1(res)) res.shouldKeepAlive = false;
+    if (leaving && isHttp1(res)) res.shouldKeepAlive = false;
     void handle(req, res, requests.size > limits.requests);
   };
 
@@ -105,31 +128,52 @@ export async function listen(options: ListenOptions): Promise<Listener> {
       return;
     }
     sockets.add(socket);
-    silent.add(socket);
-    socket.once("close", () => {
-      sockets.delete(socket);
-      silent.delete(socket);
-    });
-    sniff(socket, limits.first_byte_ms, (protocol) => {
-      silent.delete(socket);
-      // Node's HTTP/1.1 server ends its side itself; an HTTP/2 session would stay when its client has gone.
-      socket.allowHalfOpen = protocol === "http1";
-      (protocol === "http1" ? http1 : http2).emit("connection", socket);
+    socket.once("close", () => sockets.delete(socket));
+    listenTo(socket, (protocol) => {
+      if (tls === undefined) serve(socket, protocol);
+      else if (protocol === "tls") tls.accept(socket);
+      else refusePlain(socket, limits);
     });
   };
+
+  /** Waits for a connection's first word. */
+  const listenTo = (socket: Socket, found: (protocol: Protocol) => void): void => {
+    silent.add(socket);
+    socket.once("close", () => silent.delete(socket));
+    sniff(socket, limits.first_byte_ms, (protocol) => {
+      silent.delete(socket);
+      found(protocol);
+    });
+  };
+
+  const serve = (socket: Socket, protocol: Protocol): void => {
+    // Node's HTTP/1.1 server ends its side itself; an HTTP/2 session would stay when its client has gone. What is
+    // neither, HTTP/1.1's parser refuses in words.
+    socket.allowHalfOpen = protocol !== "http2";
+    (protocol === "http2" ? http2 : http1).emit("connection", socket);
+  };
+
   for (const server of servers) server.on("connection", accept);
 
+  const leave = (): void => {
+    leaving = true;
+    for (const res of requests) if (isHttp1(res) && !res.headersSent) res.shouldKeepAlive = false;
+  };
+
   const close = async (grace_ms: number): Promise<{ cut: number }> => {
+    leave();
+    const grace = after(grace_ms);
     const stopped = servers.map((server) => new Promise((resolve) => server.close(resolve)));
-    for (const res of requests) if (isHttp1(res)) res.shouldKeepAlive = false;
-    // Both have no port of their own: this ends idle connections, and says goodbye to HTTP/2 clients.
+    // It has no port of its own: this says goodbye to HTTP/2 clients.
+    http2.close();
+    // A request that is on its way on a connection without any is served yet: it must not find the door shut.
+    await Promise.race([Promise.all(stopped), grace, after(LAST_WORDS_MS)]);
+    idleEnd = true;
     http1.close();
     http2.close();
+    tls?.close();
     for (const socket of silent) socket.destroy();
-    const cut = await Promise.race([
-      Promise.all(stopped).then(() => 0),
-      after(grace_ms).then(() => requests.size),
-    ]);
+    const cut = await Promise.race([Promise.all(stopped).then(() => 0), grace.then(() => requests.size)]);
     const gone = [...sockets].map((socket) => new Promise((resolve) => socket.once("close", resolve)));
     for (const socket of sockets) socket.destroy();
     await Promise.all([...stopped, ...gone]);
@@ -139,18 +183,24 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const boundPort = portOf(servers[0]!);
   return {
     port: boundPort,
-    url: `http://${host.includes(":") ? `[${host}]` : host}:${boundPort}`,
+    url: `${tls === undefined ? "http" : "https"}://${host.includes(":") ? `[${host}]` : host}:${boundPort}`,
     get connections() {
       return sockets.size;
     },
     get requests() {
       return requests.size;
     },
+    leave,
     close({ grace_ms }) {
       closing ??= close(grace_ms);
       return closing;
     },
   };
+}
+
+/** Tells whoever speaks plainly to a port that speaks TLS. */
+function refusePlain(socket: Socket, limits: ListenerLimits): void {
+  refuseRaw(socket, problem("tls_required", "say https:// instead of http://"), limits);
 }
 
 function after(ms: number): Promise<void> {

@@ -20,6 +20,7 @@ export interface Problem {
 /** All that the gateway refuses, with status and title. */
 export const PROBLEMS = {
   request_malformed: [400, "The request is not HTTP as it should be"],
+  tls_required: [400, "The port speaks HTTPS"],
   host_missing: [400, "The request names no host"],
   host_duplicate: [400, "The request names more than one host"],
   host_invalid: [400, "The request's host is malformed"],
@@ -48,6 +49,7 @@ export const PROBLEMS = {
   ticket_expired: [410, "The ticket waited too long"],
   queue_reset: [410, "The queue was made anew"],
   key_reused: [422, "The idempotency key was used with another request"],
+  must_wait: [429, "There is a line, and it is not this request's turn"],
   queue_full: [503, "The queue is full"],
   queue_closed: [503, "The queue takes no newcomers"],
   already_claimed: [409, "The request is on its way to the service"],

@@ -1,9 +1,12 @@
 // Which protocol a connection speaks, by its first bytes: HTTP/2 begins with a line that HTTP/1.1 has not,
-// `PRI * HTTP/2.0`.
+// `PRI * HTTP/2.0`, and TLS with a byte that neither has.
 
 import type { Socket } from "node:net";
 
-export type Protocol = "http1" | "http2";
+export type Protocol = "http1" | "http2" | "tls";
+
+/** A TLS record that holds a handshake (RFC 8446, 5.1). */
+const HANDSHAKE = 0x16;
 
 const PREFACE = Buffer.from("PRI");
 
@@ -23,7 +26,7 @@ export function sniff(socket: Socket, first_byte_ms: number, found: (protocol: P
     if (like && compared < PREFACE.length) return;
     stop();
     socket.unshift(seen);
-    found(like ? "http2" : "http1");
+    found(seen[0] === HANDSHAKE ? "tls" : like ? "http2" : "http1");
   };
   const stop = (): void => {
     clearTimeout(timer);

@@ -3,16 +3,23 @@
 import { onTestFinished } from "vitest";
 import type { Handler } from "../../src/listener/exchange.ts";
 import type { ListenerLimits } from "../../src/listener/limits.ts";
-import { type Listener, listen } from "../../src/listener/listener.ts";
+import { type Listener, type ListenOptions, listen } from "../../src/listener/listener.ts";
 
 export interface Edge extends Listener {
   /** What handlers threw. */
   readonly faults: readonly unknown[];
 }
 
-export async function openEdge(handler: Handler, limits: Partial<ListenerLimits> = {}): Promise<Edge> {
+export async function openEdge(
+  handler: Handler,
+  limits: Partial<ListenerLimits> = {},
+  options: Partial<ListenOptions> = {},
+): Promise<Edge> {
   const faults: unknown[] = [];
-  const listener = await listen({ port: 0, handler, limits, onFault: (fault) => faults.push(fault) });
+  const listener = await listen({
+    ...{ port: 0, handler, limits, onFault: (fault) => faults.push(fault) },
+    ...options,
+  });
   onTestFinished(async () => {
     await listener.close({ grace_ms: 0 });
   });

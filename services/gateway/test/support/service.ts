@@ -7,6 +7,8 @@ import { onTestFinished } from "vitest";
 import { type ForwardOptions, type ForwardOutcome, forward } from "../../src/forward/forward.ts";
 import type { ServiceLimits } from "../../src/forward/limits.ts";
 import { Service } from "../../src/forward/service.ts";
+import type { Handler } from "../../src/listener/exchange.ts";
+import type { ListenOptions } from "../../src/listener/listener.ts";
 import { type Edge, openEdge } from "./edge.ts";
 
 export async function portOf(server: Server): Promise<number> {
@@ -90,13 +92,18 @@ export interface Forwarding extends Edge {
 /** An edge that forwards everything to a service. */
 export async function openForwarding(
   port: number,
-  options: Partial<ForwardOptions> & { readonly limits?: Partial<ServiceLimits> } = {},
+  options: Partial<ForwardOptions> & {
+    readonly limits?: Partial<ServiceLimits>;
+    /** Of the listener. */
+    readonly listen?: Partial<ListenOptions>;
+  } = {},
 ): Promise<Forwarding> {
   const service = openService(port, options.limits);
   const outcomes: ForwardOutcome[] = [];
-  const edge = await openEdge(async (req, res) => {
+  const handler: Handler = async (req, res) => {
     outcomes.push(await forward(req, res, { timeout_ms: 20_000, ...options, service }));
-  });
+  };
+  const edge = await openEdge(handler, {}, options.listen);
   return Object.create(edge, { service: { value: service }, outcomes: { value: outcomes } });
 }
 

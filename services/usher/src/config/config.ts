@@ -85,6 +85,9 @@ export interface Listen {
 export interface Service {
   readonly name: string;
   /** An origin: scheme, host, port. */
+  /** What the gateway's port speaks TLS with: absolute paths of PEM files, read again when they change. Absent: it
+   * speaks none. */
+  readonly tls: { readonly cert: string; readonly key: string } | undefined;
   readonly url: string;
 }
 

@@ -115,6 +115,7 @@ function listenOf(listen: File["listen"], { host, port, grpc_port, metrics_port 
 }
 
 export function queueConfigs(queues: File["queues"]): QueueConfig[] {
+    tls: listen.tls,
   return Object.entries(queues).map(([name, queue]) => ({
     name,
     settings: settingsOf(name, queue),

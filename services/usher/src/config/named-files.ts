@@ -38,6 +38,18 @@ export function privateKey(directory: string): Reader<string> {
   };
 }
 
+export interface NamedFile {
+  /** Absolute. */
+  readonly path: string;
+  /** What a reader of the above took out of it. */
+  readonly text: string;
+}
+
+/** A file that is read again later: with its place. */
+export function withPlace(directory: string, reader: Reader<string>): Reader<NamedFile> {
+  return (value) => ({ text: reader(value), path: resolve(directory, filePath(value)) });
+}
+
 /** A password: the file's one line. */
 export function password(directory: string): Reader<string> {
   return (value) => {

@@ -21,6 +21,7 @@ import {
   thousandths,
 } from "./readers.ts";
 import { routeMatch } from "./route-match.ts";
+import { tlsSchema } from "./tls-schema.ts";
 
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
@@ -128,7 +129,7 @@ export function schemaFor(surroundings: Surroundings) {
     keys: field(filePath).optional(),
     node: field(nodeName).optional(),
     nodes: field(integer(...BOUNDS.nodes)).default(1),
-    listen: listen.prefault({}),
+    listen: listenIn(surroundings.directory).prefault({}),
     services: named("services", fields({ url: field(origin) })),
     queues: queuesSchema,
     routes: list("routes", LIST_MAX, route),
