@@ -149,7 +149,7 @@ class Edge {
     if (target.path === "/livez") return answerWell(res);
     if (target.path === "/readyz")
       return this.#options.replica.ready ? answerWell(res) : answerUnready(req, res);
-    const route = this.#routes.find(req.method ?? "", target.path);
+    const route = this.#routes.find({ method: req.method ?? "", path: target.path, lines: req.rawHeaders });
     if (route === undefined) {
       answerProblem(
         req,
