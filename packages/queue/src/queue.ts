@@ -144,6 +144,11 @@ export class Queue {
     return number === 0 ? undefined : { number, same: this.#sameRequest(number, digest) };
   }
 
+  /** The live ticket of a subject; there are none in a `defer` queue. */
+  bySubject(subject: Uint8Array): number | undefined {
+    return this.#tickets.bySubject(hashWords(subject, KEY_WORDS)) || undefined;
+  }
+
   /** Why no newcomer is taken now; absent when one is. */
   get refusal(): RefusedReason | undefined {
     if (this.settings.mode === "closed") return "closed";

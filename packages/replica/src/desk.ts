@@ -4,6 +4,7 @@ import type { StoredRequest } from "@usher/protocol/payload";
 import type { Status } from "@usher/protocol/queue";
 import type { Queue, TicketView } from "@usher/queue";
 import type { Caller } from "./access.ts";
+import { Extensions } from "./extensions.ts";
 import type { RecordOptions } from "./log/session.ts";
 import type { Details } from "./payloads.ts";
 import type { Replica } from "./replica.ts";
@@ -18,6 +19,8 @@ export interface IssueWish {
   readonly key?: string;
   /** In a pass queue, one subject has one live ticket. */
   readonly subject?: string;
+  /** A browser's own secret, instead of a subject; never the same as one that a backend names. */
+  readonly visitor?: string;
   /** What tells this request from another under the same key. */
   readonly digest?: Uint8Array;
   /** Stored with the ticket: the request to send at its turn, or what to hand over with the admission. */
@@ -43,9 +46,11 @@ export class Desk {
   readonly #replica: Replica;
   /** This node's issues that are written but not folded yet, by queue. */
   readonly #unfolded = new Map<string, number>();
+  readonly #extensions: Extensions;
 
   constructor(replica: Replica) {
     this.#replica = replica;
+    this.#extensions = new Extensions(replica);
   }
 
   /** How many issues of this node are on their way into the log. */
@@ -60,18 +65,25 @@ export class Desk {
     return queue;
   }
 
-  /** Takes a ticket; resolves when it is durable and has its number. */
+  /** Takes a ticket; resolves when it is durable and has its number. A visitor who brings no key gets the live ticket
+   * that is there without a record. */
   async issue(wish: IssueWish): Promise<IssuedPlace> {
+    const { visitor } = wish;
+    if (visitor !== undefined && wish.key === undefined) {
+      const found = this.findVisitor({ queue: wish.queue, visitor });
+      if (found !== undefined) return found;
+    }
     this.#mustBeReady();
     const queue = this.queue(wish.queue);
     const { hashes } = this.#replica;
     const key =
       wish.key === undefined ? undefined : hashes.idempotencyKey(queue.name, wish.caller.id, wish.key);
-    const subject = wish.subject === undefined ? undefined : hashes.subject(queue.name, wish.subject);
-    const newcomer =
-      subject === undefined && (key === undefined || queue.byKey(key, undefined) === undefined);
+    const subject = this.#subject(wish);
+    const known =
+      (subject !== undefined && queue.bySubject(subject) !== undefined) ||
+      (key !== undefined && queue.byKey(key, undefined) !== undefined);
     // The fold decides; but what it would surely refuse is not written, or a full queue would fill the disk.
-    if (newcomer && queue.refusal !== undefined) throw refusal(queue.refusal, queue.name);
+    if (!known && queue.refusal !== undefined) throw refusal(queue.refusal, queue.name);
     this.#countUnfolded(queue.name, 1);
     try {
       const stored_request = wish.store !== undefined && "request" in wish.store;
@@ -108,6 +120,14 @@ export class Desk {
     if (found === undefined) return undefined;
     if (!found.same) throw refusal("key_reused", wish.queue);
     return this.#issued(this.queue(wish.queue), found.number, true);
+  }
+
+  /** The live ticket of a visitor, looked up without writing: a browser that asks again and again costs the log
+   * nothing. */
+  findVisitor({ queue: name, visitor }: { queue: string; visitor: string }): IssuedPlace | undefined {
+    const queue = this.queue(name);
+    const number = queue.bySubject(this.#replica.hashes.visitor(name, visitor));
+    return number === undefined ? undefined : this.#issued(queue, number, true);
   }
 
   /** The ticket that a token proves. Waits until this node has read as far as the token, or the caller, has seen. */
@@ -160,12 +180,29 @@ export class Desk {
     return this.again(place);
   }
 
+  /** Begins the session of an admitted ticket without a stored request anew, and shows the ticket as it stands then. Only
+   * one record a ticket is on its way from this node: whoever asks meanwhile waits for it. Throws NOT_ADMITTED where it
+   * waits or has ended. */
+  async extend(place: Place): Promise<Place> {
+    const { queue, view } = place;
+    const outcome = await this.#extensions.extend(queue, view.number);
+    if (outcome.kind === "refused") throw refusal(outcome.reason, queue.name);
+    return this.again(place);
+  }
+
+  /** What is left of the ticket's session now, in ms of log time; absent where it has none: it waits, has ended, or
+   * carries a stored request. */
+  sessionLeft_ms({ queue, view }: Place): number | undefined {
+    return this.#extensions.left_ms(queue, view.number);
+  }
+
   /** What the ticket's holder sees now. */
   status({ queue, view, asOf }: Place): Status {
     return statusMessage({
       queue,
       epoch: this.#replica.epoch(),
       view,
+      pass: this.#replica.passes.mint({ queue, view }),
       stale: this.#replica.stale,
       asOf,
     });
@@ -198,6 +235,12 @@ export class Desk {
     digest: Uint8Array | undefined,
   ): ReturnType<Queue["byKey"]> {
     return this.queue(queue).byKey(this.#replica.hashes.idempotencyKey(queue, caller.id, key), digest);
+  }
+
+  #subject({ queue, subject, visitor }: IssueWish): Uint8Array | undefined {
+    const { hashes } = this.#replica;
+    if (subject !== undefined) return hashes.subject(queue, subject);
+    return visitor === undefined ? undefined : hashes.visitor(queue, visitor);
   }
 
   #mustBeReady(): void {

@@ -23,6 +23,11 @@ export class Hashes {
     return this.#hash("subject", [queue, subject]).subarray(0, IDENTITY_BYTES);
   }
 
+  /** Of a browser's own secret: by another purpose than a subject, so that a backend's word is never a visitor's. */
+  visitor(queue: string, visitor: string): Uint8Array {
+    return this.#hash("visitor", [queue, visitor]).subarray(0, IDENTITY_BYTES);
+  }
+
   /** Of a request id of Admit, in hexadecimal. */
   requestId(queue: string, caller: string, id: string): string {
     return this.#hash("request-id", [queue, caller, id]).subarray(0, IDENTITY_BYTES).toString("hex");

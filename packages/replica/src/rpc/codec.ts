@@ -88,14 +88,17 @@ export interface StatusFacts {
   readonly queue: Queue;
   readonly epoch: string;
   readonly view: TicketView;
+  /** The holder's pass; secret. */
+  readonly pass: string | undefined;
   readonly stale: boolean;
   readonly asOf: number;
 }
 
-export function statusMessage({ queue, epoch, view, stale, asOf }: StatusFacts): Status {
+export function statusMessage({ queue, epoch, view, pass, stale, asOf }: StatusFacts): Status {
   const retry_ms = retryAfter_ms(queue, view);
   return create(StatusSchema, {
     ticket: ticketMessage(queue, epoch, view),
+    pass,
     stale,
     notice: queue.settings.notice,
     retryAfter: retry_ms === undefined ? undefined : durationFromMs(retry_ms),

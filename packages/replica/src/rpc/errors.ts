@@ -102,9 +102,13 @@ export function refusal(reason: RefusedReason, queue: string): UsherError {
         queue,
       });
     case "not_admitted":
-      return new UsherError("NOT_ADMITTED", "The ticket waits; only an admitted one can be completed.", {
-        queue,
-      });
+      return new UsherError(
+        "NOT_ADMITTED",
+        "The ticket waits, or has ended; only an admitted one can be completed or go on.",
+        {
+          queue,
+        },
+      );
     case "stored_request":
       return new UsherError(
         "NOT_ADMITTED",
