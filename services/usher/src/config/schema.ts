@@ -63,9 +63,6 @@ const LOG_DEFAULT: LogUrl = { kind: "sqlite", directory: DATA_DEFAULT };
 const port = field(integer(...BOUNDS.port));
 const stored = field(integer(...BOUNDS.stored_bytes));
 
-const listen = fields({
-  host: field(host).default(LISTEN_DEFAULTS.host),
-  port: port.default(LISTEN_DEFAULTS.port),
 const headerNames = list("names of headers", HEADER_NAMES_MAX, field(headerName)).unwrap();
 
 function listenIn(directory: string) {
@@ -77,9 +74,6 @@ function listenIn(directory: string) {
     metrics_port: field(portOrOff(...BOUNDS.port)).optional(),
   });
 }
-  grpc_port: port.default(LISTEN_DEFAULTS.grpc_port),
-  metrics_port: field(portOrOff(...BOUNDS.port)).optional(),
-});
 
 const limit = fields({
   rate_per_second: field(thousandths(...SETTINGS_BOUNDS.rate_thousandths)).default(
