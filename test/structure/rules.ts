@@ -19,7 +19,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "@usher/ticket-log": [],
   "@usher/telemetry": [],
   "@usher/replica": ["@usher/protocol", "@usher/queue", "@usher/traffic", "@usher/ticket-log"],
-  "@usher/gateway": PACKAGES,
+  "@usher/gateway": [...PACKAGES, "@usher/telemetry"],
   "@usher/queue-service": PACKAGES,
   "@usher/usher": [...PACKAGES, "@usher/telemetry", "@usher/gateway", "@usher/queue-service"],
   "@usher/local-kafka": [],

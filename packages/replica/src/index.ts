@@ -16,4 +16,4 @@ export { type Reason, UsherError } from "./rpc/errors.ts";
 export { createQueueService } from "./rpc/queue-service.ts";
 export { VERSION } from "./rpc/version.ts";
 export { type Piece, type Stage, type StateDigest, stateDifferences, stateDigest } from "./state-digest.ts";
-export { traceContext } from "./trace.ts";
+export { type ReplicaObserver, traceContext } from "./trace.ts";

@@ -28,6 +28,7 @@ import { Payloads } from "./payloads.ts";
 import { Places } from "./places.ts";
 import { Reader, type RecordCounts } from "./reader.ts";
 import { Timekeeper } from "./timekeeper.ts";
+import { observedAppend, type ReplicaObserver } from "./trace.ts";
 
 /** How often callers are looked through for those who have waited too long, and what is told for its age, in ms. */
 const EXPIRE_EVERY_MS = 1_000;
@@ -53,6 +54,8 @@ export interface ReplicaOptions {
   /** This node's name, which its sessions in the log carry; one running process a name. */
   readonly node: string;
   readonly clock?: Clock;
+  /** Watches it at work, from the first record on. */
+  readonly observer?: ReplicaObserver | undefined;
   /** Stops the opening, which takes as long as the log cannot be reached; it rejects with code "closed". */
   readonly signal?: AbortSignal;
   /** Told when what this node tells becomes old, and when it is up to date again. */
@@ -86,6 +89,7 @@ export class Replica {
   readonly #appender: Appender;
   readonly #timeAppender: Appender;
   readonly #timekeeper: Timekeeper;
+  readonly #observer: ReplicaObserver | undefined;
   readonly #behind = new Behind();
   readonly #batchListeners = new Set<BatchListener>();
   #epoch: string | undefined;
@@ -96,6 +100,7 @@ export class Replica {
    * a `LogError` or a `NoGenesisError` when the log cannot be read or is none of Usher's. */
   static async open(options: ReplicaOptions): Promise<Replica> {
     const reader = new Reader(options.log);
+    if (options.observer !== undefined) reader.listen(options.observer);
     const stop = () => reader.close();
     options.signal?.addEventListener("abort", stop);
     try {
@@ -137,6 +142,7 @@ export class Replica {
     this.desk = new Desk(this);
     this.#reader = reader;
     this.onFault = options.onFault;
+    this.#observer = options.observer;
     this.shared = log.shared;
     this.#onStale = options.onStale ?? (() => {});
     this.#appender = appender(node);
@@ -231,7 +237,7 @@ export class Replica {
   /** Appends a record and tells what the fold made of it. Rejects with a `LogError`, whose `outcome` says whether the
    * record may be in the log. */
   append(event: LogEvent, options?: RecordOptions): Promise<Appended> {
-    return this.#appender.append(event, options);
+    return observedAppend(this.#observer, event, options, (with_) => this.#appender.append(event, with_));
   }
 
   /** Makes a queue, or changes one. The record's outcome tells whether the revision was the next. Where nobody is named

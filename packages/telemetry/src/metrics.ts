@@ -1,8 +1,8 @@
-// The readings as OpenTelemetry's instruments, which are read when somebody asks, and cost nothing otherwise.
+// The metrics, as Prometheus reads them: the readings by OpenTelemetry's instruments, which are read when somebody asks
+// and cost nothing otherwise, and beside them what was tallied.
 
+import type { ServerResponse } from "node:http";
 import type { Meter, Observable } from "@opentelemetry/api";
-import { PrometheusExporter } from "@opentelemetry/exporter-prometheus";
-import { MeterProvider } from "@opentelemetry/sdk-metrics";
 import { Endpoint } from "./endpoint.ts";
 import { METRICS, type Metric } from "./names.ts";
 import type { Readings } from "./readings.ts";
@@ -25,18 +25,26 @@ export interface Metrics {
 
 /** Serves the metrics. Rejects with an `EndpointError` where the port cannot be had. */
 export async function startMetrics({ host = "127.0.0.1", port, read }: MetricsOptions): Promise<Metrics> {
-  const exporter = new PrometheusExporter({
-    preventServerStart: true,
-    withoutScopeInfo: true,
-    withoutTargetInfo: true,
-  });
+  // Here, so that who only counts does not load what only a scraper needs.
+  const [{ PrometheusExporter, PrometheusSerializer }, { MeterProvider }, { tallyMetrics }] =
+    await Promise.all([
+      import("@opentelemetry/exporter-prometheus"),
+      import("@opentelemetry/sdk-metrics"),
+      import("./tally-metrics.ts"),
+    ]);
+  const exporter = new PrometheusExporter({ preventServerStart: true });
+  const serializer = new PrometheusSerializer(undefined, false, undefined, true, true);
   const provider = new MeterProvider({ readers: [exporter] });
   observe(provider.getMeter("usher"), read);
-  const endpoint = await Endpoint.open({
-    host,
-    port,
-    answer: (request, response) => exporter.getMetricsRequestHandler(request, response),
-  });
+  const text = async (): Promise<string> => {
+    const { resourceMetrics } = await exporter.collect();
+    const tallies = { scope: { name: "usher" }, metrics: tallyMetrics() };
+    return serializer.serialize({
+      ...resourceMetrics,
+      scopeMetrics: [...resourceMetrics.scopeMetrics, tallies],
+    });
+  };
+  const endpoint = await Endpoint.open({ host, port, answer: (_, response) => void answer(response, text) });
   return {
     url: endpoint.url,
     port: endpoint.port,
@@ -45,6 +53,17 @@ export async function startMetrics({ host = "127.0.0.1", port, read }: MetricsOp
       await provider.shutdown();
     },
   };
+}
+
+async function answer(response: ServerResponse, text: () => Promise<string>): Promise<void> {
+  try {
+    const body = await text();
+    response.writeHead(200, { "Content-Type": "text/plain; version=0.0.4; charset=utf-8" });
+    response.end(body);
+  } catch (error) {
+    response.writeHead(500, { "Content-Type": "text/plain; charset=utf-8" });
+    response.end(`metrics cannot be read: ${error instanceof Error ? error.message : error}\n`);
+  }
 }
 
 function observe(meter: Meter, read: () => Readings): void {

@@ -3,7 +3,16 @@
 import { createServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
-import { EndpointError, METRICS, type Metrics, type Readings, startMetrics } from "../src/index.ts";
+import {
+  count,
+  EndpointError,
+  METRICS,
+  type Metrics,
+  measure,
+  type Readings,
+  startMetrics,
+  TALLIES,
+} from "../src/index.ts";
 
 const open: Metrics[] = [];
 afterEach(async () => {
@@ -14,6 +23,7 @@ const READINGS: Readings = {
   node: "ann",
   version: "1.2.3",
   ready: true,
+  streams: 12,
   keepsTime: true,
   term: 3,
   logTime_ms: 61_500,
@@ -21,8 +31,13 @@ const READINGS: Readings = {
   lag_ms: 250,
   asOf: 812,
   records: { folded: 800, ignored: 10, skipped: 2 },
+  data_bytes: 4_096,
+  process: {
+    ...{ resident_bytes: 1_000, heap_bytes: 500, cpu_s: 1.5, started_s: 1_700_000_000 },
+    loopDelay_s: { "0.5": 0.001, "0.99": 0.02, "1": 0.3 },
+  },
   queues: [
-    { name: "orders", waiting: 5, active: 2, admissions: 40 },
+    { name: "orders", waiting: 5, oldestWait_ms: 1_500, active: 2, admissions: 40 },
     { name: "tours", waiting: 0, active: 0, admissions: 0 },
   ],
 };
@@ -46,12 +61,19 @@ function samples(text: string): Record<string, number> {
   return Object.fromEntries(lines.map((line) => [line.replace(/ [^ ]+$/, ""), Number(/[^ ]+$/.exec(line))]));
 }
 
+/** Whether it was counted as it happened, and not read of the node. */
+function isTallied(sample: string): boolean {
+  return Object.keys(TALLIES).some((name) => sample.startsWith(name.replaceAll(".", "_")));
+}
+
 describe("a scraper", () => {
   it("reads every number of the node, under the names that are listed, and nothing else", async () => {
     const text = await scrape(await start());
-    expect(samples(text)).toEqual({
+    const read = Object.entries(samples(text)).filter(([name]) => !isTallied(name));
+    expect(Object.fromEntries(read)).toEqual({
       'usher_node_info{node="ann",version="1.2.3"}': 1,
       usher_node_ready: 1,
+      usher_node_streams: 12,
       usher_timekeeper_own: 1,
       usher_timekeeper_term: 3,
       usher_log_time_seconds: 61.5,
@@ -63,14 +85,24 @@ describe("a scraper", () => {
       'usher_log_records_total{outcome="folded"}': 800,
       'usher_log_records_total{outcome="ignored"}': 10,
       'usher_log_records_total{outcome="skipped"}': 2,
+      usher_data_bytes: 4_096,
       'usher_queue_waiting{queue="orders"}': 5,
       'usher_queue_waiting{queue="tours"}': 0,
+      'usher_queue_oldest_wait_seconds{queue="orders"}': 1.5,
+      'usher_queue_oldest_wait_seconds{queue="tours"}': 0,
       'usher_queue_active{queue="orders"}': 2,
       'usher_queue_active{queue="tours"}': 0,
       'usher_queue_admissions_total{queue="orders"}': 40,
       'usher_queue_admissions_total{queue="tours"}': 0,
+      'usher_event_loop_delay_seconds{quantile="0.5"}': 0.001,
+      'usher_event_loop_delay_seconds{quantile="0.99"}': 0.02,
+      'usher_event_loop_delay_seconds{quantile="1"}': 0.3,
+      process_resident_memory_bytes: 1_000,
+      process_heap_bytes: 500,
+      process_cpu_seconds_total: 1.5,
+      process_start_time_seconds: 1_700_000_000,
     });
-    for (const [name, { kind, meaning }] of Object.entries(METRICS)) {
+    for (const [name, { kind, meaning }] of Object.entries({ ...METRICS, ...TALLIES })) {
       const shown = name.replaceAll(".", "_") + (kind === "counter" ? "_total" : "");
       expect(text).toContain(`# HELP ${shown} ${meaning}\n`);
       expect(text).toContain(`# TYPE ${shown} ${kind}\n`);
@@ -115,6 +147,39 @@ describe("a scraper", () => {
     expect((await fetch(new URL("/", url))).status).toBe(404);
     expect((await fetch(url, { method: "POST", body: "x" })).status).toBe(405);
     expect((await fetch(`${url}?name[]=x`)).status).toBe(200);
+  });
+});
+
+describe("what is counted as it happens", () => {
+  it("adds up by its labels", async () => {
+    const metrics = await start();
+    const seen = 'usher_gateway_decisions_total{queue="shoes",action="queued",reason="over_room"}';
+    count("usher.gateway.decisions", ["shoes", "queued", "over_room"]);
+    count("usher.gateway.decisions", ["shoes", "queued", "over_room"], 2);
+    count("usher.gateway.decisions", ["shoes", "passed", "under_limit"]);
+    expect(samples(await scrape(metrics))[seen]).toBe(3);
+  });
+
+  it("falls into the buckets of a histogram, each of which holds those below it, too", async () => {
+    const metrics = await start();
+    for (const seconds of [0.0004, 0.001, 0.002, 99])
+      measure("usher.log.append_seconds", ["tested"], seconds);
+    const read = samples(await scrape(metrics));
+    const bucket = (le: string) => read[`usher_log_append_seconds_bucket{result="tested",le="${le}"}`];
+    expect([bucket("0.001"), bucket("0.0025"), bucket("10"), bucket("+Inf")]).toEqual([2, 3, 3, 4]);
+    expect(read['usher_log_append_seconds_count{result="tested"}']).toBe(4);
+    expect(read['usher_log_append_seconds_sum{result="tested"}']).toBeCloseTo(99.0034);
+  });
+
+  it("is kept for so many combinations of labels, and for all others together", async () => {
+    const metrics = await start();
+    for (let n = 0; n < 1_500; n++) count("usher.gateway.arrivals", [`flood${n}`]);
+    const read = Object.entries(samples(await scrape(metrics))).filter(([name]) =>
+      name.startsWith("usher_gateway_arrivals_total"),
+    );
+    expect(read).toHaveLength(1_001);
+    expect(read.reduce((sum, [, value]) => sum + value, 0)).toBe(1_500);
+    expect(read.find(([name]) => name.includes('"other"'))?.[1]).toBe(500);
   });
 });
 

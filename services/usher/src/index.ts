@@ -7,6 +7,7 @@
 //   log-source.ts  where its log comes from; node-keys.ts: how it comes by its keys
 //   opening.ts     from the log to a replica, as often as it takes (patience.ts)
 //   neighbours.ts  who else writes in the log
+//   observer.ts    watches the replica at work, for metrics and traces
 //   reconcile.ts   the queues of the configuration against those of the log (settings-text.ts: in words)
 //   failure.ts     how the program ends when it cannot go on
 

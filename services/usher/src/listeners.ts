@@ -13,6 +13,7 @@ import {
 } from "@usher/replica";
 import { EndpointError, type Metrics } from "@usher/telemetry";
 import type { Config } from "./config/config.ts";
+import { dataOf } from "./config/load.ts";
 import { LISTEN_DEFAULTS } from "./config/schema.ts";
 import { startNodeMetrics } from "./metrics.ts";
 
@@ -80,7 +81,8 @@ export class Listeners {
     );
     const name = nameFor(gateway.port);
     const served: { replica?: Replica } = {};
-    const metrics = await openMetrics(metrics_port, { name, replica: () => served.replica });
+    const data = dataOf(config.log);
+    const metrics = await openMetrics(metrics_port, { name, data, replica: () => served.replica });
     opened.move();
     return new Listeners(name, config, demo, { gateway, native, metrics }, served);
   }

@@ -6,6 +6,7 @@ import { LogError, type LogErrorCode, type TicketLog } from "@usher/ticket-log";
 import { Failure } from "./failure.ts";
 import type { LogSource } from "./log-source.ts";
 import type { KeysOf } from "./node-keys.ts";
+import type { NodeObserver } from "./observer.ts";
 import { type Persistence, persist } from "./patience.ts";
 
 /** How many reasons are remembered as said; beyond, the oldest is said again when it comes again. */
@@ -16,6 +17,7 @@ export interface OpeningOptions {
   readonly keys: KeysOf;
   /** This node's name. */
   readonly node: string;
+  readonly observer?: NodeObserver;
   /** Done before it counts as open; what it throws is as a log that cannot be opened, but for a `Failure`. */
   readonly prepare: (replica: Replica) => Promise<void>;
   /** Stops it: `open` rejects. */
@@ -58,7 +60,7 @@ export class Opening {
   }
 
   async #attempt(): Promise<Opened> {
-    const { source, keys, node, prepare, signal, onProgress, onStale, onFault } = this.#options;
+    const { source, keys, node, observer, prepare, signal, onProgress, onStale, onFault } = this.#options;
     const { say: onMended, onReplicaFault } = this.#options;
     await using opened = new AsyncDisposableStack();
     const log = opened.adopt(await source.open({ node, onFault, onMended }), (log) => log.close());
@@ -66,7 +68,7 @@ export class Opening {
     onProgress("it reads the log");
     const replica = opened.adopt(
       await Replica.open({
-        ...{ log, node, signal, onStale, onFault: onReplicaFault },
+        ...{ log, node, observer, signal, onStale, onFault: onReplicaFault },
         keys: await keys(log),
       }),
       (replica) => replica.close(),

@@ -19,6 +19,7 @@ import { Listeners } from "./listeners.ts";
 import type { LogSource } from "./log-source.ts";
 import { LOOK_MS, Neighbours } from "./neighbours.ts";
 import { type KeysOf, ownKeys, sharedKeys } from "./node-keys.ts";
+import { logNames, NodeObserver } from "./observer.ts";
 import { type Opened, Opening } from "./opening.ts";
 import { type Command, reconcile } from "./reconcile.ts";
 
@@ -104,6 +105,7 @@ class StartedNode implements Node {
   readonly #config: Config;
   readonly #options: ServeOptions;
   readonly #listeners: Listeners;
+  readonly #observer: NodeObserver;
   readonly #stopping = new AbortController();
   /** Resolves when the opening has ended, in whatever way. */
   readonly #started: Promise<unknown>;
@@ -122,10 +124,11 @@ class StartedNode implements Node {
   ) {
     this.#config = config;
     this.#options = options;
+    this.#observer = new NodeObserver(logNames(config.log));
     this.#listeners = listeners;
     const { log: source, say, onFault } = options;
     const opening = new Opening({
-      ...{ source, keys, node: this.name, say, onProgress, onFault },
+      ...{ source, keys, node: this.name, observer: this.#observer, say, onProgress, onFault },
       signal: this.#stopping.signal,
       prepare: (replica) => this.#reconcile(replica),
       onStale: (stale) => this.#tellStale(stale),
@@ -166,6 +169,7 @@ class StartedNode implements Node {
   #serve(opened: Opened): readonly LiveQueue[] {
     const { replica } = opened;
     this.#opened = opened;
+    this.#observer.attach(replica);
     this.#listeners.serve(replica);
     this.#listeners.setReady(replica.ready);
     if (replica.shared) this.#lookForNeighbours(replica);
