@@ -3,7 +3,7 @@
 
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { Hashes } from "./keys/hashes.ts";
-import type { Keys } from "./keys/keys.ts";
+import { type Keys, madeOf } from "./keys/keys.ts";
 import { UsherError } from "./rpc/errors.ts";
 
 /** The header that carries an API key. */
@@ -24,12 +24,15 @@ export interface Caller {
 }
 
 export class Access {
-  readonly #keys: readonly { readonly id: string; readonly hash: Buffer }[];
+  readonly #keys: () => readonly { readonly caller: string; readonly hash: Buffer }[];
   readonly #hashes: Hashes;
   readonly #requirement: Requirement;
 
   constructor(options: { keys: Keys; hashes: Hashes; require: Requirement }) {
-    this.#keys = options.keys.api_keys.map(({ id, key }) => ({ id, hash: sha256(key) }));
+    this.#keys = madeOf(
+      () => options.keys.api_keys,
+      (list) => list.map(({ id, key, caller }) => ({ caller: caller ?? id, hash: sha256(key) })),
+    );
     this.#hashes = options.hashes;
     this.#requirement = options.require;
   }
@@ -58,12 +61,12 @@ export class Access {
 
   #owner(key: string): Caller {
     const hash = sha256(key);
-    let id: string | undefined;
+    let caller: string | undefined;
     // All are compared, so that the time taken tells nothing.
-    for (const known of this.#keys) if (timingSafeEqual(known.hash, hash)) id = known.id;
-    if (id === undefined)
+    for (const known of this.#keys()) if (timingSafeEqual(known.hash, hash)) caller = known.caller;
+    if (caller === undefined)
       throw new UsherError("API_KEY_REQUIRED", "The API key is not one of this deployment.");
-    return { id: `key:${id}`, trusted: true };
+    return { id: `key:${caller}`, trusted: true };
   }
 }
 

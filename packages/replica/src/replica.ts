@@ -20,7 +20,7 @@ import { Entries } from "./entries.ts";
 import { Cipher } from "./keys/cipher.ts";
 import { Hashes } from "./keys/hashes.ts";
 import type { Keys } from "./keys/keys.ts";
-import { Passes } from "./keys/passes.ts";
+import { type Audiences, Passes } from "./keys/passes.ts";
 import { epochOf, Tokens } from "./keys/tokens.ts";
 import { type Appended, Appender } from "./log/appender.ts";
 import type { RecordName, RecordOptions } from "./log/session.ts";
@@ -49,8 +49,8 @@ export interface ReplicaOptions {
   readonly log: TicketLog;
   /** The lists in it may be others each time that they are asked for (`LiveKeys`). */
   readonly keys: Keys;
-  /** The services that a queue stands in front of, for whom its passes are; absent: a pass is for the queue itself. */
-  readonly audiences?: (queue: string) => readonly string[];
+  /** For whom a queue's passes are; where there is nobody, they are for the queue itself. */
+  readonly audiences?: Audiences;
   /** This node's name, which its sessions in the log carry; one running process a name. */
   readonly node: string;
   readonly clock?: Clock;
@@ -133,8 +133,7 @@ export class Replica {
     this.clock = clock;
     this.hashes = new Hashes(keys.hash);
     this.tokens = new Tokens(keys, now_ms);
-    const audiences = options.audiences ?? (() => []);
-    this.passes = new Passes({ keys, now_ms, audiences, epoch: () => this.epoch() });
+    this.passes = new Passes(this, options.audiences ?? (() => []));
     this.payloads = new Payloads(log, new Cipher(keys, now_ms));
     this.places = new Places(reader.fold);
     this.admissions = new Admissions(this);

@@ -38,15 +38,20 @@ async function refusal(create = false): Promise<string> {
   return message;
 }
 
+const SECRET = "A".repeat(43);
+const KEY = { id: "a", secret: SECRET, use_from: "2026-11-22T08:00:00Z" };
+
 /** The user id of nobody in particular. */
 const NOBODY = 65534;
 
 describe("the keys' file", () => {
   it("is made where there is none, with secrets of its own, for its owner alone, and nothing beside it", async () => {
     const keys = await openKeys({ file, create: true });
-    const secrets = [keys.hash, keys.tag, keys.encryption];
-    expect(secrets.map(({ length }) => length)).toEqual([32, 32, 32]);
-    expect(new Set(secrets.map((secret) => secret.toString("hex"))).size).toBe(3);
+    const lists = [keys.tag, keys.encryption, keys.signing];
+    expect(lists.map((list) => list.length)).toEqual([1, 1, 1]);
+    const secrets = [keys.hash, ...lists.flat().map(({ secret }) => secret)];
+    expect(secrets.map(({ length }) => length)).toEqual([32, 32, 32, 32]);
+    expect(new Set(secrets.map((secret) => secret.toString("hex"))).size).toBe(4);
     expect(keys.api_keys).toEqual([{ id: "default", key: expect.stringMatching(/^usher_[\w-]{43}$/) }]);
     expect((await stat(file)).mode & 0o777).toBe(0o600);
     expect(await readdir(join(folder, "data"))).toEqual(["keys.json"]);
@@ -81,13 +86,38 @@ describe("the keys' file", () => {
   });
 
   it.each<[string, Record<string, unknown>, RegExp]>([
-    ["of another version", { version: 2 }, /version 1/],
-    ["with a secret too short", { tag: "c2hvcnQ" }, /"tag" is not 32 bytes/],
+    ["of a version to come", { version: 3 }, /"version" is 3.*newer Usher/],
+    ["with a secret too short", { hash: "c2hvcnQ" }, /"hash" is not 32 bytes/],
+    ["with a secret in another spelling", { hash: `${"A".repeat(42)}B` }, /"hash" is not 32 bytes/],
+    ["with a secret in the other base64", { hash: `${"A".repeat(41)}+A=` }, /"hash" is not 32 bytes/],
     ["without a secret", { hash: undefined }, /"hash"/],
-    ["with a secret that is no text", { encryption: 5 }, /"encryption"/],
+    ["with a list that is none", { tag: SECRET }, /"tag" is not a list/],
+    ["with an empty list", { tag: [] }, /"tag" has no key/],
+    ["with a list that is missing", { signing: undefined }, /"signing" is not a list/],
+    ["with a list without end", { tag: Array.from({ length: 41 }, () => null) }, /"tag" has 41 keys.*prune/],
+    ["with a key that is no object", { tag: [SECRET] }, /"tag\[0\]" is not an object/],
+    ["with a key without an id", { tag: [{ ...KEY, id: undefined }] }, /"tag\[0\]\.id" is not an id/],
+    ["with an id that no head has room for", { tag: [{ ...KEY, id: "표" }] }, /"tag\[0\]\.id" is not an id/],
+    ["with a key without a time", { tag: [{ ...KEY, use_from: 5 }] }, /"tag\[0\]\.use_from" is not a time/],
+    ["with a time of no zone", { tag: [{ ...KEY, use_from: "2026-11-22T08:00:00" }] }, /use_from/],
+    ["with one id twice", { tag: [KEY, { ...KEY, secret: `${"B".repeat(42)}A` }] }, /two keys have one id/],
+    ["with one secret twice", { tag: [KEY, { ...KEY, id: "b" }] }, /two keys have one secret/],
+    ["with a field that is misspelled", { api_key: [] }, /"api_key" is not a field.*api_keys/],
+    [
+      "with a key's field misspelled",
+      { tag: [{ ...KEY, useFrom: "" }] },
+      /"tag\[0\]\.useFrom" is not a field/,
+    ],
     ["with an API key that is easily guessed", { api_keys: [{ id: "a", key: "short" }] }, /api_keys\[0\]/],
     ["with an API key that has no name", { api_keys: [{ key: "x".repeat(30) }] }, /api_keys\[0\]/],
     ["with an API key that is nothing", { api_keys: [null] }, /api_keys\[0\]/],
+    ["with an API key that no header carries", { api_keys: [{ id: "a", key: "표".repeat(30) }] }, /\.key/],
+    [
+      "with API keys of one id",
+      { api_keys: ["x", "y"].map((key) => ({ id: "a", key: key.repeat(30) })) },
+      /one id/,
+    ],
+    ["without a list of API keys", { api_keys: undefined }, /"api_keys" is not a list/],
   ])("is refused %s, and left as it is", async (_, changes, words) => {
     await change(changes);
     const before = await readFile(file, "utf8");

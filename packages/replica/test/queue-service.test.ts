@@ -33,7 +33,12 @@ describe("Issue", () => {
     for (const [n, { status, token, existing }] of answers.entries()) {
       expect(existing).toBe(false);
       expect(token).toMatch(/^[\w-]{40,135}$/);
-      expect(status).toMatchObject({ pass: "", stale: false, notice: "", asOf: expect.any(BigInt) });
+      expect(status).toMatchObject({
+        pass: n === 0 ? expect.stringMatching(/^ey/) : "",
+        stale: false,
+        notice: "",
+        asOf: expect.any(BigInt),
+      });
       expect(status!.ticket).toMatchObject({
         id: `q:${epoch}:${n + 1}`,
         queue: "q",

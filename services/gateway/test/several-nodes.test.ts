@@ -1,8 +1,7 @@
 // Two gateways in front of one service, on one log: what one of them took, the other answers, or sends.
 
-import { randomBytes } from "node:crypto";
 import { SETTINGS_DEFAULTS, type Settings } from "@usher/queue";
-import { Access, decodeRecord, Replica } from "@usher/replica";
+import { Access, decodeRecord, freshKeys, Replica } from "@usher/replica";
 import {
   type Entry,
   type MemoryLog,
@@ -14,12 +13,7 @@ import { expect, onTestFinished, test, vi } from "vitest";
 import { type Gateway, startGateway } from "../src/gateway.ts";
 import { openHttp } from "./support/service.ts";
 
-const KEYS = {
-  hash: randomBytes(32),
-  tag: randomBytes(32),
-  encryption: randomBytes(32),
-  api_keys: [],
-};
+const KEYS = freshKeys();
 const QUEUE = "orders";
 const NODES = 2;
 const PATIENCE = { timeout: 20_000, interval: 20 };

@@ -8,19 +8,14 @@ import {
   createGrpcWebTransport,
 } from "@connectrpc/connect-node";
 import { QueueService } from "@usher/protocol/queue";
-import { Access, Replica } from "@usher/replica";
+import { Access, freshKeys, Replica } from "@usher/replica";
 import { openMemoryLog } from "@usher/ticket-log";
 import { expect, onTestFinished, test } from "vitest";
 import { type Gateway, startGateway } from "../src/gateway.ts";
 import { problemOf, Raw, statusOf } from "./support/raw.ts";
 import { openHttp } from "./support/service.ts";
 
-const KEYS = {
-  hash: Buffer.alloc(32, 1),
-  tag: Buffer.alloc(32, 2),
-  encryption: Buffer.alloc(32, 3),
-  api_keys: [],
-};
+const KEYS = freshKeys();
 
 interface Starting {
   readonly gateway: Gateway;

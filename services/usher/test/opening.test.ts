@@ -1,16 +1,12 @@
 // What a node says while its log cannot be opened, and when it gives up.
 
+import { freshKeys } from "@usher/replica";
 import { LogError, openMemoryLog, type TicketLog } from "@usher/ticket-log";
 import { expect, onTestFinished, test } from "vitest";
 import { Failure } from "../src/failure.ts";
 import { Opening, type OpeningOptions } from "../src/opening.ts";
 
-const KEYS = {
-  hash: Buffer.alloc(32, 1),
-  tag: Buffer.alloc(32, 2),
-  encryption: Buffer.alloc(32, 3),
-  api_keys: [],
-};
+const KEYS = freshKeys();
 
 interface Stage {
   readonly said: string[];

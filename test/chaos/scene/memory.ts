@@ -2,20 +2,14 @@
 // and the checker in seconds.
 
 import { startGateway } from "@usher/gateway";
-import { Access, type Keys, Replica } from "@usher/replica";
+import { Access, freshKeys, Replica } from "@usher/replica";
 import { type MemoryLog, MemoryStore, openMemoryLog } from "@usher/ticket-log";
 import type { Door, Doors } from "../load/doors.ts";
 import { keyHash } from "../load/key-hash.ts";
 import type { LogEntry } from "../log/entry.ts";
 import { NODES, QUEUES, ROUTES, TIMEOUT_MS } from "./queues.ts";
 
-const API_KEY = "chaos-has-a-key-of-its-own";
-const KEYS: Keys = {
-  hash: Buffer.alloc(32, 1),
-  tag: Buffer.alloc(32, 2),
-  encryption: Buffer.alloc(32, 3),
-  api_keys: [{ id: "default", key: API_KEY }],
-};
+const KEYS = freshKeys();
 
 export interface MemoryScene extends AsyncDisposable {
   readonly doors: Doors;
@@ -34,7 +28,7 @@ export async function startMemoryScene(serviceUrl: string): Promise<MemoryScene>
   return {
     doors: {
       all: nodes.map(({ door }) => door),
-      apiKey: API_KEY,
+      apiKey: KEYS.api_keys[0]?.key ?? "",
       keyHash: (queue, caller, key) => keyHash(KEYS.hash, queue, caller, key),
     },
     logs: nodes.map(({ log }) => log),

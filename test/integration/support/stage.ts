@@ -2,17 +2,12 @@
 
 import { startGateway } from "@usher/gateway";
 import { SETTINGS_DEFAULTS, type Settings } from "@usher/queue";
-import { Access, type Keys, Replica } from "@usher/replica";
+import { Access, freshKeys, Replica } from "@usher/replica";
 import { type Entry, type Fate, openMemoryLog } from "@usher/ticket-log";
 import { onTestFinished } from "vitest";
 import { type Service, startService } from "../../support/service.ts";
 
-const KEYS: Keys = {
-  hash: Buffer.alloc(32, 1),
-  tag: Buffer.alloc(32, 2),
-  encryption: Buffer.alloc(32, 3),
-  api_keys: [],
-};
+const KEYS = freshKeys();
 
 export interface Stage {
   readonly service: Service;

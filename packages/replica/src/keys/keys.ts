@@ -1,138 +1,109 @@
-// The secrets of a deployment, all in one file: what tokens are tagged with, what identities are hashed with, what
-// stored requests are encrypted with, and the API keys. Whoever reads it can do everything: mode 0600.
+// The secrets of a deployment, and what they are for. Whoever has them can do everything.
+//
+//   file.ts      the file that they are kept in       tokens.ts    proofs that a holder holds a ticket
+//   format.ts    its text, read strictly              passes.ts    proofs that a holder was admitted, for others to check
+//   change.ts    rewriting it, one writer at a time   signing.ts   what a pass is signed with
+//   rotation.ts  keys added, revoked, cleared away    cipher.ts    what is stored, encrypted
+//   live.ts      keys that change while a node runs   hashes.ts    who and what, as the log may know it
+//
+// Of tags, encryption and signing there are lists: the newest key that is in use makes, and all of them are good for
+// reading what was made before. A new one is put into use a little later than it is made known, so that every node
+// knows it before the first has used it.
 
 import { randomBytes } from "node:crypto";
-import { link, mkdir, open, readFile, rm, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
+
+/** One key of a list. */
+export interface Secret {
+  /** Names it in what it has made, and in lists; not secret. */
+  readonly id: string;
+  readonly secret: Buffer;
+  /** By the wall clock, in ms since 1970: from when on it is what makes. It is read with before, too. */
+  readonly use_from_ms: number;
+}
 
 export interface ApiKey {
-  /** Names the caller in hashes and logs; not secret. */
+  /** Names the key, to tell which is to be revoked; not secret. */
   readonly id: string;
   readonly key: string;
+  /** Who calls with it, as hashes and logs know the caller; absent: its id. The next key of the same caller has the
+   * same one here, and a retry under the next key is the same ticket. */
+  readonly caller?: string;
 }
 
 export interface Keys {
   /** For HMACs of idempotency keys, subjects and requests. Not changed while tickets live. */
   readonly hash: Buffer;
   /** For the tags of ticket tokens. */
-  readonly tag: Buffer;
+  readonly tag: readonly Secret[];
   /** For AES-256-GCM of what is stored. */
-  readonly encryption: Buffer;
+  readonly encryption: readonly Secret[];
+  /** For the signatures of passes: seeds of Ed25519. */
+  readonly signing: readonly Secret[];
   readonly api_keys: readonly ApiKey[];
 }
 
-const SECRET_BYTES = 32;
-const FILE_VERSION = 1;
-/** A larger file is not ours. */
-const FILE_BYTES_MAX = 1024 * 1024;
+/** The lists of keys that take turns. */
+export type Rotated = "tag" | "encryption" | "signing";
+export const ROTATED: readonly Rotated[] = ["tag", "encryption", "signing"];
+
+export const SECRET_BYTES = 32;
+
+/** Keys in one list at most: enough for one a day over the longest time that anything made with one may live. */
+export const SECRETS_MAX = 40;
+
+/** API keys at most; every call with one is compared with all of them. */
+export const API_KEYS_MAX = 256;
 
 export class KeysError extends Error {
   override readonly name = "KeysError";
 }
 
-/**
- * Reads the keys' file; makes it, with fresh secrets and one API key, where there is none and `create` says so.
- *
- * @throws KeysError when it is absent (without `create`), cannot be read or made, or is not a keys' file: the message
- * names the file and what to do.
- */
-export async function openKeys(options: { file: string; create: boolean }): Promise<Keys> {
-  const text = await read(options.file);
-  if (text !== undefined) return parse(text, options.file);
-  if (!options.create) {
-    throw new KeysError(
-      `${options.file}: there is no keys' file here. Copy the one that the log's tickets were made with.`,
-    );
-  }
-  await writeOnce(options.file, freshFile()).catch((error: unknown) => {
-    throw failure(options.file, "made", error);
-  });
-  // Another process may have been first: what is there counts.
-  const made = await read(options.file);
-  if (made === undefined) throw new KeysError(`${options.file}: the keys' file was made, and is not there`);
-  return parse(made, options.file);
-}
-
-function failure(file: string, what: "read" | "made", cause: unknown): KeysError {
-  const { code, message } = cause as NodeJS.ErrnoException;
-  return new KeysError(`${file}: the keys' file cannot be ${what} (${code ?? message})`, { cause });
-}
-
-async function read(file: string): Promise<string | undefined> {
-  try {
-    const text = await readFile(file, "utf8");
-    if (text.length > FILE_BYTES_MAX) throw new KeysError(`${file}: too large for a keys' file`);
-    return text;
-  } catch (error) {
-    if (error instanceof KeysError) throw error;
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw failure(file, "read", error);
-  }
-}
-
-function freshFile(): string {
-  const secret = () => randomBytes(SECRET_BYTES).toString("base64url");
-  const file = {
-    version: FILE_VERSION,
-    hash: secret(),
-    tag: secret(),
-    encryption: secret(),
-    api_keys: [{ id: "default", key: `usher_${secret()}` }],
-  };
-  return `${JSON.stringify(file, null, 2)}\n`;
-}
-
-/** Whole or not at all, never over one that is there, and still there after a power loss. */
-async function writeOnce(file: string, text: string): Promise<void> {
-  const folder = dirname(file);
-  // Not by the process's id: two containers that share the folder may both be process 1.
-  const temporary = `${file}.${randomBytes(8).toString("hex")}.tmp`;
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  try {
-    await writeFile(temporary, text, { flag: "wx", mode: 0o600, flush: true });
-    await link(temporary, file).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== "EEXIST") throw error;
-    });
-  } finally {
-    await rm(temporary, { force: true });
-  }
-  await using handle = await open(folder);
-  await handle.sync();
-}
-
-function parse(text: string, file: string): Keys {
-  let content: unknown;
-  try {
-    content = JSON.parse(text);
-  } catch {
-    throw new KeysError(`${file}: not a keys' file: it is not JSON`);
-  }
-  const fields = (typeof content === "object" && content !== null ? content : {}) as Record<string, unknown>;
-  if (fields.version !== FILE_VERSION) {
-    throw new KeysError(`${file}: not a keys' file of version ${FILE_VERSION}`);
-  }
-  const secret = (name: string): Buffer => {
-    const value = fields[name];
-    const bytes = typeof value === "string" ? Buffer.from(value, "base64url") : Buffer.alloc(0);
-    if (bytes.length !== SECRET_BYTES) {
-      throw new KeysError(`${file}: "${name}" is not ${SECRET_BYTES} bytes of base64url`);
-    }
-    return bytes;
-  };
+/** New secrets throughout, one of each, in use at once, and one API key. */
+export function freshKeys(): Keys {
+  const first = (): Secret[] => [freshSecret({ id: "first", use_from_ms: 0 })];
   return {
-    hash: secret("hash"),
-    tag: secret("tag"),
-    encryption: secret("encryption"),
-    api_keys: apiKeys(fields, file),
+    hash: randomBytes(SECRET_BYTES),
+    tag: first(),
+    encryption: first(),
+    signing: first(),
+    api_keys: [freshApiKey({ id: "default" })],
   };
 }
 
-function apiKeys(fields: Record<string, unknown>, file: string): ApiKey[] {
-  const list = Array.isArray(fields.api_keys) ? (fields.api_keys as unknown[]) : [];
-  return list.map((entry, at) => {
-    const { id, key } = (entry ?? {}) as Record<string, unknown>;
-    if (typeof id === "string" && id !== "" && typeof key === "string" && key.length >= 22)
-      return { id, key };
-    throw new KeysError(`${file}: api_keys[${at}] lacks an id, or a key of at least 22 characters`);
-  });
+export function freshSecret({ id, use_from_ms }: Omit<Secret, "secret">): Secret {
+  return { id, secret: randomBytes(SECRET_BYTES), use_from_ms };
+}
+
+export function freshApiKey({ id, caller }: Omit<ApiKey, "key">): ApiKey {
+  const key = `usher_${randomBytes(SECRET_BYTES).toString("base64url")}`;
+  return caller === undefined || caller === id ? { id, key } : { id, key, caller };
+}
+
+/** The one of a list that makes: of those in use, the one that came into use last. Where all are yet to come, the clock
+ * is behind, and the earliest is nearest. Throws where there is none at all. */
+export function inUse<Key extends Pick<Secret, "use_from_ms">>(list: readonly Key[], now_ms: number): Key {
+  const [first] = list;
+  if (first === undefined) throw new KeysError("there is no key to make anything with");
+  return list.reduce((best, key) => (isNearer(key, best, now_ms) ? key : best), first);
+}
+
+/** Of two that came into use at once, the later in the list. */
+function isNearer(
+  key: Pick<Secret, "use_from_ms">,
+  best: Pick<Secret, "use_from_ms">,
+  now_ms: number,
+): boolean {
+  if (key.use_from_ms > now_ms) return best.use_from_ms > now_ms && key.use_from_ms < best.use_from_ms;
+  return best.use_from_ms > now_ms || key.use_from_ms >= best.use_from_ms;
+}
+
+/** What is made of a list of keys, and anew when there is another list in its place: key objects cost ten times what
+ * their use does. */
+export function madeOf<List, Made>(list: () => List, make: (list: List) => Made): () => Made {
+  let last: { readonly list: List; readonly made: Made } | undefined;
+  return () => {
+    const now = list();
+    if (last?.list !== now) last = { list: now, made: make(now) };
+    return last.made;
+  };
 }

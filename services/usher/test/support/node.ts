@@ -3,17 +3,12 @@
 import { createClient, createRouterTransport } from "@connectrpc/connect";
 import { AdminService } from "@usher/protocol/admin";
 import { SETTINGS_DEFAULTS, type Settings } from "@usher/queue";
-import { Access, createAdminService, type Keys, Replica } from "@usher/replica";
+import { Access, createAdminService, freshKeys, Replica } from "@usher/replica";
 import { type MemoryLog, MemoryStore, openMemoryLog } from "@usher/ticket-log";
 import { onTestFinished } from "vitest";
 import type { AdminClient } from "../../src/cli/client.ts";
 
-const KEYS: Keys = {
-  hash: Buffer.alloc(32, 1),
-  tag: Buffer.alloc(32, 2),
-  encryption: Buffer.alloc(32, 3),
-  api_keys: [],
-};
+const KEYS = freshKeys();
 
 const SETTINGS: Settings = { ...SETTINGS_DEFAULTS, kind: "pass", max_active: 1, max_wait_ms: 3_600_000 };
 
