@@ -115,9 +115,9 @@ class Ahead implements Follower {
 
   readonly wake = (): void => this.#wake?.();
 
-  entries(batch: readonly StoredEntry[]): void {
+  entries(batch: readonly StoredEntry[], next: Offset): void {
+    this.#next = next;
     for (const entry of batch) {
-      this.#next = entry.offset + 1;
       if (entry.offset >= this.#until) break;
       this.#entries.push(entry);
       this.#bytes += sizeOf(entry);

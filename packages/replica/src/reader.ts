@@ -5,10 +5,10 @@ import { type Following, LogError, type Offset, type StoredEntry, type TicketLog
 import { decodeRecord, FORMAT_LEVEL } from "./log/codec.ts";
 
 export interface ReaderListener {
-  /** After each record that was folded; with what it carried beside it. */
-  folded(record: LogRecord, outcome: Outcome, headers: StoredEntry["headers"]): void;
-  /** After each batch, which took so long to fold, in ms. */
-  batch(changes: readonly Change[], took_ms: number): void;
+  /** After each record that was folded. */
+  folded(record: LogRecord, outcome: Outcome): void;
+  /** After each batch. */
+  batch(changes: readonly Change[]): void;
   /** The log cannot be followed any further: this node knows nothing newer from here on. The last call. */
   halted(error: Error): void;
 }
@@ -38,7 +38,7 @@ export class Reader {
   constructor(log: LogSource) {
     this.#log = log;
     this.#following = log.follow(0, {
-      entries: (batch) => this.#take(batch),
+      entries: (batch, next) => this.#take(batch, next),
       failed: (error) => this.#halt(error),
     });
   }
@@ -103,18 +103,18 @@ export class Reader {
     this.#halt(new LogError("closed", "this node is closed"));
   }
 
-  #take(batch: readonly StoredEntry[]): void {
-    const began_ms = performance.now();
+  #take(batch: readonly StoredEntry[], next: Offset): void {
     try {
       for (const entry of batch) this.#fold(entry);
+      // The log's end may be beyond the last entry.
+      this.#next = next;
     } catch (error) {
       this.#following.close();
       this.#halt(error instanceof Error ? error : new Error(String(error)));
       return;
     }
     const changes = this.fold.takeChanges();
-    const took_ms = performance.now() - began_ms;
-    for (const listener of [...this.#listeners]) listener.batch(changes, took_ms);
+    for (const listener of [...this.#listeners]) listener.batch(changes);
   }
 
   #fold(entry: StoredEntry): void {
@@ -123,7 +123,7 @@ export class Reader {
       const { record } = decoded;
       const outcome = this.fold.apply(record);
       this.#records[outcome.kind === "ignored" ? "ignored" : "folded"]++;
-      for (const listener of this.#listeners) listener.folded(record, outcome, entry.headers);
+      for (const listener of this.#listeners) listener.folded(record, outcome);
     } else if (decoded.kind === "newer" && this.#mayCount(decoded.session)) {
       throw new LogError(
         "corrupt",

@@ -178,9 +178,9 @@ describe("a reader that is slow", () => {
     log.follow = (from, follower) => {
       follows++;
       return follow(from, {
-        entries: (batch) => {
+        entries: (batch, next) => {
           delivered += batch.length;
-          follower.entries(batch);
+          follower.entries(batch, next);
         },
         failed: (error) => follower.failed(error),
       });

@@ -18,10 +18,10 @@ export class Receiver {
     return this.#open;
   }
 
-  deliver(entries: readonly StoredEntry[]): void {
+  deliver(entries: readonly StoredEntry[], next: Offset): void {
     if (!this.#open) return;
     try {
-      this.#follower.entries(entries);
+      this.#follower.entries(entries, next);
     } catch (cause) {
       // It must not, but one that does takes no other along, nor the writers.
       this.fail(new LogError("unavailable", "the follower threw", { cause }));

@@ -57,8 +57,10 @@ export interface Writer {
 }
 
 export interface Follower {
-  /** Takes the next entries, in order, each once. Runs to its end before the next call; must not throw. */
-  entries(batch: readonly StoredEntry[]): void;
+  /** Takes the next entries, in order, each once. `next` follows them: all below it has been delivered. It is more than
+   * one beyond the last where an adapter has records of its own there (Kafka), and with nothing but those the batch is
+   * empty. Runs to its end before the next call; must not throw. */
+  entries(batch: readonly StoredEntry[], next: Offset): void;
   /** The log cannot be followed any further (a gap, another log, an offset past its end, closed by a fault). The last
    * call. There is none when the log is closed by its own `close`. */
   failed(error: LogError): void;

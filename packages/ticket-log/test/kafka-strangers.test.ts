@@ -96,6 +96,7 @@ describe("a stranger's records", () => {
     await transaction.commit();
     const reader = new Reader({}, log);
     await eventually(async () => expect(await log.end()).toBe(2));
+    await reader.until(() => reader.next === 2, "to have got past the marker");
     await eventually(() => expect(reader.following.lag_ms).toBeLessThan(Number.POSITIVE_INFINITY));
     expect(texts(reader.got)).toEqual(["theirs"]);
     await appendAll(log, ["ours"]);

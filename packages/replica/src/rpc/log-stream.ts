@@ -25,7 +25,10 @@ export async function* readLog(
     yield { entries: step.map(entryMessage), ...place() };
   }
   mustGoOn(signal);
-  if (draining.aborted && next < range.until) yield { ...place(), reconnectAfter: reconnectAfter() };
+  if (next >= range.until) return;
+  if (draining.aborted) yield { ...place(), reconnectAfter: reconnectAfter() };
+  // What is left of the range are records of the store's own.
+  else yield { next: BigInt(range.until), end: BigInt(end) };
 }
 
 function rangeOf({ start, until, follow }: ReadLogRequest, end: number): EntryRange {

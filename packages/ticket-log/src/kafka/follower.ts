@@ -62,7 +62,7 @@ class KafkaFollowing implements Following {
       timings: client.timings,
       health,
       from,
-      take: (messages) => this.#take(messages),
+      take: (messages, next) => this.#take(messages, next),
       begins: (low) => this.#lookAtHead(low),
       lost: (loss) => this.#lost(loss),
     });
@@ -98,14 +98,20 @@ class KafkaFollowing implements Following {
     this.fail(error);
   }
 
-  /** Some at a time: a long catch-up leaves the event loop to others between. */
-  async #take(messages: readonly KafkaMessage[]): Promise<void> {
+  /** Some at a time: a long catch-up leaves the event loop to others between. Of records that are Kafka's own alone, the
+   * follower is told that it is past them: they may be the last for long. */
+  async #take(messages: readonly KafkaMessage[], next: Offset): Promise<void> {
     if (messages[0]?.offset === "0") this.#options.identity.learn(messages[0]);
-    for (let at = 0; at < messages.length && this.#receiver.open; at += READ.records) {
+    let at = 0;
+    do {
       if (at > 0) await new Promise((resolve) => setImmediate(resolve));
-      const some = messages.slice(at, at + READ.records);
-      this.#receiver.deliver(some.map((message) => entryOf(message, Number(message.offset))));
-    }
+      const entries = messages
+        .slice(at, at + READ.records)
+        .map((message) => entryOf(message, Number(message.offset)));
+      at += READ.records;
+      const [following] = messages.slice(at, at + 1);
+      this.#receiver.deliver(entries, following === undefined ? next : Number(following.offset));
+    } while (at < messages.length && this.#receiver.open);
     // It may have ended by its own doing.
     if (!this.#receiver.open) this.#reader.close();
   }

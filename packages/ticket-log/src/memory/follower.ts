@@ -106,7 +106,7 @@ class MemoryFollowing implements Following {
     const batch = store.read(this.#next, READ.records);
     this.#next += batch.length;
     if (this.#next === store.end) this.#read_ms = performance.now();
-    this.#receiver.deliver(batch);
+    this.#receiver.deliver(batch, this.#next);
     if (this.#receiver.open && this.#next < store.end) this.wake();
   }
 }

@@ -126,7 +126,7 @@ class SqliteFollowing implements Following {
     if (!this.#receiver.open) return;
     this.#next += entries.length;
     if (this.#next === this.#source.end()) this.#read_ms = performance.now();
-    this.#receiver.deliver(entries);
+    this.#receiver.deliver(entries, this.#next);
   }
 }
 

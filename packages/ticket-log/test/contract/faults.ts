@@ -163,6 +163,17 @@ const inFollowing: readonly Fault[] = [
     caughtBy: ["a follower gets all from its offset on, whatever offset that is"],
   },
   {
+    name: "tells a follower where an entry is, in place of what follows it",
+    twist: (log) => ({
+      follow: (from, follower) =>
+        log.follow(from, {
+          entries: (batch, next) => follower.entries(batch, next - 1),
+          failed: (error) => follower.failed(error),
+        }),
+    }),
+    caughtBy: ["a follower is told how far it has got, with each entry, and in the end to the end"],
+  },
+  {
     name: "goes on after a follower is closed",
     twist: (log) => ({
       follow(from, follower) {
@@ -176,7 +187,7 @@ const inFollowing: readonly Fault[] = [
     name: "waits for an offset past the end",
     twist: (log) => ({
       follow: (from, follower) =>
-        log.follow(from, { entries: (batch) => follower.entries(batch), failed() {} }),
+        log.follow(from, { entries: (batch, next) => follower.entries(batch, next), failed() {} }),
     }),
     caughtBy: ["an offset past the end fails the follower instead of leaving it to wait"],
   },

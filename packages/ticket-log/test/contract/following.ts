@@ -64,6 +64,22 @@ export const followingChecks: readonly LogCheck[] = [
     },
   },
   {
+    name: "a follower is told how far it has got, with each entry, and in the end to the end",
+    async run(store) {
+      const log = await store.open();
+      await appendAll(log, numbered(10));
+      const end = await log.end();
+      const reader = new Reader(store, log);
+      await reader.until(() => reader.next >= end, `to have got to ${end}`);
+      assert.deepEqual(places(reader.got), places(await readAll(store, log)));
+      for (const n of [1, 2, 3]) {
+        await appendAll(log, numbered(3, `later ${n}`));
+        await reader.has(10 + n * 3);
+        assert.ok(reader.next > reader.got.at(-1)!.offset, "past the last entry");
+      }
+    },
+  },
+  {
     name: "a closed follower gets nothing more, and the others go on",
     async run(store) {
       const log = await store.open();

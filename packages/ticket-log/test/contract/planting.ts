@@ -1,10 +1,10 @@
 // Puts a fault into an adapter, to see whether the contract's checks notice.
 
-import type { AppendOptions, Entry, Follower, TicketLog } from "../../src/log.ts";
+import type { AppendOptions, Entry, Follower, StoredEntry, TicketLog } from "../../src/log.ts";
 import type { HarnessOptions, HarnessStore, LogHarness } from "./harness.ts";
 
 export type Append = (entry: Entry, options?: AppendOptions) => Promise<void>;
-export type Deliver = Follower["entries"];
+export type Deliver = (batch: readonly StoredEntry[]) => void;
 
 /** What a faulty log does differently; in all else it does as the real one. */
 export interface Twist extends Partial<TicketLog> {
@@ -54,8 +54,13 @@ function twisted(log: TicketLog, { appends, delivers, ...rest }: Twist): TicketL
       return { append: appends?.(append) ?? append, close: () => writer.close() };
     },
     follow(from, follower) {
-      const deliver: Deliver = (batch) => follower.entries(batch);
-      const entries = delivers?.(deliver) ?? deliver;
+      let next = from;
+      const deliver: Deliver = (batch) => follower.entries(batch, next);
+      const delivered = delivers?.(deliver) ?? deliver;
+      const entries: Follower["entries"] = (batch, after) => {
+        next = after;
+        delivered(batch);
+      };
       return log.follow(from, { entries, failed: (error) => follower.failed(error) });
     },
     end: () => log.end(),

@@ -9,6 +9,8 @@ const PATIENCE_MS = 20_000;
 
 export class Reader implements Follower {
   readonly got: StoredEntry[] = [];
+  /** How far it has got. */
+  next: Offset;
   failure: LogError | undefined;
   readonly following: Following;
   readonly #patience_ms: number;
@@ -16,11 +18,13 @@ export class Reader implements Follower {
 
   constructor(store: Patience, log: TicketLog, from: Offset = 0) {
     this.#patience_ms = store.patience_ms ?? PATIENCE_MS;
+    this.next = from;
     this.following = log.follow(from, this);
   }
 
-  entries(batch: readonly StoredEntry[]): void {
+  entries(batch: readonly StoredEntry[], next: Offset): void {
     this.got.push(...batch);
+    this.next = next;
     this.#changed();
   }
 

@@ -95,15 +95,19 @@ class RemoteLog implements LogSource {
   async #deliver(from: Offset, follower: Follower, signal: AbortSignal): Promise<void> {
     if (from >= this.#until) return;
     const range = { from, until: this.#until };
+    let reached = from;
     for await (const { entries, next } of readEntries(this.#client, range, signal)) {
       for (const entry of entries) {
         if (signal.aborted) return;
         this.#offset = entry.offset;
-        follower.entries([entry]);
+        follower.entries([entry], entry.offset + 1);
       }
+      // The last that a node has read may be records of its store's own, of which it tells nothing but where they end.
+      if (next > reached && entries.length === 0) follower.entries([], next);
+      reached = next;
       this.#onStep(next);
     }
-    if (signal.aborted || this.#offset + 1 >= this.#until) return;
+    if (signal.aborted || reached >= this.#until) return;
     throw new Failure(`the node's log ends before ${this.#until}, up to which it says that it has read it`);
   }
 }
