@@ -275,7 +275,8 @@ describe("fewer in-sync replicas than a write needs", () => {
       expect(log.openWriter().append(entry("meanwhile"))).rejects.toMatchObject(refused),
     );
     await expect(writer.append(entry("refused"))).rejects.toMatchObject(refused);
-    await stranger.set(nodes.queues, { ...fit, "min.insync.replicas": "2" });
+    // Its own client may first ask the broker that is gone.
+    await eventually(() => stranger.set(nodes.queues, { ...fit, "min.insync.replicas": "2" }));
     await eventually(() => writer.append(entry("after")));
     const written = texts(await readAll({}, log)).filter((text) => text !== "meanwhile");
     expect(written).toEqual(["before", "after"]);
