@@ -6,7 +6,7 @@
 //   waiting/     requests that have to wait, and their tickets  rpc/         Connect, gRPC-Web and gRPC
 //   dispatch/    sends what waited when its turn has come       health.ts    alive, ready, or not yet
 //
-// listening (it lives, and refuses what comes, with the reason) ──serve──▶ serving ──close──▶ closed
+// listening (it lives, and refuses what comes, with the reason) ──serve──▶ serving ──leave──▶ unready ──close──▶ closed
 
 import type { Access, Replica } from "@usher/replica";
 import { Dispatcher } from "./dispatch/dispatcher.ts";
@@ -64,6 +64,9 @@ export interface Gateway {
   readonly port: number;
   /** Serves from now on, at the same port and on the connections that are there, and begins to send what waits. Once. */
   serve(options: EdgeOptions): void;
+  /** Is not ready any more, for good, and serves as before: HTTP/1.1 clients are told with each answer to open another
+   * connection, which whoever balances loads sends elsewhere. */
+  leave(): void;
   /** Takes nothing more, lets what is under way end within `grace_ms`, then cuts it. The replica must still run, and
    * should have begun to drain, so that streams end by themselves. */
   close(options: { readonly grace_ms: number }): Promise<void>;
@@ -92,11 +95,22 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       edge = new Edge({ ...options, public_url, onFault });
       edge.start();
     },
+    leave() {
+      listener.leave();
+      edge?.leave();
+    },
     async close({ grace_ms }) {
       if (edge === undefined) await listener.close({ grace_ms });
       else await edge.close(listener, grace_ms);
     },
   };
+}
+
+/** How long the log may take to be told what was broken off, in ms; two seconds. */
+const TELL_MS = 2_000;
+
+function after(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref());
 }
 
 type EdgeParts = EdgeOptions & Pick<GatewayOptions, "public_url" | "onFault">;
@@ -109,6 +123,7 @@ class Edge {
   readonly #tickets: TicketResource;
   readonly #queues = new Map<string, { lane: Lane; sending: Sending; defer: DeferQueue }>();
   #dispatchers: Dispatcher[] = [];
+  #leaving = false;
 
   constructor(options: EdgeParts) {
     const { replica, access, nodes, public_url } = options;
@@ -148,7 +163,7 @@ class Edge {
     if (target.path.startsWith(PREFIX)) return this.#tickets.handle(req, res, target);
     if (target.path === "/livez") return answerWell(res);
     if (target.path === "/readyz")
-      return this.#options.replica.ready ? answerWell(res) : answerUnready(req, res);
+      return this.#options.replica.ready && !this.#leaving ? answerWell(res) : answerUnready(req, res);
     const route = this.#routes.find({ method: req.method ?? "", path: target.path, lines: req.rawHeaders });
     if (route === undefined) {
       answerProblem(
@@ -162,12 +177,17 @@ class Edge {
     await (queue === undefined ? this.#passOn(req, res, route) : queue.defer.handle(req, res, target, route));
   }
 
-  /** Stops sending and listening together: what is being sent may still be answered to who holds the line. */
+  leave(): void {
+    this.#leaving = true;
+  }
+
+  /** Stops sending and listening together: what is being sent may still be answered to who holds the line. What is at
+   * the services after the grace is broken off, and the log told so: then nobody has to wait for the claim to lapse. */
   async close(listener: Listener, grace_ms: number): Promise<void> {
     const stopped = Promise.all(this.#dispatchers.map((dispatcher) => dispatcher.stop()));
-    await listener.close({ grace_ms });
-    await Promise.race([stopped, new Promise((resolve) => setTimeout(resolve, grace_ms).unref())]);
+    await Promise.all([listener.close({ grace_ms }), Promise.race([stopped, after(grace_ms)])]);
     await Promise.all([...this.#services.values()].map((service) => service.close()));
+    await Promise.race([stopped, after(TELL_MS)]);
   }
 
   async #passOn(req: EdgeRequest, res: EdgeResponse, route: Route): Promise<void> {

@@ -123,6 +123,12 @@ export class Listeners {
     this.#open.native.setServing(ready);
   }
 
+  /** Not ready any more, for good; everything is served as before. */
+  leave(): void {
+    this.setReady(false);
+    this.#open.gateway.leave();
+  }
+
   /** Takes nothing more, and lets what is under way end for `grace_ms` milliseconds. */
   async close(options: { readonly grace_ms: number }): Promise<void> {
     this.setReady(false);

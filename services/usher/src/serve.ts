@@ -4,7 +4,8 @@
 //
 // The ports are open from the start (listeners.ts) and say that it starts. What comes then may have to wait for others
 // (opening.ts): a log elsewhere is tried until it is there. A node that cannot follow its log any more is not ready,
-// and is again when it can. Closing goes the same way back: unready, listeners, replica, log.
+// and is again when it can. Closing goes the same way back: unready (and for a while nothing else, so that whoever
+// balances loads sees it), listeners, replica, log.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { BindError, CertificateError } from "@usher/gateway";
@@ -23,9 +24,9 @@ import { logNames, NodeObserver } from "./observer.ts";
 import { type Opened, Opening } from "./opening.ts";
 import { type Command, reconcile } from "./reconcile.ts";
 
-/** How long requests and streams may go on after the node was told to stop, in milliseconds; ten seconds, which is
- * less than the thirty after which most supervisors kill. */
-const GRACE_MS = 10_000;
+/** How long a node waits, once nothing is under way any more, for its last records to be written: what became of what
+ * it sent, and the term that it gives back. In milliseconds; ten seconds, of which it needs a few milliseconds. */
+const SETTLE_MS = 10_000;
 
 /** How long a node waits for a log that does not answer, in milliseconds, once it is told to stop and nobody waits for
  * it any more; two seconds, in which it may yet give the keeping of time back. */
@@ -91,8 +92,8 @@ export async function serve(config: Config, options: ServeOptions): Promise<Node
 function explained(error: unknown): unknown {
   const words = error instanceof Error ? error.message : "";
   if (error instanceof BindError) return new Failure(`${words} (--port, or listen.port in the file)`);
-  if (error instanceof ListenError)
   if (error instanceof CertificateError) return new Failure(`${words} (listen.tls in the file)`);
+  if (error instanceof ListenError)
     return new Failure(`${words} (--grpc-port, or listen.grpc_port in the file)`);
   if (error instanceof EndpointError)
     return new Failure(`${words} (--metrics-port, or listen.metrics_port in the file; off: none)`);
@@ -190,7 +191,7 @@ class StartedNode implements Node {
   async #failed(error: unknown): Promise<never> {
     // Whoever closes the node does not wait for it to be ready any more.
     if (this.#stopping.signal.aborted) return new Promise(() => {});
-    await this.#listeners.close({ grace_ms: GRACE_MS });
+    await this.#listeners.close(this.#config.drain);
     throw explained(error);
   }
 
@@ -211,12 +212,14 @@ class StartedNode implements Node {
   async #close(): Promise<void> {
     this.#stopping.abort();
     clearInterval(this.#looking);
-    this.#listeners.setReady(false);
+    const { delay_ms, grace_ms } = this.#config.drain;
+    this.#listeners.leave();
+    if (this.#opened !== undefined) await sleep(delay_ms);
     this.#opened?.replica.drain();
-    await this.#listeners.close({ grace_ms: GRACE_MS });
+    await this.#listeners.close({ grace_ms });
     const opened = this.#opened;
     const answers = opened !== undefined && !opened.replica.stale;
-    const patience = sleep(answers ? GRACE_MS : LET_GO_MS, undefined, { ref: false });
+    const patience = sleep(answers ? SETTLE_MS : LET_GO_MS, undefined, { ref: false });
     await Promise.race([opened === undefined ? this.#started : letGo(opened), patience]);
   }
 }

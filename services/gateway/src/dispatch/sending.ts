@@ -79,8 +79,9 @@ export class Sending {
         return "over";
       }
       const left_ms = timeout_ms - (this.#replica.clock.monotonic_ms() - claimed_ms);
-      // A claim that took this long to be read back may lapse before its answer could come.
-      if (left_ms < timeout_ms / 2) {
+      // A claim that took this long to be read back may lapse before its answer could come. And a node that shuts down
+      // leaves what it has not sent to others.
+      if (left_ms < timeout_ms / 2 || this.#replica.draining.aborted) {
         await this.#release(claim, "draining", 0);
         return "over";
       }

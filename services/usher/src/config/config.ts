@@ -17,6 +17,7 @@ export interface Config {
   /** Among how many nodes a limit is divided; 1. The embedded log has no more. */
   readonly nodes: number;
   readonly listen: Listen;
+  readonly drain: Drain;
   readonly services: readonly Service[];
   readonly queues: readonly QueueConfig[];
   /** In the order of the file: the first that fits a request counts. */
@@ -70,11 +71,23 @@ export interface Spool {
   readonly bytes_max: number;
 }
 
+/** How a node that is told to stop goes. */
+export interface Drain {
+  /** How long it goes on as before but for its readiness, in ms, so that whoever balances loads sends nobody more; 0. */
+  readonly delay_ms: number;
+  /** How long what is under way may take then, in ms; 10 s, which is less than the 30 s after which most supervisors
+   * kill. */
+  readonly grace_ms: number;
+}
+
 export interface Listen {
   /** A name or an address; localhost. */
   readonly host: string;
   /** The gateway's port; 8080. 0: any free one. */
   readonly port: number;
+  /** What the gateway's port speaks TLS with: absolute paths of PEM files, read again when they change. Absent: it
+   * speaks none. */
+  readonly tls: { readonly cert: string; readonly key: string } | undefined;
   /** The native gRPC listener's port; 50051. 0: any free one. */
   readonly grpc_port: number;
   /** The port of the metrics, on 127.0.0.1. 0: any free one. Absent: 8081, if that is free. */
@@ -85,9 +98,6 @@ export interface Listen {
 export interface Service {
   readonly name: string;
   /** An origin: scheme, host, port. */
-  /** What the gateway's port speaks TLS with: absolute paths of PEM files, read again when they change. Absent: it
-   * speaks none. */
-  readonly tls: { readonly cert: string; readonly key: string } | undefined;
   readonly url: string;
 }
 
@@ -103,6 +113,8 @@ export interface Route extends RouteMatch {
   readonly service: string;
   /** The name of a queue; absent: straight through, always. */
   readonly queue: string | undefined;
+  /** A newcomer whose wait is likely to be longer is refused at once; absent: nobody is. */
+  readonly max_wait_ms: number | undefined;
   /** How long a request that has to wait is held open before it is answered 202; 2 s. */
   readonly hold_ms: number;
   /** How long the service may take for a whole answer; 30 s. */
@@ -113,11 +125,9 @@ export interface Route extends RouteMatch {
   readonly body_bytes: number;
   /** The largest response that is stored, in bytes; 1 MiB. */
   readonly response_bytes: number;
-}
-  /** A newcomer whose wait is likely to be longer is refused at once; absent: nobody is. */
-  readonly max_wait_ms: number | undefined;
   /** Which headers of a request are stored with its ticket, by name in small letters; absent: all. */
   readonly stored_headers:
     | { readonly only: readonly string[] }
     | { readonly without: readonly string[] }
     | undefined;
+}

@@ -22,6 +22,8 @@ export interface Overrides {
   readonly port?: number;
   readonly grpc_port?: number;
   readonly metrics_port?: number | "off";
+  readonly drain_delay_ms?: number;
+  readonly grace_ms?: number;
 }
 
 /** Reads a file. Paths in it count from its own directory, so that it means the same wherever Usher is started.
@@ -75,6 +77,10 @@ function configOf(file: File, directory: string, overrides: Overrides): Config {
     node: overrides.node ?? file.node,
     nodes: overrides.nodes ?? file.nodes,
     listen: listenOf(file.listen, overrides),
+    drain: {
+      delay_ms: overrides.drain_delay_ms ?? file.drain.delay,
+      grace_ms: overrides.grace_ms ?? file.drain.grace,
+    },
     services: Object.entries(file.services).map(([name, { url }]) => ({ name, url })),
     queues: queueConfigs(file.queues),
     routes: file.routes.map(routeOf),
@@ -109,13 +115,13 @@ function listenOf(listen: File["listen"], { host, port, grpc_port, metrics_port 
   return {
     host: host ?? listen.host,
     port: port ?? listen.port,
+    tls: listen.tls,
     grpc_port: grpc_port ?? listen.grpc_port,
     metrics_port: metrics_port ?? listen.metrics_port,
   };
 }
 
 export function queueConfigs(queues: File["queues"]): QueueConfig[] {
-    tls: listen.tls,
   return Object.entries(queues).map(([name, queue]) => ({
     name,
     settings: settingsOf(name, queue),
@@ -143,18 +149,18 @@ function settingsOf(name: string, queue: FileQueue): Settings {
 }
 
 function routeOf(route: FileRoute): Route {
+  const { match, store_headers, drop_headers } = route;
   return {
     ...match,
     service: route.service,
     queue: route.queue,
+    max_wait_ms: route.max_wait,
     hold_ms: route.hold,
     timeout_ms: route.timeout,
-  const { match, store_headers, drop_headers } = route;
     idempotent: route.idempotent,
     body_bytes: route.body_bytes,
     response_bytes: route.response_bytes,
-  };
-}
-    max_wait_ms: route.max_wait,
     stored_headers:
       store_headers !== undefined ? { only: store_headers } : drop_headers && { without: drop_headers },
+  };
+}

@@ -30,19 +30,21 @@ const MiB = 1024 * 1024;
 /** Routes, and proxies, that one file may hold. */
 const LIST_MAX = 1_000;
 
-/** Least and most of what routes and listeners are set to. */
 /** Names of headers that one route may list. */
 const HEADER_NAMES_MAX = 100;
 
+/** Least and most of what routes and listeners are set to. */
 export const BOUNDS = {
   port: [0, 65_535],
   nodes: [1, 1_000],
+  drain_delay_ms: [0, 10 * MINUTE_MS],
+  grace_ms: [0, 60 * MINUTE_MS],
   hold_ms: [0, 10 * MINUTE_MS],
+  /** As the queue's own `max_wait`, but no wait at all will do as well: whoever would wait is refused. */
+  route_wait_ms: [0, SETTINGS_BOUNDS.max_wait_ms[1]],
   timeout_ms: [100, 60 * MINUTE_MS],
   /** A mebibyte less than the log takes as one payload: the headers, and the encryption, need room as well. */
   stored_bytes: [0, 15 * MiB],
-  /** As the queue's own `max_wait`, but no wait at all will do as well: whoever would wait is refused. */
-  route_wait_ms: [0, SETTINGS_BOUNDS.max_wait_ms[1]],
 } as const;
 
 export const LISTEN_DEFAULTS = {
@@ -51,6 +53,7 @@ export const LISTEN_DEFAULTS = {
   grpc_port: 50051,
   metrics_port: 8081,
 } as const;
+export const DRAIN_DEFAULTS = { delay_ms: 0, grace_ms: 10 * SECOND_MS } as const;
 export const ROUTE_DEFAULTS = {
   hold_ms: 2 * SECOND_MS,
   timeout_ms: 30 * SECOND_MS,
@@ -62,7 +65,6 @@ const LOG_DEFAULT: LogUrl = { kind: "sqlite", directory: DATA_DEFAULT };
 
 const port = field(integer(...BOUNDS.port));
 const stored = field(integer(...BOUNDS.stored_bytes));
-
 const headerNames = list("names of headers", HEADER_NAMES_MAX, field(headerName)).unwrap();
 
 function listenIn(directory: string) {
@@ -74,6 +76,11 @@ function listenIn(directory: string) {
     metrics_port: field(portOrOff(...BOUNDS.port)).optional(),
   });
 }
+
+const drain = fields({
+  delay: field(duration(...BOUNDS.drain_delay_ms)).default(DRAIN_DEFAULTS.delay_ms),
+  grace: field(duration(...BOUNDS.grace_ms)).default(DRAIN_DEFAULTS.grace_ms),
+});
 
 const limit = fields({
   rate_per_second: field(thousandths(...SETTINGS_BOUNDS.rate_thousandths)).default(
@@ -103,16 +110,16 @@ const route = fields({
   match: field(routeMatch),
   service: field(name),
   queue: field(name).optional(),
+  max_wait: field(duration(...BOUNDS.route_wait_ms)).optional(),
   hold: field(duration(...BOUNDS.hold_ms)).default(ROUTE_DEFAULTS.hold_ms),
   timeout: field(duration(...BOUNDS.timeout_ms)).default(ROUTE_DEFAULTS.timeout_ms),
-  max_wait: field(duration(...BOUNDS.route_wait_ms)).optional(),
   idempotent: field(boolean).default(ROUTE_DEFAULTS.idempotent),
   body_bytes: stored.default(ROUTE_DEFAULTS.body_bytes),
   response_bytes: stored.default(ROUTE_DEFAULTS.response_bytes),
-});
-
   store_headers: headerNames.optional(),
   drop_headers: headerNames.optional(),
+});
+
 /** Of a file whose surroundings these are: it may name other files, which are read with it. */
 export function schemaFor(surroundings: Surroundings) {
   return fields({
@@ -124,6 +131,7 @@ export function schemaFor(surroundings: Surroundings) {
     node: field(nodeName).optional(),
     nodes: field(integer(...BOUNDS.nodes)).default(1),
     listen: listenIn(surroundings.directory).prefault({}),
+    drain: drain.prefault({}),
     services: named("services", fields({ url: field(origin) })),
     queues: queuesSchema,
     routes: list("routes", LIST_MAX, route),

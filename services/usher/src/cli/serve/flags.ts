@@ -36,6 +36,8 @@ export interface ServeFlags {
   readonly port?: number;
   readonly grpcPort?: number;
   readonly metricsPort?: number | "off";
+  readonly drainDelay?: number;
+  readonly grace?: number;
   readonly demo?: boolean;
   readonly apply?: boolean;
 }
@@ -97,6 +99,16 @@ export function withServeFlags(command: Command): Command {
       "--metrics-port <n>",
       `the port of the metrics, on this machine only (default: ${LISTEN_DEFAULTS.metrics_port}, if free; off: none)`,
       numberFlag(portOrOff(...BOUNDS.port)),
+    )
+    .option(
+      "--drain-delay <duration>",
+      "when told to stop, how long it goes on but for its readiness, so that load balancers see it (default: 0s)",
+      flag(duration(...BOUNDS.drain_delay_ms)),
+    )
+    .option(
+      "--grace <duration>",
+      "and how long what is under way may take then (default: 10s)",
+      flag(duration(...BOUNDS.grace_ms)),
     )
     .option("--demo", "no API keys needed; this machine only")
     .option("--apply", "change queues that exist to what the file says");
@@ -180,6 +192,9 @@ function protectionOf(flags: ServeFlags & { readonly to: string }): Protection {
 }
 
 function overridesOf(flags: ServeFlags): Overrides {
-  const { log, data, keys, node, nodes, host, port, grpcPort, metricsPort } = flags;
-  return { log, data, keys, node, nodes, host, port, grpc_port: grpcPort, metrics_port: metricsPort };
+  const { log, data, keys, node, nodes, host, port, grpcPort, metricsPort, drainDelay, grace } = flags;
+  return {
+    ...{ log, data, keys, node, nodes, host, port, grpc_port: grpcPort, metrics_port: metricsPort },
+    ...{ drain_delay_ms: drainDelay, grace_ms: grace },
+  };
 }
