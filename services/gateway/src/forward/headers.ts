@@ -2,8 +2,9 @@
 // set here, and Usher's own never pass from one side to the other.
 
 import { clientOf } from "../listener/client.ts";
+import { setsOwn, withoutOwn } from "../listener/cookies.ts";
 import { connectionOptions, isEndToEnd, VIA_NAME } from "../listener/door.ts";
-import { authorityOf, type EdgeRequest, type Lines } from "../listener/exchange.ts";
+import { authorityOf, type EdgeRequest, type EdgeResponse, type Lines } from "../listener/exchange.ts";
 import { writeForwarded } from "../listener/forwarded.ts";
 
 export type Pair = readonly [name: string, value: string];
@@ -40,12 +41,19 @@ export function requestHeaders(req: EdgeRequest): Pair[] {
     if (key === "host" || isLeftBehind(key, named) || isClaim(key)) continue;
     // HTTP/2 may send a cookie in crumbs, which HTTP/1.1 has in one line (RFC 9113, 8.2.3).
     if (key === "cookie" && req.httpVersionMajor === 2) cookies.push(value);
+    else if (key === "cookie") pairs.push(...cookiePair(name, value));
     else pairs.push([name, value]);
   }
-  if (cookies.length > 0) pairs.push(["cookie", cookies.join("; ")]);
+  pairs.push(...cookiePair("cookie", cookies.join("; ")));
   if (/(^|,)\s*trailers\s*(,|$)/i.test(`${req.headers.te ?? ""}`)) pairs.push(["te", "trailers"]);
   pairs.push(...provenance(req));
   return pairs;
+}
+
+/** The cookies that are not Usher's, if there are any. */
+function cookiePair(name: string, value: string): Pair[] {
+  const left = withoutOwn(value);
+  return left === "" ? [] : [[name, left]];
 }
 
 /** The headers of a request that is stored: they are sent later, with a body whose length is known by then. */
@@ -67,15 +75,31 @@ function provenance(req: EdgeRequest): Pair[] {
   return [...pairs, ["forwarded", writeForwarded(hops, { scheme, host })]];
 }
 
-/** The headers that the client gets with the service's answer, flat. */
-export function answerLines(lines: Lines, status: number): string[] {
+/** The headers that have been set on a response so far. It has none afterwards, so that they can be sent together with
+ * others, in one list. */
+export function takeHeaders(res: EdgeResponse): Pair[] {
+  const names = res.getHeaderNames();
+  const pairs = names.flatMap((name) => {
+    const value = res.getHeader(name);
+    return (Array.isArray(value) ? value : [value]).map((line): Pair => [name, `${line}`]);
+  });
+  for (const name of names) res.removeHeader(name);
+  return pairs;
+}
+
+/** The headers that the client gets with the service's answer, flat. `set`: what Usher says beside them; where that
+ * says who may read the answer (CORS), the service does not. */
+export function answerLines(lines: Lines, status: number, set: readonly Pair[] = []): string[] {
   const named = connectionOptions(lines);
+  const hasCors = set.some(([name]) => name === "access-control-allow-origin");
   const kept: string[] = [];
   for (const [name, value] of pairsOf(lines)) {
     const key = name.toLowerCase();
     // Trailers of answers are passed on, so what announces them is, too.
     if (isLeftBehind(key, named) && key !== "trailer") continue;
     if (status === 204 && key === "content-length") continue;
+    if (hasCors && key.startsWith("access-control-")) continue;
+    if (key === "set-cookie" && setsOwn(value)) continue;
     kept.push(name, value);
   }
   return kept;

@@ -37,6 +37,15 @@ export function isGone(res: EdgeResponse): boolean {
   return isHttp1(res) ? res.destroyed || res.closed : res.stream.destroyed || res.stream.closed;
 }
 
+/** Aborts when the client has gone before it was answered. */
+export function goneSignal(res: EdgeResponse): AbortSignal {
+  const gone = new AbortController();
+  res.once("close", () => {
+    if (!res.writableFinished) gone.abort();
+  });
+  return gone.signal;
+}
+
 /** At the end of a request's body: whether it ended, or only its client. HTTP/2 has the one look like the other. */
 export function hasArrived(req: EdgeRequest): boolean {
   return req instanceof IncomingMessage ? req.complete : !req.stream.aborted;

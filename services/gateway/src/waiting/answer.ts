@@ -1,7 +1,7 @@
 // What a ticket's holder is answered over HTTP: the Status while it waits, the service's own answer at the end, or
 // honestly what became of the request.
 
-import { toJson } from "@bufbuild/protobuf";
+import { type JsonObject, type JsonValue, toJson } from "@bufbuild/protobuf";
 import type { StoredResponse } from "@usher/protocol/payload";
 import { StatusSchema } from "@usher/protocol/queue";
 import type { Place, Replica } from "@usher/replica";
@@ -31,6 +31,16 @@ export function endOf({ view }: Place): End | undefined {
     : undefined;
 }
 
+/** What the holder may know, as JSON. */
+export function statusJson(replica: Replica, place: Place): JsonObject {
+  const status = toJson(StatusSchema, replica.desk.status(place));
+  return isObject(status) ? status : {};
+}
+
+function isObject(value: JsonValue): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 /** Tells the holder where the ticket stands: 202 where it is the answer to the request, 200 where it was asked for. */
 export function answerStatus(
   replica: Replica,
@@ -38,7 +48,7 @@ export function answerStatus(
   place: Place,
   how: { status: 200 | 202; location?: string; headers?: Readonly<Record<string, string>> },
 ): void {
-  const body = Buffer.from(`${JSON.stringify(toJson(StatusSchema, replica.desk.status(place)))}\n`);
+  const body = Buffer.from(`${JSON.stringify(statusJson(replica, place))}\n`);
   const retry_ms = retryAfter_ms(place.queue, place.view);
   const headers = {
     "content-type": "application/json",

@@ -20,9 +20,10 @@ import {
 import type { Permit } from "@usher/traffic";
 import type { Lane } from "../dispatch/lane.ts";
 import type { Requests } from "../dispatch/requests.ts";
+import type { ForwardOptions } from "../forward/forward.ts";
 import { storableHeaders } from "../forward/headers.ts";
 import type { BodyReader } from "../listener/body.ts";
-import type { EdgeRequest, EdgeResponse } from "../listener/exchange.ts";
+import { type EdgeRequest, type EdgeResponse, goneSignal } from "../listener/exchange.ts";
 import { answerProblem, problem } from "../listener/problem.ts";
 import type { Target } from "../listener/target.ts";
 import { isIdempotent, type Route } from "../route.ts";
@@ -33,8 +34,13 @@ import { problemOf } from "./problems.ts";
 const KEY_HEADER = "idempotency-key";
 const KEY_LENGTH_MAX = 255;
 
-/** Sends a request that has leave straight on to its service. */
-export type PassOn = (req: EdgeRequest, res: EdgeResponse, route: Route) => Promise<void>;
+/** Sends a request that has leave straight on to its service, with more headers than its own, and its answer back. */
+export type PassOn = (
+  req: EdgeRequest,
+  res: EdgeResponse,
+  route: Route,
+  more?: Pick<ForwardOptions, "headers" | "answerHeaders">,
+) => Promise<void>;
 
 export interface DeferOptions {
   readonly replica: Replica;
@@ -210,15 +216,6 @@ function storedRequest(req: EdgeRequest, target: Target, route: Route, body: Buf
     idempotent: isIdempotent(route, method),
     responseBytes: route.response_bytes,
   });
-}
-
-/** Aborts when the client has gone before it was answered. */
-function goneSignal(res: EdgeResponse): AbortSignal {
-  const gone = new AbortController();
-  res.once("close", () => {
-    if (!res.writableFinished) gone.abort();
-  });
-  return gone.signal;
 }
 
 function headersOf(req: EdgeRequest): Headers {

@@ -1,5 +1,6 @@
-// `/_usher/tickets/{token}`: a ticket as a resource. GET tells where it stands and leads to the answer, DELETE gives
-// it up. Always Usher that speaks here, but under `…/response`, which is the service's own answer.
+// `/_usher/tickets/{token}`: a ticket as a resource. GET tells where it stands, once or as a stream, and leads to the
+// answer; DELETE gives it up, and so does a form that is sent to `…/leave`. Always Usher that speaks here, but under
+// `…/response`, which is the service's own answer.
 
 import type { Place, Replica } from "@usher/replica";
 import type { Requests } from "../dispatch/requests.ts";
@@ -7,11 +8,28 @@ import type { EdgeRequest, EdgeResponse } from "../listener/exchange.ts";
 import { answerProblem, problem } from "../listener/problem.ts";
 import { respond } from "../listener/respond.ts";
 import type { Target } from "../listener/target.ts";
-import { answerEnd, answerStatus, endOf, PREFIX, ticketLocation } from "./answer.ts";
+import { answerEnd, answerStatus, endOf, PREFIX, statusJson, ticketLocation } from "./answer.ts";
+import { streamEvents, wantsEvents } from "./events.ts";
+import { answerTicketPage, answerView, viewIn, viewLanguage, wantsPage } from "./pass/tickets.ts";
 import { problemOf } from "./problems.ts";
 
 /** Whatever stands in a token's place is taken for one, so that all that are none get one answer. */
-const RESOURCE = new RegExp(`^${PREFIX}tickets/([^/]+)(/response)?$`);
+const RESOURCE = new RegExp(`^${PREFIX}tickets/([^/]+)(?:/(response|leave))?$`);
+
+/** What may be done with a ticket, and with what is below it. */
+const METHODS = {
+  ticket: ["GET", "HEAD", "DELETE"],
+  response: ["GET", "HEAD"],
+  leave: ["POST"],
+} as const;
+
+/** A ticket that somebody asks for, and what of it. */
+interface Asked {
+  readonly token: string;
+  readonly place: Place;
+  readonly part: keyof typeof METHODS;
+  readonly target: Target;
+}
 
 export class TicketResource {
   readonly #replica: Replica;
@@ -25,8 +43,8 @@ export class TicketResource {
   }
 
   async handle(req: EdgeRequest, res: EdgeResponse, target: Target): Promise<void> {
-    const [, token, response] = RESOURCE.exec(target.path) ?? [];
-    if (token === undefined) {
+    const [, token, part = "ticket"] = RESOURCE.exec(target.path) ?? [];
+    if (token === undefined || !isPart(part)) {
       answerProblem(
         req,
         res,
@@ -35,8 +53,8 @@ export class TicketResource {
       return;
     }
     try {
-      const place = await this.#replica.desk.held(token, asOf(target));
-      await this.#answer(req, res, { token, place, response: response !== undefined });
+      const place = await this.#replica.desk.held(token, asOf(req, target));
+      await this.#answer(req, res, { token, place, part, target });
     } catch (error) {
       const refused = problemOf(error);
       if (refused === undefined) throw error;
@@ -44,27 +62,35 @@ export class TicketResource {
     }
   }
 
-  async #answer(
-    req: EdgeRequest,
-    res: EdgeResponse,
-    { token, place, response }: { token: string; place: Place; response: boolean },
-  ): Promise<void> {
-    const reads = req.method === "GET" || req.method === "HEAD";
-    if (!reads && (response || req.method !== "DELETE")) {
-      res.setHeader("allow", response ? "GET, HEAD" : "GET, HEAD, DELETE");
-      answerProblem(req, res, problem("method_not_allowed", "read it with GET, or give it up with DELETE"));
-    } else if (req.method === "DELETE") {
-      answerStatus(this.#replica, res, await this.#replica.desk.leave(place), { status: 200 });
-    } else if (response) {
+  async #answer(req: EdgeRequest, res: EdgeResponse, asked: Asked): Promise<void> {
+    const { place, part } = asked;
+    const methods: readonly string[] = METHODS[part];
+    if (!methods.includes(req.method ?? "")) {
+      res.setHeader("allow", methods.join(", "));
+      const detail = "read it with GET, or give it up with DELETE, or by a POST to /leave";
+      answerProblem(req, res, problem("method_not_allowed", detail));
+    } else if (part === "leave" || req.method === "DELETE") {
+      const left = { ...asked, place: await this.#replica.desk.leave(place) };
+      if (isForPeople(left.place) && wantsPage(req)) answerTicketPage(this.#replica, req, res, left);
+      else answerStatus(this.#replica, res, left.place, { status: 200 });
+    } else if (part === "response") {
       await answerEnd(this.#requests, req, res, place);
+    } else if (wantsEvents(req)) {
+      await this.#stream(req, res, asked);
     } else {
-      await this.#answerTicket(req, res, token, place);
+      await this.#answerTicket(req, res, asked);
     }
   }
 
-  async #answerTicket(req: EdgeRequest, res: EdgeResponse, token: string, place: Place): Promise<void> {
+  async #answerTicket(req: EdgeRequest, res: EdgeResponse, asked: Asked): Promise<void> {
+    const { token, place, target } = asked;
     const end = endOf(place);
-    if (end === undefined) {
+    const language = isForPeople(place) ? viewLanguage(target) : undefined;
+    if (language !== undefined) {
+      answerView(this.#replica, res, place, language);
+    } else if (isForPeople(place) && wantsPage(req)) {
+      answerTicketPage(this.#replica, req, res, asked);
+    } else if (end === undefined) {
       answerStatus(this.#replica, res, place, { status: 200 });
     } else if (end === "answered") {
       const location = `${ticketLocation(token, this.#public_url)}/response`;
@@ -74,10 +100,28 @@ export class TicketResource {
       await answerEnd(this.#requests, req, res, place);
     }
   }
+
+  #stream(req: EdgeRequest, res: EdgeResponse, { place, target }: Asked): Promise<void> {
+    const language = isForPeople(place) ? viewLanguage(target) : undefined;
+    return streamEvents(this.#replica, req, res, place, (now) => {
+      if (language !== undefined) return { data: JSON.stringify(viewIn(this.#replica, now, language)) };
+      const status = statusJson(this.#replica, now);
+      return { data: JSON.stringify(status), same: JSON.stringify({ ...status, asOf: undefined }) };
+    });
+  }
 }
 
-/** How far into the log the client has seen, if it says so. */
-function asOf(target: Target): number {
-  const value = new URLSearchParams(target.query).get("as_of") ?? "";
+function isPart(part: string): part is keyof typeof METHODS {
+  return part in METHODS;
+}
+
+/** Whether it is a person that waits, and not a request. */
+function isForPeople({ queue }: Place): boolean {
+  return queue.settings.kind === "pass";
+}
+
+/** How far into the log the client has seen, if it says so: itself, or by the stream that broke off. */
+function asOf(req: EdgeRequest, target: Target): number {
+  const value = new URLSearchParams(target.query).get("as_of") ?? `${req.headers["last-event-id"] ?? ""}`;
   return /^\d{1,15}$/.test(value) ? Number(value) : 0;
 }

@@ -146,17 +146,10 @@ function referenceTo(
   const known = file[`${what}s`];
   const names = isMap(known) ? Object.keys(known) : [];
   if (typeof target !== "string" || target === "") return [];
-  if (names.includes(target)) return what === "queue" ? passProblems(known, at, target) : [];
+  if (names.includes(target)) return [];
   const among = names.length === 0 ? `there are no ${what}s` : `there are ${names.join(", ")}`;
   const text = `there is no ${what} ${shown(target)}${suggestion(target, names)}; ${among}`;
   return [{ path: ["routes", at, what], text }];
-}
-
-function passProblems(queues: unknown, at: number, name: string): Problem[] {
-  const queue = isMap(queues) ? queues[name] : undefined;
-  if (!isMap(queue) || queue.kind !== "pass") return [];
-  const text = `${shown(name)} is a pass queue, and this build has routes through defer queues only; take a pass queue's tickets by RPC, or give a defer queue`;
-  return [{ path: ["routes", at, "queue"], text }];
 }
 
 function coveredText(match: RouteMatch, first: { readonly at: number; readonly match: RouteMatch }): string {

@@ -1,0 +1,43 @@
+// The facts of a request that decide whether it may go on: apart from the request itself, since a proxy may ask on
+// another's behalf.
+
+import { clientOf } from "../../listener/client.ts";
+import type { EdgeRequest } from "../../listener/exchange.ts";
+
+export interface Asking {
+  readonly method: string;
+  /** By names in small letters; those that came more than once, and may not, are left out. */
+  readonly headers: Readonly<Partial<Record<HeaderName, string>>>;
+  /** Whether the client speaks https, to Usher or to the proxy before it. */
+  readonly secure: boolean;
+}
+
+/** The headers that make a difference. */
+const HEADERS = [
+  ...["cookie", "usher-pass", "idempotency-key", "authorization", "usher-api-key"],
+  ...["accept", "accept-language", "sec-fetch-mode", "traceparent", "tracestate"],
+] as const;
+
+export type HeaderName = (typeof HEADERS)[number];
+
+/** What a request asks by itself. */
+export function askingOf(req: EdgeRequest): Asking {
+  const headers: Partial<Record<HeaderName, string>> = {};
+  for (const name of HEADERS) {
+    const value = req.headers[name];
+    if (typeof value === "string") headers[name] = value;
+  }
+  return { method: req.method ?? "GET", headers, secure: clientOf(req).scheme === "https" };
+}
+
+/** Whether a browser asks for a page, to show it to somebody. Not all say so: over plain http, none does. */
+export function isNavigation({ headers }: Asking): boolean {
+  const mode = headers["sec-fetch-mode"];
+  if (mode !== undefined) return mode === "navigate";
+  return /(?:^|,)\s*text\/html\s*(?:;|,|$)/i.test(headers.accept ?? "");
+}
+
+/** Whether it is a form that was sent, or anything else that cannot just be asked for again. */
+export function isSending({ method }: Asking): boolean {
+  return method !== "GET" && method !== "HEAD";
+}

@@ -1,0 +1,193 @@
+// A request for a `pass` queue. Here the person waits, and not the request: whoever holds a pass is let through, and
+// whoever does not is given a place in the line, and told of it. The decision is apart from the answer, since a proxy
+// that does the forwarding itself asks for the decision alone.
+//
+//   asking.ts    the facts that decide            answer.ts    what those are told who wait, or are refused
+//   visitor.ts   who asks                         tickets.ts   the ticket as a resource, for programs and people
+//   holder.ts    whose pass it is                 page/        the waiting page
+//   sessions.ts  more time for who is there
+
+import {
+  type Access,
+  type Caller,
+  type IssuedPlace,
+  type Place,
+  type Replica,
+  traceContext,
+} from "@usher/replica";
+import type { Pair } from "../../forward/headers.ts";
+import { ownCookie, readCookie, setCookie } from "../../listener/cookies.ts";
+import type { EdgeRequest, EdgeResponse } from "../../listener/exchange.ts";
+import type { Problem } from "../../listener/problem.ts";
+import type { Target } from "../../listener/target.ts";
+import type { Route } from "../../route.ts";
+import type { PassOn } from "../defer.ts";
+import { problemOf } from "../problems.ts";
+import { answerRefusal, answerWaiting } from "./answer.ts";
+import { type Asking, askingOf } from "./asking.ts";
+import { heldBy } from "./holder.ts";
+import { passLeft_ms, used } from "./sessions.ts";
+import { type Visitor, visitorCookie, visitorOf } from "./visitor.ts";
+
+/** How long a visitor's cookie is kept at least, in seconds; a day. Where people may wait longer than that, as long. */
+const VISITOR_S = 24 * 60 * 60;
+
+/** What becomes of a request. `setCookies`: `Set-Cookie` lines that belong on its answer, whoever gives it.
+ * - `admitted`: it goes on to the service, with the pass.
+ * - `open`: the queue's mode lets everybody through; it goes on without a pass.
+ * - `waits`: its sender has a place in the line, to which the token is the key.
+ * - `refused`: nothing has happened. */
+export type Verdict =
+  | {
+      readonly kind: "admitted";
+      readonly place: Place;
+      readonly pass: string;
+      readonly setCookies: readonly string[];
+    }
+  | { readonly kind: "open" }
+  | {
+      readonly kind: "waits";
+      readonly place: Place;
+      readonly token: string;
+      readonly setCookies: readonly string[];
+    }
+  | { readonly kind: "refused"; readonly problem: Problem };
+
+export interface PassOptions {
+  readonly replica: Replica;
+  readonly access: Access;
+  /** The queue's name. */
+  readonly queue: string;
+  readonly passOn: PassOn;
+  /** The origin under which clients reach the gateway; absent: whatever each of them uses. */
+  readonly public_url: string | undefined;
+}
+
+export class PassQueue {
+  readonly #options: PassOptions;
+
+  constructor(options: PassOptions) {
+    this.#options = options;
+  }
+
+  async handle(req: EdgeRequest, res: EdgeResponse, target: Target, route: Route): Promise<void> {
+    const asking = askingOf(req);
+    const verdict = await this.decide(asking);
+    switch (verdict.kind) {
+      case "admitted": {
+        const { place, pass, setCookies } = verdict;
+        const headers: Pair[] = [
+          ["Usher-Pass", pass],
+          ["Usher-Ticket", `${place.view.number}`],
+        ];
+        return this.#options.passOn(req, res, route, { headers, answerHeaders: cookieLines(setCookies) });
+      }
+      case "open":
+        return this.#options.passOn(req, res, route);
+      case "waits":
+        answerWaiting(this.#options, req, res, { ...verdict, asking, target });
+        return;
+      case "refused":
+        answerRefusal(req, res, { problem: verdict.problem, asking });
+    }
+  }
+
+  /** Whether a request may go on to the service. Takes a place in the line for who has none yet. Rejects with faults of
+   * Usher's own alone. */
+  async decide(asking: Asking): Promise<Verdict> {
+    try {
+      return (await this.#byPass(asking)) ?? (await this.#byVisitor(asking));
+    } catch (error) {
+      const refused = problemOf(error);
+      if (refused === undefined) throw error;
+      return { kind: "refused", problem: refused };
+    }
+  }
+
+  /** Undefined where no pass came that counts. A header is what a program says on purpose, so it goes before a cookie;
+   * but a wrong one is as good as none. */
+  async #byPass(asking: Asking): Promise<Verdict | undefined> {
+    const { headers, secure } = asking;
+    for (const pass of [headers["usher-pass"], readCookie(headers.cookie, this.#passCookie(secure))]) {
+      if (pass === undefined) continue;
+      const place = await heldBy(this.#options.replica, this.#options.queue, pass);
+      if (place !== undefined) return this.#admit(place, asking, { presented: pass });
+    }
+    return undefined;
+  }
+
+  async #byVisitor(asking: Asking): Promise<Verdict> {
+    const { replica, access, queue: name } = this.#options;
+    const caller = access.caller(credentialsOf(asking));
+    const visitor = visitorOf(asking, caller);
+    if ("reason" in visitor) return { kind: "refused", problem: visitor };
+    const known = replica.desk.findVisitor({ queue: name, visitor: visitor.secret });
+    if (known === undefined && replica.desk.queue(name).settings.mode === "open") return { kind: "open" };
+    const issued = known ?? (await this.#issue(asking, caller, visitor));
+    if (issued.view.state === "admitted") return this.#admit(issued, asking, { visitor });
+    return {
+      kind: "waits",
+      place: issued,
+      token: issued.token,
+      setCookies: this.#visitorCookies(visitor, asking),
+    };
+  }
+
+  #issue({ headers }: Asking, caller: Caller, visitor: Visitor): Promise<IssuedPlace> {
+    const trace = traceContext((name) => headers[name as "traceparent"]);
+    const { replica, queue } = this.#options;
+    return replica.desk.issue({ queue, caller, visitor: visitor.secret, trace });
+  }
+
+  #admit(
+    place: Place,
+    asking: Asking,
+    known: { readonly presented: string } | { readonly visitor: Visitor },
+  ): Verdict {
+    const { replica } = this.#options;
+    used(replica, place);
+    const pass = replica.passes.mint(place);
+    if (pass === undefined) throw new Error(`ticket ${place.view.number} is admitted, and has no pass`);
+    const visitor = "visitor" in known ? this.#visitorCookies(known.visitor, asking) : [];
+    // One that was presented and is older is good until its own end; the session may have been extended since.
+    const isCurrent = "presented" in known && known.presented === pass;
+    const setCookies = isCurrent ? [] : [...visitor, this.#setPass(pass, place, asking)];
+    return { kind: "admitted", place, pass, setCookies };
+  }
+
+  #setPass(pass: string, place: Place, { secure }: Asking): string {
+    const left_s = Math.ceil(passLeft_ms(this.#options.replica, place) / 1000);
+    return setCookie(this.#passCookie(secure), pass, { secure, maxAge_s: Math.max(1, left_s) });
+  }
+
+  /** Told again with every answer, so that it outlasts any wait. */
+  #visitorCookies({ cookie }: Visitor, { secure }: Asking): string[] {
+    if (cookie === undefined) return [];
+    const { max_wait_ms, session_ms } = this.#options.replica.desk.queue(this.#options.queue).settings;
+    const maxAge_s = Math.max(VISITOR_S, Math.ceil((max_wait_ms + session_ms) / 1000));
+    return [setCookie(visitorCookie(secure), cookie, { secure, maxAge_s })];
+  }
+
+  #passCookie(secure: boolean): string {
+    return ownCookie(`pass-${this.#options.queue}`, secure);
+  }
+}
+
+/** On the answer of the service: cookies that are somebody's own, so no cache in between may keep them. */
+function cookieLines(setCookies: readonly string[]): Pair[] {
+  if (setCookies.length === 0) return [];
+  return [
+    ...setCookies.map((line): Pair => ["Set-Cookie", line]),
+    ["Cache-Control", "private"],
+    ["Vary", "Cookie"],
+  ];
+}
+
+function credentialsOf({ headers }: Asking): Headers {
+  const credentials = new Headers();
+  for (const name of ["authorization", "usher-api-key"] as const) {
+    const value = headers[name];
+    if (value !== undefined) credentials.set(name, value);
+  }
+  return credentials;
+}
