@@ -204,3 +204,25 @@ describe("the operator", () => {
     expect(world.replica.fold.queue("q")).toMatchObject({ active: 5, waiting: 1 });
   });
 });
+
+describe("a limit that several nodes divide", () => {
+  it("gives each at least one, or is refused; and what stands already does not stand in the way of other changes", async () => {
+    const world = await openWorld();
+    for (const kind of ["defer", "pass"] as const) await makeQueue(world, kind, { kind, max_active: 3 });
+    const { admin } = clientsOf(world, backend(), "backends", 4);
+    const set = async (queue: string, path: string, settings: object) =>
+      admin.updateQueue({
+        ...{ queue, etag: (await admin.getQueue({ queue })).queue?.etag ?? "", reason: "a test" },
+        ...{ updateMask: { paths: [path] }, settings },
+      });
+    const room = (maxActive: number) => ({ limit: { maxActive, ratePerSecond: 1 } });
+    for (const few of [1, 2])
+      expect(await refusalOf(set("defer", "limit", room(few)))).toMatchObject({
+        reason: "INVALID_FIELD",
+        message: `settings: max_active: ${few} cannot be divided among 4 nodes; give at least 4, or none`,
+      });
+    expect((await set("defer", "notice", { notice: "Three is all." })).queue?.revision).toBe(2);
+    for (const enough of [4, 0]) await set("defer", "limit", room(enough));
+    expect((await set("pass", "limit", room(1))).queue?.settings?.limit?.maxActive).toBe(1);
+  });
+});

@@ -133,7 +133,7 @@ class Edge {
     const requests = new Requests(replica);
     this.#options = options;
     this.#routes = new Routes(options.routes);
-    this.#rpc = createRpc(replica, access);
+    this.#rpc = createRpc(replica, access, nodes);
     this.#services = new Map(
       Object.entries(options.services).map(([name, { url }]) => [name, new Service(name, url)]),
     );

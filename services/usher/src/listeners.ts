@@ -114,7 +114,7 @@ export class Listeners {
     const access = this.#access(replica, "all");
     this.#open.native.serve([
       nativeService(QueueService, createQueueService(replica, access)),
-      nativeService(AdminService, createAdminService(replica, access)),
+      nativeService(AdminService, createAdminService(replica, access, { nodes })),
     ]);
   }
 

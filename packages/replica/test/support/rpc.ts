@@ -24,12 +24,13 @@ export function clientsOf(
   { replica }: Pick<World, "replica">,
   headers: Readonly<Record<string, string>> = {},
   require: Requirement = "backends",
+  nodes?: number,
 ): Clients {
   const access = new Access({ keys: KEYS, hashes: replica.hashes, require });
   const transport = createRouterTransport(
     ({ service }) => {
       service(QueueService, createQueueService(replica, access));
-      service(AdminService, createAdminService(replica, access));
+      service(AdminService, createAdminService(replica, access, { nodes }));
     },
     {
       transport: {

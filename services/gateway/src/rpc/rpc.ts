@@ -43,7 +43,8 @@ export interface RpcHandler {
   handle(req: EdgeRequest, res: EdgeResponse): void;
 }
 
-export function createRpc(replica: Replica, access: Access): RpcHandler {
+/** `nodes`: among how many each limit is divided. */
+export function createRpc(replica: Replica, access: Access, nodes: number): RpcHandler {
   const queueService = createQueueService(replica, access);
   const lanes = new UnaryLanes(
     queueService,
@@ -53,7 +54,9 @@ export function createRpc(replica: Replica, access: Access): RpcHandler {
   const prefixes = [QueueService, AdminService].map(({ typeName }) => `/${typeName}/`);
   const adapter = connectNodeAdapter({
     routes: (router) =>
-      router.service(QueueService, queueService).service(AdminService, createAdminService(replica, access)),
+      router
+        .service(QueueService, queueService)
+        .service(AdminService, createAdminService(replica, access, { nodes })),
     readMaxBytes: MESSAGE_BYTES_MAX,
     maxTimeoutMs: TIMEOUT_MAX_MS,
     jsonOptions: JSON_OPTIONS,
