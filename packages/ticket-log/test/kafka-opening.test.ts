@@ -1,6 +1,6 @@
 // Opening the log on Kafka: what is made, what is refused, and with which words.
 
-import { connect, createServer } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import { type KafkaCluster, START_WAIT_MS, startKafka } from "@usher/local-kafka";
 import kafkajs from "kafkajs";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
@@ -157,6 +157,28 @@ describe("a cluster that cannot be reached", () => {
     expect(message).toContain("127.0.0.1:1: nobody listens there");
     expect(message).toMatch(/no-such-host.invalid:9092: (there is no such host|the host's name)/);
     await new Promise((resolve) => silent.close(resolve));
+  });
+
+  it.each([
+    ["a size of nothing", [0, 0, 0, 0]],
+    ["a size that is no size", [0xff, 0xfd, 0x01, 0xff]],
+    ["more than any answer", Buffer.from("HTTP/1.1 400 Bad Request\r\n\r\n")],
+  ])("and in which something else answers, with %s, is told", async (_, greeting) => {
+    const sockets = new Set<Socket>();
+    const other = createServer((socket) => {
+      sockets.add(socket.on("error", () => {}));
+      socket.once("data", () => socket.write(Buffer.from(greeting)));
+    });
+    await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
+    const address = other.address();
+    const broker = `127.0.0.1:${typeof address === "object" ? address?.port : ""}`;
+    const refusal = await nodesAt({ brokers: [broker], timings: { open_ms: 300 } }).refusal();
+    for (const socket of sockets) socket.destroy();
+    await new Promise((resolve) => other.close(resolve));
+    expect(refusal).toMatchObject({
+      code: "unavailable",
+      message: expect.stringContaining(`${broker}: what answers there does not speak Kafka's protocol`),
+    });
   });
 
   it("is reached through the one broker that answers", async () => {

@@ -8,7 +8,7 @@ import { connect as connectTls } from "node:tls";
 import { type Admin, type Cluster, Kafka, type KafkaConfig, logLevel } from "kafkajs";
 import { LogError } from "../log.ts";
 import { unreachable } from "./errors.ts";
-import { mendRequestQueues } from "./mending.ts";
+import { mendKafkajs } from "./mending.ts";
 import type { KafkaLogOptions, KafkaTimings } from "./options.ts";
 
 /** A way into the cluster, with connections of its own. */
@@ -79,7 +79,7 @@ function withColons(host: string): string {
 }
 
 async function connected(link: Link): Promise<Link> {
-  await mendRequestQueues(link.cluster);
+  await mendKafkajs(link.cluster);
   await link.cluster.connect();
   return link;
 }

@@ -2,12 +2,25 @@
 
 import { LogError, type LogErrorCode } from "../log.ts";
 
+const NO_KAFKA = "NO_KAFKA";
+
 /** No answer in time. */
 export class TimeoutError extends Error {
   override readonly name = "TimeoutError";
 
   constructor(ms: number) {
     super(`no answer within ${ms} ms`);
+  }
+}
+
+/** What came from a broker's address cannot have come from a broker. */
+export class NoKafkaError extends Error {
+  override readonly name = "NoKafkaError";
+  /** kafkajs wraps it, and keeps this. */
+  readonly code = NO_KAFKA;
+
+  constructor(options?: ErrorOptions) {
+    super("not Kafka's protocol", options);
   }
 }
 
@@ -148,6 +161,9 @@ export function errorOf(
   return make(code, `Kafka: ${where}${what} (${operation} on ${topic})`);
 }
 
+/** Both are what a broker does, too, that wants TLS or a password. */
+const PERHAPS_SECURED: ReadonlySet<string> = new Set(["ECONNRESET", NO_KAFKA]);
+
 const CLOSED_ADVICE = "Should it go on: does the broker want TLS (tls) or a password (sasl)?";
 
 /** What Node says of certificates and of what is no TLS. */
@@ -160,6 +176,7 @@ const SYSTEM: ReadonlyMap<string, string> = new Map([
   ["ECONNRESET", "the connection was reset"],
   ["EHOSTUNREACH", "the host cannot be reached"],
   ["ENETUNREACH", "the network cannot be reached"],
+  [NO_KAFKA, "what answers there does not speak Kafka's protocol"],
 ]);
 
 /** Why none of the brokers could be reached. */
@@ -177,7 +194,7 @@ export function unreachable(tries: readonly { broker: string; reason: unknown }[
 /** In words, where there are better ones than kafkajs's. */
 function textOf({ name, message, code = "" }: Pick<Fault, "name" | "message" | "code">): string {
   const text = SYSTEM.get(code) ?? message;
-  return name === "KafkaJSConnectionClosedError" || code === "ECONNRESET"
+  return name === "KafkaJSConnectionClosedError" || PERHAPS_SECURED.has(code)
     ? `${text}. ${CLOSED_ADVICE}`
     : text;
 }
