@@ -5,6 +5,7 @@
 //   forward/     on to a service and back                       spelling.ts  spellings of one path
 //   waiting/     requests that have to wait, and their tickets  rpc/         Connect, gRPC-Web and gRPC
 //   dispatch/    sends what waited when its turn has come       health.ts    alive, ready, or not yet
+//   observe/     what metrics and traces are told
 //
 // listening (it lives, and refuses what comes, with the reason) ──serve──▶ serving ──leave──▶ unready ──close──▶ closed
 
@@ -23,6 +24,7 @@ import type { EdgeRequest, EdgeResponse } from "./listener/exchange.ts";
 import { type Listener, listen, type TlsFiles } from "./listener/listener.ts";
 import { answerProblem, problem } from "./listener/problem.ts";
 import type { Target } from "./listener/target.ts";
+import { observeRequest, observeRoute } from "./observe/request.ts";
 import { type Route, Routes } from "./route.ts";
 import { createRpc, type RpcHandler } from "./rpc/rpc.ts";
 import { PREFIX } from "./waiting/answer.ts";
@@ -159,6 +161,10 @@ class Edge {
   }
 
   async handle(req: EdgeRequest, res: EdgeResponse, target: Target): Promise<void> {
+    await observeRequest(req, res, target.path, () => this.#handle(req, res, target));
+  }
+
+  async #handle(req: EdgeRequest, res: EdgeResponse, target: Target): Promise<void> {
     if (this.#rpc.owns(target.path)) return this.#rpc.handle(req, res);
     if (target.path.startsWith(PREFIX)) return this.#tickets.handle(req, res, target);
     if (target.path === "/livez") return answerWell(res);
@@ -173,6 +179,7 @@ class Edge {
       );
       return;
     }
+    observeRoute(req, route);
     const queue = route.queue === undefined ? undefined : this.#queues.get(route.queue);
     await (queue === undefined ? this.#passOn(req, res, route) : queue.defer.handle(req, res, target, route));
   }

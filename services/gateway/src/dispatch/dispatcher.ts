@@ -11,6 +11,7 @@
 import type { Active, Change } from "@usher/queue";
 import type { Replica } from "@usher/replica";
 import type { Permit } from "@usher/traffic";
+import { observeDispatch } from "../observe/ticket.ts";
 import { Backlog, type Waiting } from "./backlog.ts";
 import type { Lane } from "./lane.ts";
 import type { Sending } from "./sending.ts";
@@ -103,7 +104,8 @@ export class Dispatcher {
         this.#backlog.add(next);
         return;
       }
-      this.#track(this.#attempt(next, permit));
+      const ticket = { queue: this.#lane.queue, ...next };
+      this.#track(observeDispatch(ticket, () => this.#attempt(next, permit)));
     }
   }
 

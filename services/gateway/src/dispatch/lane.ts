@@ -2,10 +2,11 @@
 
 import type { Desk, Replica } from "@usher/replica";
 import { type Decision, decide, Meter, type Permit } from "@usher/traffic";
+import { observeDecision } from "../observe/decision.ts";
 
 /** What became of a request: it has leave to be sent now, or the reason why not. */
 export type Entry =
-  | { readonly action: "pass"; readonly permit: Permit }
+  | { readonly action: "pass"; readonly reason: "under_limit" | "open"; readonly permit: Permit }
   | Exclude<Decision, { action: "pass" }>;
 
 export class Lane {
@@ -41,6 +42,10 @@ export class Lane {
 
   /** Lets a request through at once, or tells what else has to become of it. Throws QUEUE_NOT_FOUND. */
   enter(): Entry {
+    return observeDecision(this.queue, () => this.#enter());
+  }
+
+  #enter(): Entry {
     const queue = this.#desk.queue(this.queue);
     const meter = this.#configured();
     const now_ms = this.#replica.clock.monotonic_ms();
@@ -54,7 +59,7 @@ export class Lane {
     if (decision.action !== "pass") return decision;
     const permit = decision.reason === "open" ? meter.takeAnyway() : meter.take(now_ms);
     if (permit === undefined) return { action: "ticket", reason: "over_rate" };
-    return { action: "pass", permit: this.#noticed(permit) };
+    return { ...decision, permit: this.#noticed(permit) };
   }
 
   /** Leave to send a claimed request now, if there is any. In mode OPEN always: newcomers may fill the room, and those

@@ -8,6 +8,7 @@
 
 import type { Dispatcher } from "undici";
 import type { Lines } from "../listener/exchange.ts";
+import { ObservedCall } from "../observe/call.ts";
 import type { Outgoing, Service } from "./service.ts";
 
 export type Stage = "connecting" | "waiting" | "answering";
@@ -62,6 +63,7 @@ export interface Timeouts {
 export class Call implements Dispatcher.DispatchHandler {
   readonly #service: Service;
   readonly #events: CallEvents;
+  readonly #observed: ObservedCall;
   readonly #timers: NodeJS.Timeout[] = [];
   #controller: Dispatcher.DispatchController | undefined;
   #stage: Stage = "connecting";
@@ -76,6 +78,7 @@ export class Call implements Dispatcher.DispatchHandler {
   constructor(service: Service, request: Outgoing, timeouts: Timeouts, events: CallEvents) {
     this.#service = service;
     this.#events = events;
+    this.#observed = new ObservedCall(service, request);
     const { timeout_ms, headers_ms = timeout_ms } = timeouts;
     this.#within(timeout_ms, () => this.#onTimeout(timeout_ms));
     if (headers_ms < timeout_ms)
@@ -83,7 +86,7 @@ export class Call implements Dispatcher.DispatchHandler {
     if (service.full) {
       queueMicrotask(() => this.#fail("not_connected", new ServiceFull(service)));
     } else {
-      service.dispatch(request, this);
+      service.dispatch(this.#observed.request, this);
     }
   }
 
@@ -138,6 +141,7 @@ export class Call implements Dispatcher.DispatchHandler {
     if (coding !== undefined && coding !== "chunked")
       throw new Error(`transfer coding ${coding} is not known`);
     this.#untilClose = length === undefined && coding === undefined;
+    this.#observed.answered(status);
     // Where the head cannot be passed on, nothing of an answer has begun.
     this.#events.onHead(head);
     this.#stage = "answering";
@@ -154,6 +158,7 @@ export class Call implements Dispatcher.DispatchHandler {
       this.#fail("lost", new Error("the connection was reset before the answer's end"));
       return;
     }
+    this.#observed.end("whole");
     this.#finish();
     this.#events.onEnd(linesOf(controller.rawTrailers));
   }
@@ -187,12 +192,14 @@ export class Call implements Dispatcher.DispatchHandler {
 
   #fail(kind: Failure["kind"], error: Error): void {
     if (this.#over) return;
+    this.#observed.end(kind);
     this.#finish();
     this.#events.onFailure({ kind, stage: this.#stage, sent: this.sent, error });
   }
 
   #finish(): void {
     this.#over = true;
+    this.#observed.end("given_up");
     for (const timer of this.#timers) clearTimeout(timer);
   }
 }

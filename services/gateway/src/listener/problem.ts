@@ -1,5 +1,6 @@
 // Refusals that clients can read: problem details, RFC 9457.
 
+import { refused } from "@usher/telemetry";
 import { cut, type EdgeRequest, type EdgeResponse } from "./exchange.ts";
 import { endThenLinger } from "./linger.ts";
 
@@ -75,8 +76,9 @@ export function problem(reason: ProblemReason, detail: string, retry_after_s?: n
   return { reason, status, title, detail, ...(retry_after_s !== undefined && { retry_after_s }) };
 }
 
-/** The document, and the headers that go with it. */
+/** The document, and the headers that go with it: whoever makes it is about to send it, so it is counted here. */
 export function render(problem: Problem): { readonly headers: string[]; readonly body: Buffer } {
+  refused(problem);
   const { reason, status, title, detail, members } = problem;
   const document = { type: `urn:usher:problem:${reason}`, title, status, detail, ...members };
   const body = Buffer.from(`${JSON.stringify(document)}\n`);

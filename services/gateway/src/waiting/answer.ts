@@ -10,6 +10,7 @@ import type { Requests } from "../dispatch/requests.ts";
 import type { EdgeRequest, EdgeResponse } from "../listener/exchange.ts";
 import { answerProblem, type Problem, type ProblemReason, problem } from "../listener/problem.ts";
 import { respond } from "../listener/respond.ts";
+import { observeCollection, observeHolder } from "../observe/ticket.ts";
 
 /** Under this prefix, Usher itself answers. */
 export const PREFIX = "/_usher/";
@@ -48,6 +49,7 @@ export function answerStatus(
   place: Place,
   how: { status: 200 | 202; location?: string; headers?: Readonly<Record<string, string>> },
 ): void {
+  observeHolder(place);
   const body = Buffer.from(`${JSON.stringify(statusJson(replica, place))}\n`);
   const retry_ms = retryAfter_ms(place.queue, place.view);
   const headers = {
@@ -69,15 +71,18 @@ export async function answerEnd(
   res: EdgeResponse,
   place: Place,
 ): Promise<void> {
+  observeHolder(place);
   const { view } = place;
   const end = endOf(place);
   if (end !== "answered") {
     answerProblem(req, res, endProblem(place, end));
     return;
   }
-  const response = await requests.readResponse(view.origin, view.attempt);
-  if (response === undefined) answerProblem(req, res, gone(place));
-  else writeResponse(req, res, view.number, response);
+  await observeCollection(place, end, async () => {
+    const response = await requests.readResponse(view.origin, view.attempt);
+    if (response === undefined) answerProblem(req, res, gone(place));
+    else writeResponse(req, res, view.number, response);
+  });
 }
 
 /** The service's answer as it came, marked with the ticket that waited for it. */

@@ -26,6 +26,7 @@ import type { BodyReader } from "../listener/body.ts";
 import { type EdgeRequest, type EdgeResponse, goneSignal } from "../listener/exchange.ts";
 import { answerProblem, problem } from "../listener/problem.ts";
 import type { Target } from "../listener/target.ts";
+import { observeDecision } from "../observe/decision.ts";
 import { isIdempotent, type Route } from "../route.ts";
 import { answerEnd, answerStatus, endOf, ticketLocation } from "./answer.ts";
 import { hold_ms } from "./hold.ts";
@@ -93,7 +94,9 @@ export class DeferQueue {
 
   async #handle(exchange: Exchange): Promise<void> {
     const { req, res, target, route } = exchange;
-    if (!this.#hasTicket(exchange)) {
+    if (this.#hasTicket(exchange)) {
+      observeDecision(this.#options.lane.queue, () => ({ action: "ticket", reason: "known_key" }));
+    } else {
       const entry = this.#options.lane.enter();
       if (entry.action === "pass") return this.#pass(entry.permit, exchange);
       if (entry.action === "refuse") {
