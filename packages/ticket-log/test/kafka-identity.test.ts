@@ -125,6 +125,8 @@ describe("a topic that is followed", () => {
     expect(await failed(late)).toMatchObject({
       message: expect.stringContaining("it begins at offset 3, and 0 is needed"),
     });
+    await appendAll(log, ["later still"]);
+    await reader.has(7);
   });
 });
 

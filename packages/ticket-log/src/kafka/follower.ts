@@ -93,8 +93,9 @@ class KafkaFollowing implements Following {
   #lost(loss: Loss): void {
     const { identity, lost } = this.#options;
     const error = identity.lost(loss.message);
-    // One that has asked for what never was there is its own fault.
-    if (loss.kind !== "ends_before" || this.#reader.begun) lost(error);
+    // One that has asked for what is not there (yet, or any more) ends alone: those who have read it go on.
+    const asked = loss.kind === "ends_before" || loss.kind === "begins_later";
+    if (!asked || this.#reader.begun) lost(error);
     this.fail(error);
   }
 
