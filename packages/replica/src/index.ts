@@ -3,11 +3,28 @@
 export { Access, API_KEY_HEADER, type Caller, KEY_LENGTH_MIN, type Requirement } from "./access.ts";
 export { type Clock, systemClock } from "./clock.ts";
 export type { Desk, IssuedPlace, IssueWish, Place } from "./desk.ts";
+export { changeKeys } from "./keys/change.ts";
 export { exposure, type KeysFile, openKeys, openKeysFile, readKeysFile } from "./keys/file.ts";
 export { parseKeys } from "./keys/format.ts";
-export { type ApiKey, freshKeys, type Keys, KeysError, ROTATED, type Rotated } from "./keys/keys.ts";
+export {
+  type ApiKey,
+  freshKeys,
+  inUse,
+  type Keys,
+  KeysError,
+  ROTATED,
+  type Rotated,
+  type Secret,
+} from "./keys/keys.ts";
 export { LiveKeys } from "./keys/live.ts";
 export type { Audiences, Pass, Passes } from "./keys/passes.ts";
+export {
+  addApiKey,
+  prune as pruneKeys,
+  revokeApiKey,
+  rotate as rotateKey,
+  supersededSince,
+} from "./keys/rotation.ts";
 export { type Decoded, decodeRecord, encodeRecord } from "./log/codec.ts";
 export type { RecordName as TicketOrigin } from "./log/session.ts";
 export { SILENCE_MS } from "./places.ts";

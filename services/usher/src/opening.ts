@@ -1,7 +1,7 @@
 // From a log to a replica that knows its queues: the part of starting that needs others, and may have to wait for them.
 
 import { NoGenesisError } from "@usher/queue";
-import { Replica } from "@usher/replica";
+import { type Audiences, Replica } from "@usher/replica";
 import { LogError, type LogErrorCode, type TicketLog } from "@usher/ticket-log";
 import { Failure } from "./failure.ts";
 import type { LogSource } from "./log-source.ts";
@@ -15,6 +15,8 @@ const SAID_MAX = 20;
 export interface OpeningOptions {
   readonly source: LogSource;
   readonly keys: KeysOf;
+  /** For whom the queues' passes are. */
+  readonly audiences?: Audiences;
   /** This node's name. */
   readonly node: string;
   readonly observer?: NodeObserver;
@@ -60,7 +62,8 @@ export class Opening {
   }
 
   async #attempt(): Promise<Opened> {
-    const { source, keys, node, observer, prepare, signal, onProgress, onStale, onFault } = this.#options;
+    const { source, keys, audiences, node, observer, prepare, signal, onProgress, onStale, onFault } =
+      this.#options;
     const { say: onMended, onReplicaFault } = this.#options;
     await using opened = new AsyncDisposableStack();
     const log = opened.adopt(await source.open({ node, onFault, onMended }), (log) => log.close());
@@ -69,6 +72,7 @@ export class Opening {
     const replica = opened.adopt(
       await Replica.open({
         ...{ log, node, observer, signal, onStale, onFault: onReplicaFault },
+        audiences,
         keys: await keys(log),
       }),
       (replica) => replica.close(),

@@ -14,12 +14,13 @@ import { ListenError } from "@usher/queue-service";
 import { KeysError, type Replica } from "@usher/replica";
 import { EndpointError } from "@usher/telemetry";
 import { LogError } from "@usher/ticket-log";
+import { audiencesOf } from "./audiences.ts";
 import type { Config } from "./config/config.ts";
 import { Failure } from "./failure.ts";
 import { Listeners } from "./listeners.ts";
 import type { LogSource } from "./log-source.ts";
 import { LOOK_MS, Neighbours } from "./neighbours.ts";
-import { type KeysOf, ownKeys, sharedKeys } from "./node-keys.ts";
+import { NodeKeys } from "./node-keys.ts";
 import { logNames, NodeObserver } from "./observer.ts";
 import { type Opened, Opening } from "./opening.ts";
 import { type Command, reconcile } from "./reconcile.ts";
@@ -74,10 +75,11 @@ export interface Node {
  * leaves nothing open then. */
 export async function serve(config: Config, options: ServeOptions): Promise<Node> {
   let why = "it opens the log";
-  const { log, demo, onFault } = options;
+  const { log, demo, say, onFault } = options;
   try {
     // Before any port is taken: what is wrong here, no waiting mends.
-    const keys = log.elsewhere ? await sharedKeys(config.keys) : ownKeys(config.keys);
+    const file = { file: config.keys, say };
+    const keys = log.elsewhere ? await NodeKeys.shared(file) : NodeKeys.own(file);
     const nameFor = (port: number): string => config.node ?? log.nameFor(port);
     const listeners = await Listeners.open(config, { demo, nameFor, starting: () => why, onFault });
     return new StartedNode(config, options, listeners, keys, (now) => {
@@ -106,6 +108,7 @@ class StartedNode implements Node {
   readonly #config: Config;
   readonly #options: ServeOptions;
   readonly #listeners: Listeners;
+  readonly #keys: NodeKeys;
   readonly #observer: NodeObserver;
   readonly #stopping = new AbortController();
   /** Resolves when the opening has ended, in whatever way. */
@@ -120,16 +123,26 @@ class StartedNode implements Node {
     config: Config,
     options: ServeOptions,
     listeners: Listeners,
-    keys: KeysOf,
+    keys: NodeKeys,
     onProgress: (why: string) => void,
   ) {
     this.#config = config;
     this.#options = options;
     this.#observer = new NodeObserver(logNames(config.log));
     this.#listeners = listeners;
+    this.#keys = keys;
     const { log: source, say, onFault } = options;
     const opening = new Opening({
-      ...{ source, keys, node: this.name, observer: this.#observer, say, onProgress, onFault },
+      ...{
+        source,
+        keys: keys.of,
+        audiences: audiencesOf(config.routes),
+        node: this.name,
+        observer: this.#observer,
+        say,
+        onProgress,
+        onFault,
+      },
       signal: this.#stopping.signal,
       prepare: (replica) => this.#reconcile(replica),
       onStale: (stale) => this.#tellStale(stale),
@@ -189,6 +202,7 @@ class StartedNode implements Node {
   }
 
   async #failed(error: unknown): Promise<never> {
+    this.#keys.close();
     // Whoever closes the node does not wait for it to be ready any more.
     if (this.#stopping.signal.aborted) return new Promise(() => {});
     await this.#listeners.close(this.#config.drain);
@@ -212,6 +226,7 @@ class StartedNode implements Node {
   async #close(): Promise<void> {
     this.#stopping.abort();
     clearInterval(this.#looking);
+    this.#keys.close();
     const { delay_ms, grace_ms } = this.#config.drain;
     this.#listeners.leave();
     if (this.#opened !== undefined) await sleep(delay_ms);

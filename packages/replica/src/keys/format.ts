@@ -13,6 +13,7 @@ import { hkdfSync } from "node:crypto";
 import {
   API_KEYS_MAX,
   type ApiKey,
+  firstSigning,
   type Keys,
   KeysError,
   ROTATED,
@@ -111,7 +112,7 @@ class KeysReader {
       hash,
       tag: first(tag),
       encryption: first(encryption),
-      signing: first(signing),
+      signing: [firstSigning(signing)],
       api_keys: this.#apiKeys(fields.api_keys),
     };
   }

@@ -11,6 +11,7 @@
 // knows it before the first has used it.
 
 import { randomBytes } from "node:crypto";
+import { kidOf } from "./signing.ts";
 
 /** One key of a list. */
 export interface Secret {
@@ -65,9 +66,14 @@ export function freshKeys(): Keys {
     hash: randomBytes(SECRET_BYTES),
     tag: first(),
     encryption: first(),
-    signing: first(),
+    signing: [firstSigning(randomBytes(SECRET_BYTES))],
     api_keys: [freshApiKey({ id: "default" })],
   };
+}
+
+/** The only key to sign with, so far. */
+export function firstSigning(secret: Buffer): Secret {
+  return { id: kidOf(secret), secret, use_from_ms: 0 };
 }
 
 export function freshSecret({ id, use_from_ms }: Omit<Secret, "secret">): Secret {

@@ -26,13 +26,10 @@ export interface SigningKey {
 }
 
 export function signingKey({ secret, use_from_ms }: Pick<Secret, "secret" | "use_from_ms">): SigningKey {
-  const der = Buffer.concat([SEED_FRAME, secret]);
-  const signs = createPrivateKey({ key: der, format: "der", type: "pkcs8" });
+  const signs = privateKey(secret);
   const verifier = createPublicKey(signs);
-  const x = verifier.export({ format: "jwk" }).x ?? "";
-  const kid = createHash("sha256")
-    .update(JSON.stringify({ crv: "Ed25519", kty: "OKP", x }))
-    .digest("base64url");
+  const x = publicPart(verifier);
+  const kid = thumbprint(x);
   return {
     kid,
     signs,
@@ -40,4 +37,23 @@ export function signingKey({ secret, use_from_ms }: Pick<Secret, "secret" | "use
     jwk: { kty: "OKP", crv: "Ed25519", x, kid, alg: "EdDSA", use: "sig" },
     use_from_ms,
   };
+}
+
+/** How passes name the key of a seed. */
+export function kidOf(secret: Buffer): string {
+  return thumbprint(publicPart(createPublicKey(privateKey(secret))));
+}
+
+function privateKey(secret: Buffer): KeyObject {
+  const der = Buffer.concat([SEED_FRAME, secret]);
+  return createPrivateKey({ key: der, format: "der", type: "pkcs8" });
+}
+
+function publicPart(key: KeyObject): string {
+  return key.export({ format: "jwk" }).x ?? "";
+}
+
+function thumbprint(x: string): string {
+  const members = JSON.stringify({ crv: "Ed25519", kty: "OKP", x });
+  return createHash("sha256").update(members).digest("base64url");
 }
