@@ -13,6 +13,7 @@ import type { Access, Replica } from "@usher/replica";
 import { Dispatcher } from "./dispatch/dispatcher.ts";
 import { Lane } from "./dispatch/lane.ts";
 import { Requests } from "./dispatch/requests.ts";
+import { RetryBudgets } from "./dispatch/retry-budget.ts";
 import { senderTo } from "./dispatch/sender.ts";
 import { Sending } from "./dispatch/sending.ts";
 import { forward } from "./forward/forward.ts";
@@ -123,6 +124,7 @@ class Edge {
   readonly #rpc: RpcHandler;
   readonly #services: ReadonlyMap<string, Service>;
   readonly #tickets: TicketResource;
+  readonly #budgets = new RetryBudgets();
   readonly #queues = new Map<string, { lane: Lane; sending: Sending; defer: DeferQueue }>();
   #dispatchers: Dispatcher[] = [];
   #leaving = false;
@@ -142,7 +144,7 @@ class Edge {
     const send = senderTo({ services: this.#services, public_url, onFault: options.onFault });
     this.#tickets = new TicketResource(replica, requests, public_url);
     for (const queue of new Set(options.routes.flatMap((route) => route.queue ?? []))) {
-      const sending = new Sending({ replica, queue, requests, send });
+      const sending = new Sending({ replica, queue, requests, send, budgets: this.#budgets });
       const lane = new Lane(replica, queue, nodes, () => sending.notSentYet);
       const passOn = this.#passOn.bind(this);
       this.#queues.set(queue, {
@@ -201,6 +203,7 @@ class Edge {
     const service = this.#services.get(route.service);
     if (service === undefined)
       throw new Error(`the route to ${route.path} names no service that is configured`);
+    this.#budgets.of(route.service).sent(this.#options.replica.clock.monotonic_ms());
     const outcome = await forward(req, res, { service, timeout_ms: route.timeout_ms });
     const { kind } = outcome;
     if (kind !== "answered" && kind !== "client_gone") this.#options.onFault(new ServiceFault(service, kind));

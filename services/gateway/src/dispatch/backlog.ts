@@ -5,6 +5,8 @@ export interface Waiting {
   readonly number: number;
   /** Which claim it would be, from 1. */
   readonly attempt: number;
+  /** It has been claimed before, to be sent. */
+  readonly retry: boolean;
   /** Not before this, in ms of log time. */
   readonly notBefore_ms: number;
 }
@@ -28,9 +30,11 @@ export class Backlog {
     if (this.#waiting[at]?.number === number) this.#waiting.splice(at, 1);
   }
 
-  /** Takes out the lowest that may be claimed now. */
-  next(now_ms: number): Waiting | undefined {
-    const at = this.#waiting.findIndex((entry) => entry.notBefore_ms <= now_ms);
+  /** Takes out the lowest that may be claimed now. `mayRetry`: whether one that has been sent may be sent again. */
+  next(now_ms: number, mayRetry: (number: number) => boolean): Waiting | undefined {
+    const at = this.#waiting.findIndex(
+      ({ number, notBefore_ms, retry }) => notBefore_ms <= now_ms && (!retry || mayRetry(number)),
+    );
     return at < 0 ? undefined : this.#waiting.splice(at, 1)[0];
   }
 

@@ -5,8 +5,9 @@
 //                                 ├─ surely not carried out (429, 503, no connection): released, tried again later
 //                                 └─ lost or timed out: released as such; the fold calls it unknown, or retries
 //
-//   lane.ts      the meter and the decision      backlog.ts   what is next
-//   sending.ts   one attempt at one request      doubts.ts    claims whose outcome is not known yet
+//   lane.ts      the meter and the decision      backlog.ts       what is next
+//   sending.ts   one attempt at one request      doubts.ts        claims whose outcome is not known yet
+//   pause.ts     how long before the next        retry-budget.ts  how many of them a service gets
 
 import type { Active, Change } from "@usher/queue";
 import type { Replica } from "@usher/replica";
@@ -77,7 +78,8 @@ export class Dispatcher {
     const active = fold.queue(this.#lane.queue)?.activeTicket(number);
     if (active === undefined || !active.stored || active.claim !== undefined) return;
     const notBefore_ms = Math.max(this.#claimable_ms(active), fold.now_ms + pause_ms);
-    this.#backlog.add({ number, attempt: active.attempt + 1, notBefore_ms });
+    const retry = active.attempt > active.spent;
+    this.#backlog.add({ number, attempt: active.attempt + 1, retry, notBefore_ms });
   }
 
   /** From when on this node may claim it: the one that took the request, before all others. */
@@ -97,7 +99,7 @@ export class Dispatcher {
         if (Number.isFinite(wait_ms)) this.#timer = setTimeout(() => this.#pump(), Math.ceil(wait_ms));
         return;
       }
-      const next = this.#backlog.next(this.#replica.fold.now_ms);
+      const next = this.#backlog.next(this.#replica.fold.now_ms, (number) => this.#sending.mayRetry(number));
       if (next === undefined) return;
       const permit = this.#lane.take();
       if (permit === undefined) {
@@ -111,10 +113,12 @@ export class Dispatcher {
 
   /** Never rejects. What is still unclaimed after a failure is as unsent as before, and keeps its slot: it is tried
    * again. */
-  async #attempt({ number, attempt }: Waiting, permit: Permit): Promise<void> {
+  async #attempt(waiting: Waiting, permit: Permit): Promise<void> {
+    const { number } = waiting;
     try {
-      const end = await this.#sending.attempt(number, attempt, permit);
+      const end = await this.#sending.attempt(waiting, permit);
       if (end === "absent") this.#note(number, ABSENT_MS);
+      if (end === "later") this.#note(number);
     } catch (error) {
       this.#replica.onFault(error instanceof Error ? error : new Error(String(error)));
       this.#note(number, AGAIN_MS);

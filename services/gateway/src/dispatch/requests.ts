@@ -7,6 +7,9 @@ import type { Replica, TicketOrigin } from "@usher/replica";
 /** Bytes of bodies kept for each of the two. */
 const KEPT_BYTES_MAX = 32 * 1024 * 1024;
 
+/** Idempotency keys that are remembered, the latest asked for; 50,000, of which each takes about 200 bytes. */
+const KEYS_MAX = 50_000;
+
 /** What an entry takes beside its body, about. */
 const ENTRY_BYTES = 1_024;
 
@@ -16,6 +19,7 @@ export class Requests {
   readonly #requests = new Kept<StoredRequest>("newest");
   /** When full, the oldest goes: an answer is collected soon or not at all. */
   readonly #responses = new Kept<StoredResponse>("oldest");
+  readonly #keys = new Map<string, string>();
 
   constructor(replica: Replica) {
     this.#replica = replica;
@@ -39,6 +43,22 @@ export class Requests {
   /** Absent: gone. */
   async read(origin: TicketOrigin): Promise<StoredRequest | undefined> {
     return this.#requests.get(nameOf(origin, 0)) ?? this.#replica.payloads.readRequest(origin);
+  }
+
+  /** The idempotency key that the service is given with a request: its sender's own, or Usher's. Asked for with each
+   * look at a ticket, and so not read anew each time. Absent: the request is gone. */
+  async keyOf(origin: TicketOrigin): Promise<string | undefined> {
+    const name = nameOf(origin, 0);
+    const known = this.#keys.get(name);
+    if (known !== undefined) return known;
+    const request = await this.read(origin);
+    const header = request?.headers.find(({ name }) => name.toLowerCase() === "idempotency-key");
+    if (header === undefined) return undefined;
+    const key = Buffer.from(header.value).toString("latin1");
+    const [oldest] = this.#keys.keys();
+    if (this.#keys.size >= KEYS_MAX && oldest !== undefined) this.#keys.delete(oldest);
+    this.#keys.set(name, key);
+    return key;
   }
 
   /** Absent: gone. */

@@ -22,8 +22,15 @@ export type Sender = (
   ticket: { readonly number: number; readonly timeout_ms: number; readonly onSent: () => void },
 ) => Promise<SentOutcome>;
 
-/** Says on a stored answer that its body was too large to be kept. */
+/** Says on a stored answer that its body was too large to be kept. Nothing of it is: half an answer would be taken for
+ * a whole one. */
 const DROPPED_HEADER = "Usher-Body-Dropped";
+
+/** What says of a body how it is to be read, or that it is the one that was sent: nonsense without it. */
+const OF_THE_BODY = new Set([
+  ...["content-length", "content-encoding", "content-range", "content-md5"],
+  ...["content-digest", "repr-digest", "digest"],
+]);
 
 export interface SenderOptions {
   readonly services: ReadonlyMap<string, Service>;
@@ -56,7 +63,8 @@ export function senderTo({ services, public_url, onFault }: SenderOptions): Send
         return { kind: "answered", response: stored(request, result) };
       case "too_large": {
         const dropped = `more than ${request.responseBytes} bytes`;
-        const headers = [...result.headers, { name: DROPPED_HEADER, value: Buffer.from(dropped) }];
+        const kept = result.headers.filter(({ name }) => !OF_THE_BODY.has(name.toLowerCase()));
+        const headers = [...kept, { name: DROPPED_HEADER, value: Buffer.from(dropped) }];
         return {
           kind: "answered",
           response: stored(request, { status: result.status, headers, body: new Uint8Array() }),

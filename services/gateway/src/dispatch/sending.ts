@@ -1,18 +1,16 @@
 // One attempt at one stored request: claim, read the claim back, send, tell the log.
 
-import type { StoredRequest, StoredResponse } from "@usher/protocol/payload";
+import { create } from "@bufbuild/protobuf";
+import { type StoredRequest, type StoredResponse, StoredResponseSchema } from "@usher/protocol/payload";
 import type { LogEvent, ReleaseReason } from "@usher/queue";
 import { type Replica, type TicketOrigin, traceContext } from "@usher/replica";
 import type { Permit } from "@usher/traffic";
+import type { Waiting } from "./backlog.ts";
 import { Doubts } from "./doubts.ts";
+import { pause_ms } from "./pause.ts";
 import type { Requests } from "./requests.ts";
+import type { RetryBudgets } from "./retry-budget.ts";
 import type { Sender, SentOutcome } from "./sender.ts";
-
-/** Between two tries at a request that the service refused, in ms of log time: doubled with each, up to the most. */
-const RETRY_BASE_MS = 1_000;
-const RETRY_MAX_MS = 30_000;
-/** By what part a pause is lengthened or shortened at random, so that those who failed together come back apart. */
-const RETRY_JITTER = 0.2;
 
 /** How often, and how long apart in ms, the log is told what became of a request when it does not take it: a full disk
  * may be seen to. Afterwards the claim lapses by itself, and the request is called unknown. */
@@ -22,21 +20,39 @@ const TELL_EVERY_MS = 1_000;
 /** A claim for a request that cannot be read still has to name a time-out, in ms. */
 const UNREADABLE_TIMEOUT_MS = 1_000;
 
+/** What a request is sent with, and by what. */
+export interface SendingOptions {
+  readonly replica: Replica;
+  readonly queue: string;
+  readonly requests: Requests;
+  readonly send: Sender;
+  readonly budgets: RetryBudgets;
+}
+
+/** - `over`: the log knows what became of it, or somebody else has claimed it.
+ * - `absent`: it is not claimed, for other nodes may have it, and this has not.
+ * - `later`: it is not claimed, for too much of what goes to its service has been there before. */
+export type AttemptEnd = "over" | "absent" | "later";
+
 export class Sending {
   readonly #replica: Replica;
   readonly #queue: string;
   readonly #requests: Requests;
   readonly #send: Sender;
+  readonly #budgets: RetryBudgets;
   readonly #doubts: Doubts;
+  /** The services of requests that this node has read, by ticket; of active ones only. */
+  readonly #services = new Map<number, string>();
   /** Tickets with an attempt under way. */
   readonly #attempting = new Set<number>();
   #notSentYet = 0;
 
-  constructor(options: { replica: Replica; queue: string; requests: Requests; send: Sender }) {
+  constructor(options: SendingOptions) {
     this.#replica = options.replica;
     this.#queue = options.queue;
     this.#requests = options.requests;
     this.#send = options.send;
+    this.#budgets = options.budgets;
     this.#doubts = new Doubts(options.replica, options.queue);
   }
 
@@ -56,20 +72,35 @@ export class Sending {
   /** A ticket of the queue has ended, in whatever way. */
   ended(number: number): void {
     this.#doubts.over(number);
+    this.#services.delete(number);
     const view = this.#replica.fold.queue(this.#queue)?.ticket(number);
     if (view !== undefined) this.#requests.forget(view.origin);
   }
 
+  /** Whether a request that has been sent before may be sent again now. True where its service is not known yet. */
+  mayRetry(number: number): boolean {
+    const service = this.#services.get(number);
+    const now_ms = this.#replica.clock.monotonic_ms();
+    return service === undefined || this.#budgets.of(service).allows(now_ms);
+  }
+
   /** Sends with the permit, which is done when the service is. Resolves when the log has been told, and rejects when it
-   * could not be: the claim lapses then. "absent": it is not claimed, for other nodes may have it, and this has not. */
-  async attempt(number: number, attempt: number, permit: Permit): Promise<"over" | "absent"> {
+   * could not be: the claim lapses then. */
+  async attempt({ number, attempt, retry }: Waiting, permit: Permit): Promise<AttemptEnd> {
     const handOver = this.#handOver();
     this.#attempting.add(number);
     try {
+      // At once, where it can be: of many that are attempted together, each finds what those before have left.
+      const known = this.#services.get(number);
+      if (known !== undefined && !this.#count(known, retry)) return "later";
       const view = this.#replica.fold.queue(this.#queue)?.ticket(number);
       if (view === undefined) return "over";
       const request = await this.#requests.read(view.origin);
       if (request === undefined && this.#replica.shared) return "absent";
+      if (request !== undefined && known === undefined) {
+        this.#services.set(number, request.service);
+        if (!this.#count(request.service, retry)) return "later";
+      }
       const claimed_ms = this.#replica.clock.monotonic_ms();
       const timeout_ms = request?.timeoutMs ?? UNREADABLE_TIMEOUT_MS;
       const claim = { number, attempt, trace: request && traceOf(request) };
@@ -94,6 +125,16 @@ export class Sending {
       handOver();
       permit.done();
     }
+  }
+
+  /** Counts a sending, if there may be one more. */
+  #count(service: string, retry: boolean): boolean {
+    const budget = this.#budgets.of(service);
+    const now_ms = this.#replica.clock.monotonic_ms();
+    if (!retry) budget.sent(now_ms);
+    else if (budget.allows(now_ms)) budget.retried(now_ms);
+    else return false;
+    return true;
   }
 
   /** Counts a request as not sent yet, until the returned function is called. */
@@ -128,18 +169,30 @@ export class Sending {
   }
 
   async #tell(claim: Claim, origin: TicketOrigin, outcome: SentOutcome): Promise<void> {
-    const pause_ms = retryPause_ms(claim.attempt);
+    const pause = (refusal?: StoredResponse): number =>
+      pause_ms(claim.attempt, refusal, this.#replica.clock.wall_ms());
     switch (outcome.kind) {
       case "answered":
         if (isRefusal(outcome.response))
-          await this.#release(claim, "refused", retryAfter_ms(outcome.response) ?? pause_ms);
+          await this.#release(
+            claim,
+            "refused",
+            pause(outcome.response),
+            this.#kept(claim, origin, outcome.response),
+          );
         else await this.#answer(claim, origin, outcome.response);
         return;
       case "not_connected":
       case "lost":
       case "timed_out":
-        await this.#release(claim, outcome.kind, pause_ms);
+        await this.#release(claim, outcome.kind, pause());
     }
+  }
+
+  /** Of a refusal the status is kept: if it was the last, the holder is told. */
+  #kept({ attempt }: Claim, origin: TicketOrigin, { status }: StoredResponse): RecordPayload {
+    const refusal = create(StoredResponseSchema, { status });
+    return () => this.#replica.payloads.response(origin, attempt, refusal);
   }
 
   /** The response is stored with the record that calls the request answered. */
@@ -152,17 +205,22 @@ export class Sending {
     );
   }
 
-  async #release({ number, attempt, trace }: Claim, reason: ReleaseReason, pause_ms: number): Promise<void> {
+  async #release(
+    { number, attempt, trace }: Claim,
+    reason: ReleaseReason,
+    not_before_ms: number,
+    payload?: RecordPayload,
+  ): Promise<void> {
     await this.#append(
       {
         kind: "claim_released",
         queue: this.#queue,
         number,
         attempt,
-        not_before_ms: Math.round(pause_ms),
+        not_before_ms,
         reason,
       },
-      { headers: trace },
+      { payload, headers: trace },
     );
   }
 
@@ -180,6 +238,8 @@ export class Sending {
     }
   }
 }
+
+type RecordPayload = NonNullable<Parameters<Replica["append"]>[1]>["payload"];
 
 /** One claim of this node's. */
 interface Claim {
@@ -199,16 +259,4 @@ function traceOf({ headers }: StoredRequest): ReturnType<typeof traceContext> {
 /** The service says that it has not carried the request out, and to come again. */
 function isRefusal({ status }: StoredResponse): boolean {
   return status === 429 || status === 503;
-}
-
-/** When the service wants to be asked again, within bounds; absent where it does not say. */
-function retryAfter_ms({ headers }: StoredResponse): number | undefined {
-  const header = headers.find(({ name }) => name.toLowerCase() === "retry-after");
-  const seconds = header && /^\d{1,9}$/.exec(Buffer.from(header.value).toString("latin1"))?.[0];
-  return seconds === undefined ? undefined : Math.min(RETRY_MAX_MS, Number(seconds) * 1000);
-}
-
-function retryPause_ms(attempt: number): number {
-  const pause_ms = Math.min(RETRY_MAX_MS, RETRY_BASE_MS * 2 ** (attempt - 1));
-  return pause_ms * (1 + RETRY_JITTER * (2 * Math.random() - 1));
 }

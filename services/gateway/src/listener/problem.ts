@@ -54,6 +54,7 @@ export const PROBLEMS = {
   queue_full: [503, "The queue is full"],
   queue_closed: [503, "The queue takes no newcomers"],
   already_claimed: [409, "The request is on its way to the service"],
+  wait_too_long: [503, "The wait would be too long"],
   not_answered: [409, "The service has not answered yet"],
   api_key_invalid: [401, "The API key is not valid"],
   log_unavailable: [503, "No tickets can be given out at present"],

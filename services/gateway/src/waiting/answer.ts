@@ -5,7 +5,6 @@ import { type JsonObject, type JsonValue, toJson } from "@bufbuild/protobuf";
 import type { StoredResponse } from "@usher/protocol/payload";
 import { StatusSchema } from "@usher/protocol/queue";
 import type { Place, Replica } from "@usher/replica";
-import { retryAfter_ms } from "@usher/replica";
 import type { Requests } from "../dispatch/requests.ts";
 import type { EdgeRequest, EdgeResponse } from "../listener/exchange.ts";
 import { answerProblem, type Problem, type ProblemReason, problem } from "../listener/problem.ts";
@@ -38,8 +37,22 @@ export function statusJson(replica: Replica, place: Place): JsonObject {
   return isObject(status) ? status : {};
 }
 
+/** A duration as JSON has it: `1.500s`. */
+function seconds(duration: JsonValue | undefined): number | undefined {
+  const [, number] = /^(\d+(?:\.\d+)?)s$/.exec(`${duration}`) ?? [];
+  return number === undefined ? undefined : Number(number);
+}
+
 function isObject(value: JsonValue): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Tells the key that the service is given with a stored request: by it, the service can be asked what became of the
+ * request, when nobody else knows. */
+export async function tellKey(requests: Requests, res: EdgeResponse, { queue, view }: Place): Promise<void> {
+  if (queue.settings.kind !== "defer") return;
+  const key = await requests.keyOf(view.origin);
+  if (key !== undefined && /^[\x20-\x7e]+$/.test(key)) res.setHeader("usher-idempotency-key", key);
 }
 
 /** Tells the holder where the ticket stands: 202 where it is the answer to the request, 200 where it was asked for. */
@@ -50,15 +63,16 @@ export function answerStatus(
   how: { status: 200 | 202; location?: string; headers?: Readonly<Record<string, string>> },
 ): void {
   observeHolder(place);
-  const body = Buffer.from(`${JSON.stringify(statusJson(replica, place))}\n`);
-  const retry_ms = retryAfter_ms(place.queue, place.view);
+  const status = statusJson(replica, place);
+  const body = Buffer.from(`${JSON.stringify(status)}\n`);
+  const retry_s = seconds(status.retryAfter);
   const headers = {
     "content-type": "application/json",
     "content-length": `${body.length}`,
     "cache-control": "no-store",
     "usher-ticket": `${place.view.number}`,
     ...(how.location !== undefined && { location: how.location }),
-    ...(retry_ms !== undefined && { "retry-after": `${Math.ceil(retry_ms / 1000)}` }),
+    ...(retry_s !== undefined && { "retry-after": `${Math.ceil(retry_s)}` }),
     ...how.headers,
   };
   respond(res, how.status, Object.entries(headers), body);
@@ -75,7 +89,8 @@ export async function answerEnd(
   const { view } = place;
   const end = endOf(place);
   if (end !== "answered") {
-    answerProblem(req, res, endProblem(place, end));
+    const last = end === "failed" ? await requests.readResponse(view.origin, view.attempt) : undefined;
+    answerProblem(req, res, endProblem(place, end, last?.status));
     return;
   }
   await observeCollection(place, end, async () => {
@@ -99,10 +114,24 @@ function writeResponse(req: EdgeRequest, res: EdgeResponse, number: number, resp
   respond(res, response.status, headers, bodiless ? undefined : response.body);
 }
 
-/** What to say of a ticket that has no answer of the service. */
-function endProblem({ view, queue }: Place, end: Exclude<End, "answered"> | undefined): Problem {
+/** What to say of a ticket that has no answer of the service. `last`: with what it refused the request the last time. */
+function endProblem(
+  { view, queue }: Place,
+  end: Exclude<End, "answered"> | undefined,
+  last: number | undefined,
+): Problem {
   const [reason, detail] = end === undefined ? NOT_ANSWERED : ENDS[end];
-  return { ...problem(reason, detail), members: { ticket: view.number, queue: queue.name } };
+  const members = { ticket: view.number, queue: queue.name };
+  if (end !== "failed" || view.attempt === 0) return { ...problem(reason, detail), members };
+  const times = `after ${view.attempt} ${view.attempt === 1 ? "attempt" : "attempts"}`;
+  const said =
+    last === undefined
+      ? "the service could not be reached the last time, or the stored request not be read"
+      : `the service refused it the last time with ${last}`;
+  return {
+    ...problem(reason, `${times}, ${said}; it was not carried out`),
+    members: { ...members, attempts: view.attempt, ...(last !== undefined && { lastStatus: last }) },
+  };
 }
 
 const NOT_ANSWERED = ["not_answered", "look at the ticket until it leads here"] as const;

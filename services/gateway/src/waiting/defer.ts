@@ -1,12 +1,11 @@
 // A request for a `defer` queue: straight through while the limit allows and nobody waits; otherwise it is stored with
 // a ticket, held open for a moment, and then left to wait without its client.
 //
-//   answer.ts    what holders are answered      hold.ts      for how long a connection is held
-//   tickets.ts   the ticket as a resource       problems.ts  the queue's refusals over HTTP
+//   answer.ts     what holders are answered         hold.ts            for how long a connection is held
+//   tickets.ts    the ticket as a resource          stored-request.ts  what is stored
+//   problems.ts   the queue's refusals over HTTP    long-wait.ts       who would wait too long
 
-import { randomUUID } from "node:crypto";
-import { create } from "@bufbuild/protobuf";
-import { HeaderSchema, type StoredRequest, StoredRequestSchema } from "@usher/protocol/payload";
+import type { StoredRequest } from "@usher/protocol/payload";
 import {
   type Access,
   type Caller,
@@ -21,18 +20,18 @@ import type { Permit } from "@usher/traffic";
 import type { Lane } from "../dispatch/lane.ts";
 import type { Requests } from "../dispatch/requests.ts";
 import type { ForwardOptions } from "../forward/forward.ts";
-import { storableHeaders } from "../forward/headers.ts";
 import type { BodyReader } from "../listener/body.ts";
 import { type EdgeRequest, type EdgeResponse, goneSignal } from "../listener/exchange.ts";
-import { answerProblem, problem } from "../listener/problem.ts";
+import { answerProblem, type Problem, problem } from "../listener/problem.ts";
 import type { Target } from "../listener/target.ts";
 import { observeDecision } from "../observe/decision.ts";
-import { isIdempotent, type Route } from "../route.ts";
-import { answerEnd, answerStatus, endOf, ticketLocation } from "./answer.ts";
-import { hold_ms } from "./hold.ts";
+import type { Route } from "../route.ts";
+import { answerEnd, answerStatus, endOf, tellKey, ticketLocation } from "./answer.ts";
+import { holdOf } from "./hold.ts";
+import { waitTooLong } from "./long-wait.ts";
 import { problemOf } from "./problems.ts";
+import { KEY_HEADER, storedRequest } from "./stored-request.ts";
 
-const KEY_HEADER = "idempotency-key";
 const KEY_LENGTH_MAX = 255;
 
 /** Sends a request that has leave straight on to its service, with more headers than its own, and its answer back. */
@@ -103,12 +102,23 @@ export class DeferQueue {
         answerProblem(req, res, problem("queue_closed", "it takes no newcomers at present"));
         return;
       }
+      const refused = this.#waitTooLong(route);
+      if (refused !== undefined) {
+        answerProblem(req, res, refused);
+        return;
+      }
     }
     const body = await this.#options.bodies.read(req, res, route.body_bytes);
     if (body.kind !== "whole") return;
     const gone = goneSignal(res);
     const issued = await this.#issue(exchange, storedRequest(req, target, route, body.bytes));
     await this.#hold(exchange, issued, gone);
+  }
+
+  #waitTooLong(route: Route): Problem | undefined {
+    const { replica, lane } = this.#options;
+    const { desk } = replica;
+    return waitTooLong(desk.queue(lane.queue), route, desk.unfolded(lane.queue));
   }
 
   async #pass(permit: Permit, { req, res, route }: Exchange): Promise<void> {
@@ -155,20 +165,22 @@ export class DeferQueue {
   async #hold(exchange: Exchange, issued: IssuedPlace, gone: AbortSignal): Promise<void> {
     const { req, res, route, key, keyIgnored } = exchange;
     const { replica, requests } = this.#options;
-    const place = await this.#awaitEnd(issued, hold_ms(route, req), gone);
+    const hold = holdOf(route, req);
+    const place = await this.#awaitEnd(issued, hold.ms, gone);
     if (gone.aborted) {
       // Nobody could ask for the answer: the token was never told, and there is no key to ask again with.
       if (key === undefined && !issued.existing) await replica.desk.leave(place).catch(() => {});
       return;
     }
+    if (hold.applied !== undefined) res.setHeader("preference-applied", hold.applied);
+    if (keyIgnored !== undefined) res.setHeader("usher-idempotency-key-ignored", keyIgnored);
+    await tellKey(requests, res, place);
     if (endOf(place) !== undefined) {
       await answerEnd(requests, req, res, place);
       return;
     }
-    const headers: Record<string, string> =
-      keyIgnored === undefined ? {} : { "usher-idempotency-key": `ignored; reason="${keyIgnored}"` };
     const location = ticketLocation(issued.token, this.#options.public_url);
-    answerStatus(replica, res, place, { status: 202, location, headers });
+    answerStatus(replica, res, place, { status: 202, location });
   }
 
   async #awaitEnd(issued: Place, within_ms: number, gone: AbortSignal): Promise<Place> {
@@ -198,27 +210,6 @@ function unfit(key: string, caller: Caller): string | undefined {
   if (key.length > KEY_LENGTH_MAX) return `longer than ${KEY_LENGTH_MAX} characters`;
   if (caller.id === "" && key.length < KEY_LENGTH_MIN) return `shorter than ${KEY_LENGTH_MIN} characters`;
   return key === "" ? "empty" : undefined;
-}
-
-function storedRequest(req: EdgeRequest, target: Target, route: Route, body: Buffer): StoredRequest {
-  const method = req.method ?? "GET";
-  const headers = storableHeaders(req).map(([name, value]) =>
-    create(HeaderSchema, { name, value: Buffer.from(value, "latin1") }),
-  );
-  // So that the service can tell a second sending from a second wish.
-  if (req.headers[KEY_HEADER] === undefined) {
-    headers.push(create(HeaderSchema, { name: "Idempotency-Key", value: Buffer.from(randomUUID()) }));
-  }
-  return create(StoredRequestSchema, {
-    method,
-    target: target.raw,
-    headers,
-    body,
-    service: route.service,
-    timeoutMs: route.timeout_ms,
-    idempotent: isIdempotent(route, method),
-    responseBytes: route.response_bytes,
-  });
 }
 
 function headersOf(req: EdgeRequest): Headers {

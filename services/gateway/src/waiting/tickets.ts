@@ -8,7 +8,7 @@ import type { EdgeRequest, EdgeResponse } from "../listener/exchange.ts";
 import { answerProblem, problem } from "../listener/problem.ts";
 import { respond } from "../listener/respond.ts";
 import type { Target } from "../listener/target.ts";
-import { answerEnd, answerStatus, endOf, PREFIX, statusJson, ticketLocation } from "./answer.ts";
+import { answerEnd, answerStatus, endOf, PREFIX, statusJson, tellKey, ticketLocation } from "./answer.ts";
 import { streamEvents, wantsEvents } from "./events.ts";
 import { answerTicketPage, answerView, viewIn, viewLanguage, wantsPage } from "./pass/tickets.ts";
 import { problemOf } from "./problems.ts";
@@ -54,6 +54,7 @@ export class TicketResource {
     }
     try {
       const place = await this.#replica.desk.held(token, asOf(req, target));
+      await tellKey(this.#requests, res, place);
       await this.#answer(req, res, { token, place, part, target });
     } catch (error) {
       const refused = problemOf(error);

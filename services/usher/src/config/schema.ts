@@ -40,8 +40,6 @@ export const BOUNDS = {
   drain_delay_ms: [0, 10 * MINUTE_MS],
   grace_ms: [0, 60 * MINUTE_MS],
   hold_ms: [0, 10 * MINUTE_MS],
-  /** As the queue's own `max_wait`, but no wait at all will do as well: whoever would wait is refused. */
-  route_wait_ms: [0, SETTINGS_BOUNDS.max_wait_ms[1]],
   timeout_ms: [100, 60 * MINUTE_MS],
   /** A mebibyte less than the log takes as one payload: the headers, and the encryption, need room as well. */
   stored_bytes: [0, 15 * MiB],
@@ -110,7 +108,7 @@ const route = fields({
   match: field(routeMatch),
   service: field(name),
   queue: field(name).optional(),
-  max_wait: field(duration(...BOUNDS.route_wait_ms)).optional(),
+  max_wait: field(duration(...SETTINGS_BOUNDS.max_wait_ms)).optional(),
   hold: field(duration(...BOUNDS.hold_ms)).default(ROUTE_DEFAULTS.hold_ms),
   timeout: field(duration(...BOUNDS.timeout_ms)).default(ROUTE_DEFAULTS.timeout_ms),
   idempotent: field(boolean).default(ROUTE_DEFAULTS.idempotent),
