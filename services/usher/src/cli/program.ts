@@ -3,6 +3,7 @@
 import { Command, CommanderError } from "commander";
 import { EXIT, exitCode, lastWords } from "../failure.ts";
 import { addInit } from "./init/command.ts";
+import { addKeys } from "./keys/command.ts";
 import { addLog } from "./log/command.ts";
 import { addQueue } from "./queue/command.ts";
 import { addRequest } from "./request/command.ts";
@@ -36,6 +37,7 @@ function program(): Command {
     .showHelpAfterError("(usher --help, or usher <command> --help, tells more)");
   addServe(usher);
   addInit(usher);
+  addKeys(usher);
   addWatch(usher);
   addTop(usher);
   addQueue(usher);

@@ -11,7 +11,7 @@ import { print } from "../say.ts";
 export function addInit(program: Command): void {
   program
     .command("init")
-    .summary("make the file of keys that the nodes of a Kafka log share")
+    .summary("make the file of keys that the nodes of a Kafka log share; usher keys changes it later")
     .description(
       "Makes a file of keys: fresh secrets, and one API key. All nodes of a Kafka log need the same one, and whoever\n" +
         "reads it can do everything: copy it as you would a password. A file that is there is left as it is.",
