@@ -5,6 +5,7 @@
 //   admission.ts  whose turn comes                     requests.ts   what becomes of stored requests
 //   ticket-sessions.ts  how long an admitted ticket without one may go on
 //   tickets.ts    tickets by number, in columns        line.ts       who waits, and positions
+//   aliases.ts    further keys of a ticket
 //   active.ts     who is admitted                      budget.ts     the rate, as a token bucket in log time
 //   sessions.ts   whose records count                  settings.ts   what operators set, and its bounds
 //
@@ -13,6 +14,7 @@
 export type { Active, Claim } from "./active.ts";
 export { ADMIT_MAX } from "./admission.ts";
 export { ADMIT_REQUESTS_MAX } from "./admit-requests.ts";
+export { ALIASES_MAX } from "./aliases.ts";
 export { BURST_MS } from "./budget.ts";
 export {
   type Described,

@@ -38,6 +38,7 @@ export function* describeQueue(queue: Queue, state: QueueState, admission: Admis
       unsent: queue.unsent,
       remembered: queue.remembered,
       keys: tickets.keys,
+      aliases: tickets.aliases,
       subjects: tickets.subjects,
       ...admission.fields,
     },
@@ -69,6 +70,7 @@ export function* describeQueue(queue: Queue, state: QueueState, admission: Admis
         keyFinds: names.keyFinds,
         subject: names.subject,
         subjectFinds: names.subjectFinds,
+        aliases: names.aliases,
       },
     };
   }

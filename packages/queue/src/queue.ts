@@ -27,6 +27,8 @@ import { type TicketView, viewOf } from "./ticket.ts";
 import { TicketSessions } from "./ticket-sessions.ts";
 import { hashWords, isHash, NUMBER_MAX, type Tickets } from "./tickets.ts";
 
+const NO_BYTES = new Uint8Array();
+
 /** The part of a record that a queue's rules may look at. */
 export type Stamp = Pick<LogRecord, "session" | "sequence" | "wall_ms">;
 
@@ -140,8 +142,9 @@ export class Queue {
 
   /** The remembered ticket under a key, and whether the digest is the one that it was issued with. */
   byKey(key: Uint8Array, digest: Uint8Array | undefined): { number: number; same: boolean } | undefined {
-    const number = this.#tickets.byKey(hashWords(key, KEY_WORDS));
-    return number === 0 ? undefined : { number, same: this.#sameRequest(number, digest) };
+    const words = hashWords(key, KEY_WORDS);
+    const number = this.#tickets.byKey(words);
+    return number === 0 ? undefined : { number, same: this.#sameRequest(words, digest) };
   }
 
   /** The live ticket of a subject; there are none in a `defer` queue. */
@@ -152,8 +155,24 @@ export class Queue {
   /** Why no newcomer is taken now; absent when one is. */
   get refusal(): RefusedReason | undefined {
     if (this.settings.mode === "closed") return "closed";
-    const held = this.#tickets.waiting + this.remembered;
-    return held >= this.settings.max_waiting || this.#tickets.last === NUMBER_MAX ? "full" : undefined;
+    return this.#isFull || this.#tickets.last === NUMBER_MAX ? "full" : undefined;
+  }
+
+  /** Why somebody with this key and this subject is given no ticket now; absent when they are given one, or have it. */
+  refusalOf(key: Uint8Array | undefined, subject: Uint8Array | undefined): RefusedReason | undefined {
+    if (key !== undefined && this.#tickets.byKey(hashWords(key, KEY_WORDS)) !== 0) return undefined;
+    const live = subject === undefined ? undefined : this.bySubject(subject);
+    if (live === undefined) return this.refusal;
+    return key === undefined || this.#mayAlias(live) ? undefined : "full";
+  }
+
+  /** As many as may be are remembered: each ticket that waits or has ended, and each further key. */
+  get #isFull(): boolean {
+    return this.waiting + this.remembered + this.#tickets.aliases >= this.settings.max_waiting;
+  }
+
+  #mayAlias(number: number): boolean {
+    return !this.#isFull && this.#tickets.hasRoomForAlias(number);
   }
 
   /** Absent: not admitted, or ended. */
@@ -262,16 +281,22 @@ export class Queue {
   /** The ticket that is there already under the same key, or for the same subject. */
   #known(event: Issued, key: Uint32Array | undefined, subject: Uint32Array | undefined): Outcome | undefined {
     const byKey = key === undefined ? 0 : this.#tickets.byKey(key);
-    if (byKey !== 0) {
-      if (!this.#sameRequest(byKey, event.digest)) return refused("key_reused");
+    if (key !== undefined && byKey !== 0) {
+      if (!this.#sameRequest(key, event.digest)) return refused("key_reused");
       return { kind: "issued", number: byKey, existing: true };
     }
     const bySubject = subject === undefined ? 0 : this.#tickets.bySubject(subject);
-    return bySubject === 0 ? undefined : { kind: "issued", number: bySubject, existing: true };
+    if (bySubject === 0) return undefined;
+    // Or a retry under this key would be another ticket, once the subject's has ended.
+    if (key !== undefined && event.adopt_key) {
+      if (!this.#mayAlias(bySubject)) return refused("full");
+      this.#tickets.addAlias(bySubject, key, hashWords(event.digest ?? NO_BYTES, DIGEST_WORDS));
+    }
+    return { kind: "issued", number: bySubject, existing: true };
   }
 
-  #sameRequest(number: number, digest: Uint8Array | undefined): boolean {
-    return this.#tickets.sameRequest(number, hashWords(digest ?? new Uint8Array(), DIGEST_WORDS));
+  #sameRequest(key: Uint32Array, digest: Uint8Array | undefined): boolean {
+    return this.#tickets.sameRequest(key, hashWords(digest ?? NO_BYTES, DIGEST_WORDS));
   }
 
   #leave(event: Left, stamp: Stamp): Outcome {

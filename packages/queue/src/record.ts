@@ -66,6 +66,8 @@ export interface Issued {
   /** 8 bytes; absent without a key. */
   readonly digest?: Uint8Array;
   readonly stored_request: boolean;
+  /** Whether the key is to be one of the subject's live ticket, should there be one. */
+  readonly adopt_key?: boolean;
 }
 
 export interface Left {

@@ -12,7 +12,7 @@ export interface Settings {
   readonly max_active: number;
   /** How long a ticket may wait, in ms of log time; pauses do not count. */
   readonly max_wait_ms: number;
-  /** How many tickets may wait and be remembered together. */
+  /** How many tickets may wait and be remembered together; a further key of one counts like one. */
   readonly max_waiting: number;
   /** How long an admitted ticket without a stored request stays active, in ms of log time. */
   readonly session_ms: number;

@@ -2,6 +2,7 @@
 // happen to it: that is `queue.ts`.
 
 import type { Afterwards } from "./afterwards.ts";
+import { Aliases } from "./aliases.ts";
 import { type Hashes, KeyIndex } from "./key-index.ts";
 import { Line, slotOf } from "./line.ts";
 import {
@@ -46,12 +47,15 @@ export interface TicketNames {
   subject?: readonly number[];
   /** The live ticket of that subject; 0: none. */
   subjectFinds?: number;
+  /** Of each further key: the key, the digest, and the number that is found by it. */
+  aliases?: readonly number[];
 }
 
 export class Tickets {
   readonly #line = new Line();
   readonly #keys: KeyIndex;
   readonly #subjects: KeyIndex;
+  readonly #aliases = new Aliases();
   #last = 0;
 
   constructor() {
@@ -93,6 +97,11 @@ export class Tickets {
     return this.#keys.size;
   }
 
+  /** How many further keys there are. */
+  get aliases(): number {
+    return this.#aliases.size;
+  }
+
   /** How many live ones have a subject. */
   get subjects(): number {
     return this.#subjects.size;
@@ -114,11 +123,15 @@ export class Tickets {
       names.subject = [...words];
       names.subjectFinds = this.bySubject(words);
     }
+    const aliases = this.#aliases.of(number);
+    if (aliases.length > 0)
+      names.aliases = aliases.flatMap(({ key, digest }) => [...key, ...digest, this.byKey(key)]);
     return names;
   }
 
+  /** The ticket that was issued or found under a key; 0: none. */
   byKey(words: Uint32Array): number {
-    return this.#keys.get(words);
+    return this.#keys.get(words) || this.#aliases.get(words);
   }
 
   /** The live ticket of a subject; 0: none. */
@@ -153,6 +166,16 @@ export class Tickets {
     return number;
   }
 
+  /** Whether a ticket may have one more key. */
+  hasRoomForAlias(number: number): boolean {
+    return this.#aliases.hasRoom(number);
+  }
+
+  /** Remembers a further key of a ticket, one that is not known yet, until the ticket is forgotten. */
+  addAlias(number: number, key: Uint32Array, digest: Uint32Array): void {
+    this.#aliases.add(number, key, digest);
+  }
+
   stage(number: number): Stage {
     const segment = this.#line.segment(number);
     return segment === undefined ? "absent" : STAGES[segment.flags[slotOf(number)]! & STAGE_MASK]!;
@@ -162,8 +185,10 @@ export class Tickets {
     return (this.#flags(number) & HAS_REQUEST) !== 0;
   }
 
-  /** Whether a ticket that has a key was issued with this digest. */
-  sameRequest(number: number, digest: Uint32Array): boolean {
+  /** Whether a key that has a ticket came with this digest. */
+  sameRequest(key: Uint32Array, digest: Uint32Array): boolean {
+    const number = this.#keys.get(key);
+    if (number === 0) return this.#aliases.sameRequest(key, digest);
     const stored = this.#held(number).digest!;
     const at = slotOf(number) * DIGEST_WORDS;
     return stored[at] === digest[0] && stored[at + 1] === digest[1];
@@ -224,10 +249,11 @@ export class Tickets {
     this.#setStage(number, stage);
   }
 
-  /** Forgets an ended ticket and its key. */
+  /** Forgets an ended ticket and its keys. */
   forget(number: number): void {
     const segment = this.#held(number);
     if ((this.#flags(number) & HAS_KEY) !== 0) this.#keys.delete(number);
+    this.#aliases.forget(number);
     segment.flags[slotOf(number)] = STAGE.absent;
     segment.present--;
     this.#line.release(number);

@@ -38,9 +38,8 @@ function askedOfReference(queue: ReferenceQueue): ReturnType<typeof asked> {
   const positions = new Map(queue.views().map(({ number, position }) => [number, position]));
   return {
     keys: KEYS.map((key) => {
-      const hex = Buffer.from(key).toString("hex");
-      const ticket = queue.tickets.find((other) => other.key === hex);
-      return ticket && { number: ticket.number, same: ticket.digest === digest };
+      const found = queue.byKey(Buffer.from(key).toString("hex"));
+      return found && { number: found.ticket.number, same: found.digest === digest };
     }),
     positions: Array.from({ length: queue.issued }, (_, at) => positions.get(at + 1)),
   };

@@ -24,6 +24,8 @@ const SECOND = 1_000;
 const LAYOUT = {
   "ActiveTickets.byNumber[].session": "there without a stored request; all that is in it is told",
   "AfterwardsRows.size": "rows in use",
+  "Aliases.free": "places that were given back",
+  "Aliases.taken": "places in use, or given back",
   "Line.held": "segments that are held",
   "Remembered.withdrawn order": "each is looked up by its number",
   "Segment.digest": "not made before the first key",
@@ -47,6 +49,10 @@ function story(fold: Fold): Fold {
   log.write({ kind: "queue_configured", queue: "checkout", revision: 1, settings: pass, reason: "" });
   for (const subject of [1, 2, 3])
     log.write({ kind: "ticket_issued", queue: "checkout", subject: hash(subject), stored_request: false });
+  for (const key of [21, 22]) {
+    const names = { subject: hash(3), key: hash(key), digest: hash(key).subarray(8) };
+    log.write({ kind: "ticket_issued", queue: "checkout", stored_request: false, adopt_key: true, ...names });
+  }
   log.write({ kind: "ticket_left", queue: "checkout", number: 1 });
   log.sleep(SECOND);
   log.write({ kind: "session_extended", queue: "checkout", number: 2 });

@@ -101,6 +101,7 @@ const wish: fc.Arbitrary<TicketWish> = fc.record({
   key: fc.option(fc.nat(KEYS.length - 1), { nil: undefined, freq: 2 }),
   digest: mostly<number | undefined>(fc.constant(0), fc.constant(1), fc.constant(undefined)),
   subject: fc.option(fc.nat(SUBJECTS.length - 1), { nil: undefined, freq: 2 }),
+  adopting: mostly(fc.constant(true), fc.constant(false)),
   stored: mostly(fc.constant(true), fc.constant(false), fc.constant(false), fc.constant(false)),
   misplaced: fc.constantFrom(true, false, false, false, false),
   malformed: mostly(fc.constant(false), fc.constant(false), fc.constant(false), fc.constant(true)),

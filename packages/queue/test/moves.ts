@@ -80,6 +80,8 @@ export interface TicketWish {
   readonly key: number | undefined;
   readonly digest: number | undefined;
   readonly subject: number | undefined;
+  /** The key is to be the subject's ticket's. */
+  readonly adopting: boolean;
   readonly stored: boolean;
   /** With a stored request in a pass queue, where none belongs. */
   readonly misplaced: boolean;

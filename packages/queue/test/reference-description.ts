@@ -54,6 +54,7 @@ function stateOf(queue: ReferenceQueue): Part["fields"] {
     unsent: unsent.length,
     remembered: queue.ended.length,
     keys: tickets.filter(({ key }) => key !== undefined).length,
+    aliases: tickets.flatMap(({ aliases }) => aliases).length,
     subjects: tickets.filter((ticket) => ticket.subject !== undefined && isLive(ticket)).length,
     nowServing: queue.nowServing,
     admissions: queue.admissions,
@@ -97,11 +98,12 @@ function activeOf(ticket: ReferenceTicket): Part["fields"] {
   };
 }
 
-function ticketOf({ tickets }: ReferenceQueue, view: TicketView): Part["fields"] {
+function ticketOf(queue: ReferenceQueue, view: TicketView): Part["fields"] {
   const { number, origin, session: _, ...seen } = view;
+  const { tickets } = queue;
   const ticket = tickets.find((other) => other.number === number)!;
-  const { key, digest, subject, stored, issued_ms } = ticket;
-  const sameKey = tickets.find((other) => key !== undefined && other.key === key);
+  const { key, digest, subject, stored, issued_ms, aliases } = ticket;
+  const finds = (name: string) => queue.byKey(name)?.ticket.number ?? 0;
   const sameSubject = tickets.find((other) => other.subject === subject && isLive(other));
   return {
     ...seen,
@@ -110,9 +112,13 @@ function ticketOf({ tickets }: ReferenceQueue, view: TicketView): Part["fields"]
     stored,
     key: words(key),
     digest: key && words(digest),
-    keyFinds: sameKey?.number,
+    keyFinds: key && finds(key),
     subject: words(subject),
     subjectFinds: subject && (sameSubject?.number ?? 0),
+    aliases:
+      aliases.length === 0
+        ? undefined
+        : aliases.flatMap((alias) => [...words(alias.key)!, ...words(alias.digest)!, finds(alias.key)]),
   };
 }
 

@@ -22,6 +22,8 @@ export interface ReferenceTicket {
   readonly key: string | undefined;
   readonly subject: string | undefined;
   readonly digest: string;
+  /** Keys that it was found under by its subject, and what was asked for under each. */
+  readonly aliases: { readonly key: string; readonly digest: string }[];
   readonly stored: boolean;
   readonly origin: { session: bigint; sequence: number };
   /** On the queue's waiting clock, which stands still while it is paused. */
@@ -152,16 +154,22 @@ export class ReferenceQueue {
     const { key, subject, digest } = event;
     if (wrongLength(key, 16) || wrongLength(subject, 16) || wrongLength(digest, 8)) return IMPOSSIBLE;
     const asked = hex(digest ?? new Uint8Array(8));
-    const sameKey = this.tickets.find((ticket) => key !== undefined && ticket.key === hex(key));
+    const sameKey = key && this.byKey(hex(key));
     if (sameKey !== undefined && sameKey.digest !== asked) return { kind: "refused", reason: "key_reused" };
     const sameSubject = this.tickets.find(
       (ticket) => subject !== undefined && ticket.subject === hex(subject) && !over(ticket),
     );
-    const there = sameKey ?? sameSubject;
+    const there = sameKey?.ticket ?? sameSubject;
+    const known = this.tickets.reduce((sum, { aliases }) => sum + aliases.length, 0);
+    const held = this.waiting().length + this.ended.length + known;
+    const isFull = held >= this.settings.max_waiting;
+    if (there !== undefined && sameKey === undefined && key !== undefined && event.adopt_key) {
+      if (isFull || there.aliases.length === 16) return { kind: "refused", reason: "full" };
+      there.aliases.push({ key: hex(key), digest: asked });
+    }
     if (there !== undefined) return { kind: "issued", number: there.number, existing: true };
     if (this.settings.mode === "closed") return { kind: "refused", reason: "closed" };
-    const held = this.waiting().length + this.ended.length;
-    if (held >= this.settings.max_waiting) return { kind: "refused", reason: "full" };
+    if (isFull) return { kind: "refused", reason: "full" };
     if (this.waiting().length === 0) {
       this.paceSince_ms = this.now_ms;
       this.paceTimes_ms = [];
@@ -177,6 +185,7 @@ export class ReferenceQueue {
       key: key && hex(key),
       subject: subject && this.settings.kind === "pass" ? hex(subject) : undefined,
       digest: asked,
+      aliases: [],
       stored: event.stored_request,
       origin: { session: record.session, sequence: record.sequence },
       issued_ms: this.waited_ms,
@@ -188,6 +197,16 @@ export class ReferenceQueue {
       maybeDone: false,
     });
     return { kind: "issued", number: this.issued, existing: false };
+  }
+
+  /** The ticket that was issued or found under a key, and what was asked for under it. */
+  byKey(key: string): { ticket: ReferenceTicket; digest: string } | undefined {
+    for (const ticket of this.tickets) {
+      const names = [{ key: ticket.key, digest: ticket.digest }, ...ticket.aliases];
+      const name = names.find((other) => other.key === key);
+      if (name !== undefined) return { ticket, digest: name.digest };
+    }
+    return undefined;
   }
 
   #requestAdmission({ request_id, who }: Event<"admit_requested">, record: LogRecord): Outcome {

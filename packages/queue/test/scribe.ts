@@ -256,6 +256,7 @@ function issued(queue: string, wish: TicketWish): QueueEvent {
     subject: hash(SUBJECTS, subject),
     digest: key === undefined || digest === undefined ? undefined : DIGESTS[digest],
     stored_request: queue === PASS ? wish.misplaced : wish.stored,
+    adopt_key: wish.adopting,
   };
 }
 

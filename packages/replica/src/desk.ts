@@ -79,11 +79,9 @@ export class Desk {
     const key =
       wish.key === undefined ? undefined : hashes.idempotencyKey(queue.name, wish.caller.id, wish.key);
     const subject = this.#subject(wish);
-    const known =
-      (subject !== undefined && queue.bySubject(subject) !== undefined) ||
-      (key !== undefined && queue.byKey(key, undefined) !== undefined);
+    const refused = queue.refusalOf(key, subject);
     // The fold decides; but what it would surely refuse is not written, or a full queue would fill the disk.
-    if (!known && queue.refusal !== undefined) throw refusal(queue.refusal, queue.name);
+    if (refused !== undefined) throw refusal(refused, queue.name);
     this.#countUnfolded(queue.name, 1);
     try {
       const stored_request = wish.store !== undefined && "request" in wish.store;
@@ -95,6 +93,7 @@ export class Desk {
           subject,
           digest: key && wish.digest,
           stored_request,
+          adopt_key: (key !== undefined && subject !== undefined) || undefined,
         },
         { payload: this.#payload(wish.store), headers: wish.trace },
       );

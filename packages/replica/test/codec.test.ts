@@ -53,6 +53,7 @@ const events: { [Kind in LogEvent["kind"]]: fc.Arbitrary<Omit<Extract<LogEvent, 
       subject: sometimes(bytes(16)),
       digest: sometimes(bytes(8)),
       stored_request: fc.boolean(),
+      adopt_key: fc.constantFrom(true, undefined),
     }),
     ticket_left: fc.record(one),
     admit_requested: fc.record({
@@ -106,7 +107,7 @@ describe("a record", () => {
       fc.property(anyRecord, ({ session, sequence, wall_ms, event }) => {
         const bytes = encodeRecord({ session, sequence, wall_ms, event });
         const { record } = fromBinary(EnvelopeSchema, bytes);
-        const format_level = LEVELS[event.kind] ?? 1;
+        const format_level = "adopt_key" in event && event.adopt_key ? 3 : (LEVELS[event.kind] ?? 1);
         const parts = { format_level, session, sequence, wall_ms, record };
         expect(Buffer.from(bytes)).toEqual(Buffer.from(envelope(parts)));
       }),

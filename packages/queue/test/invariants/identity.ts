@@ -42,7 +42,11 @@ export function sameIsSame(steps: readonly QueueStep[]): Verdict {
         if (subjects.get(view.number) === subject) return at(step, `the subject has ${view.number} already`);
       }
       if (made !== undefined) subjects.set(made, subject);
-      if (made !== undefined && event.key !== undefined) byKey.set(hex(event.key), { number: made, digest });
+      // By its subject, too: from then on the key is that ticket's.
+      const adopted = made !== undefined || event.adopt_key;
+      if (event.key !== undefined && known === undefined && adopted && step.outcome.kind === "issued") {
+        byKey.set(hex(event.key), { number: step.outcome.number, digest });
+      }
     }
     const retried = retriedBy(step);
     if (retried !== undefined) ended_ms.delete(retried);

@@ -26,13 +26,19 @@ export const FORMAT_LEVEL = 3;
 /** The longest name of who did something, in characters; more of it is not written. */
 export const ACTOR_LENGTH_MAX = 64;
 
-/** The level that a reader must know to fold a record: the lowest that had its kind, so that nodes of an older build
+/** The level that a reader must know to fold a record: the lowest that had its kind, and what it says, so that nodes of an older build
  * go on beside this one until there is something that they do not know. */
 const LEVELS: Readonly<Partial<Record<LogEvent["kind"], number>>> = {
   request_retried: 2,
   session_extended: 3,
 };
 const LEVEL_DEFAULT = 1;
+const LEVEL_ADOPT_KEY = 3;
+
+function levelOf(event: LogEvent): number {
+  if (event.kind === "ticket_issued" && event.adopt_key) return LEVEL_ADOPT_KEY;
+  return LEVELS[event.kind] ?? LEVEL_DEFAULT;
+}
 
 const KINDS: Readonly<Record<QueueKind, KindCode>> = { defer: KindCode.DEFER, pass: KindCode.PASS };
 const MODES: Readonly<Record<QueueMode, ModeCode>> = {
@@ -62,7 +68,7 @@ export type Decoded =
 export function encodeRecord(record: LogRecord): Uint8Array<ArrayBuffer> {
   const bytes = toBinary(RecordSchema, create(RecordSchema, { kind: encodeEvent(record.event) }));
   const header = {
-    formatLevel: LEVELS[record.event.kind] ?? LEVEL_DEFAULT,
+    formatLevel: levelOf(record.event),
     session: record.session,
     sequence: record.sequence,
     wallTimeMs: BigInt(record.wall_ms),
@@ -142,6 +148,7 @@ function encodeEvent(event: LogEvent): Kind {
           subjectHash: event.subject,
           requestDigest: event.digest,
           storedRequest: event.stored_request,
+          adoptKey: event.adopt_key,
         },
       };
     case "ticket_left":
@@ -244,6 +251,7 @@ function decodeEvent({ kind }: RecordMessage): LogEvent | undefined {
         subject: unlessEmpty(kind.value.subjectHash),
         digest: unlessEmpty(kind.value.requestDigest),
         stored_request: kind.value.storedRequest,
+        adopt_key: kind.value.adoptKey || undefined,
       };
     case "ticketLeft":
       return { kind: "ticket_left", queue: kind.value.queue, number: kind.value.number };

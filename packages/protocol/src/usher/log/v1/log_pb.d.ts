@@ -23,7 +23,8 @@ export declare const file_usher_log_v1_log: GenFile;
  */
 export declare type Envelope = Message<"usher.log.v1.Envelope"> & {
   /**
-   * The level of format that a reader must know to fold this record: 1, 2 for a RequestRetried, 3 for a SessionExtended.
+   * The level of format that a reader must know to fold this record: 1, 2 for a RequestRetried, 3 for a SessionExtended
+   * and for a TicketIssued with adopt_key.
    * A node that reads a higher one than it knows, from a known session, stops rather than guess.
    *
    * @generated from field: uint32 format_level = 1;
@@ -386,7 +387,7 @@ export declare type QueueConfigured = Message<"usher.log.v1.QueueConfigured"> & 
   maxWaitMs: bigint;
 
   /**
-   * How many tickets may wait and be remembered together.
+   * How many tickets may wait and be remembered together; a further key of one counts like one.
    *
    * @generated from field: uint32 max_waiting = 8;
    */
@@ -484,6 +485,15 @@ export declare type TicketIssued = Message<"usher.log.v1.TicketIssued"> & {
    * @generated from field: bool stored_request = 5;
    */
   storedRequest: boolean;
+
+  /**
+   * Should the subject have a live ticket, and the key none, then the key is one of that ticket's from here on, for as
+   * long as it is remembered. 16 such keys a ticket may have; the next is refused, as it is in a full queue. Records
+   * that were written before there was this leave such a key unknown.
+   *
+   * @generated from field: bool adopt_key = 6;
+   */
+  adoptKey: boolean;
 };
 
 /**
