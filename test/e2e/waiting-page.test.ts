@@ -1,0 +1,183 @@
+// The waiting page in a real browser, before a real service: what people see, and that it brings them on by itself.
+
+import { createClient } from "@connectrpc/connect";
+import { createConnectTransport } from "@connectrpc/connect-node";
+import { AdminService } from "@usher/protocol/admin";
+import { QueueMode, QueueService } from "@usher/protocol/queue";
+import { expect, onTestFinished, test } from "vitest";
+import { eventually } from "../support/eventually.ts";
+import { startService } from "../support/service.ts";
+import { startUsher, type Usher } from "../support/usher.ts";
+import { openBrowser, openPerson, openTab } from "./browser.ts";
+
+/** A shop with room for one at a time. */
+async function start(): Promise<Usher> {
+  const service = await startService((res, { method, target }) => {
+    res.setHeader("content-type", "text/html");
+    res.end(
+      `<!doctype html><html lang="en"><title>Shop</title><link rel="icon" href="data:,"><h1>The shop: ${method} ${target}</h1><form method="post" action="/order"><button>Buy</button></form></html>`,
+    );
+  });
+  onTestFinished(() => service.stop());
+  const usher = await startUsher({
+    config: `
+services: { shop: { url: ${service.url} } }
+queues: { checkout: { kind: pass, limit: { max_active: 1 }, max_wait: 10m } }
+routes: [{ match: /*, service: shop, queue: checkout }]
+`,
+    demo: true,
+  });
+  onTestFinished(() => usher.stop());
+  return usher;
+}
+
+function callers({ gatewayUrl }: Usher) {
+  const transport = createConnectTransport({ baseUrl: gatewayUrl, httpVersion: "1.1" });
+  const queue = createClient(QueueService, transport);
+  const admin = createClient(AdminService, transport);
+  return {
+    queue,
+    async change(settings: { mode?: QueueMode; notice?: string }): Promise<void> {
+      const { queue } = await admin.getQueue({ queue: "checkout" });
+      await admin.updateQueue({
+        ...{ queue: "checkout", settings, updateMask: { paths: Object.keys(settings) } },
+        ...{ etag: queue?.etag ?? "", reason: "a test" },
+      });
+    },
+    /** Takes the only slot, or a place in the line. */
+    async issue(): Promise<string> {
+      const { status } = await queue.issue({ queue: "checkout" });
+      return status?.ticket?.id ?? "";
+    },
+    async complete(ticketId: string): Promise<void> {
+      await queue.complete({ ticketId });
+    },
+  };
+}
+
+test("two people wait: each sees the place, it moves without a reload, and who is next is brought on", async () => {
+  const usher = await start();
+  const { issue, complete } = callers(usher);
+  const first = await issue();
+  const browser = await openBrowser();
+  const [ann, bob] = [await openPerson(browser), await openPerson(browser)];
+  await ann.page.goto(`${usher.gatewayUrl}/checkout`);
+  await bob.page.goto(`${usher.gatewayUrl}/checkout`);
+  expect(await ann.page.textContent(".place")).toBe("1");
+  expect(await bob.page.textContent(".place")).toBe("2");
+  expect(await bob.page.textContent("[data-text=ahead]")).toBe("1");
+  await bob.page.evaluate("document.documentElement.dataset.mark = 'the same document'");
+
+  await complete(first);
+  await ann.page.waitForSelector("text=The shop: GET /checkout");
+  await bob.page.waitForFunction("document.querySelector('.place').textContent === '1'");
+  expect(await bob.page.evaluate("document.documentElement.dataset.mark")).toBe("the same document");
+  expect(await bob.page.title()).toBe("(1) You are in line");
+  expect(await bob.page.getAttribute("#bar", "aria-valuenow")).toBe("50");
+
+  // The service's page is Ann's own: a reload stays there.
+  await ann.page.reload();
+  await ann.page.waitForSelector("text=The shop: GET /checkout");
+  expect([ann.complaints, bob.complaints]).toEqual([[], []]);
+});
+
+test("two tabs of one browser are one ticket, and both are brought on", async () => {
+  const usher = await start();
+  const { issue, complete, queue } = callers(usher);
+  const first = await issue();
+  const ann = await openPerson(await openBrowser());
+  await ann.page.goto(`${usher.gatewayUrl}/a`);
+  const second = await openTab(ann);
+  await second.goto(`${usher.gatewayUrl}/b`);
+  expect(await ann.page.textContent("[data-text=number]")).toBe("2");
+  expect(await second.textContent("[data-text=number]")).toBe("2");
+  await complete(first);
+  await ann.page.waitForSelector("text=The shop: GET /a");
+  await second.waitForSelector("text=The shop: GET /b");
+  const { queue: checkout } = await queue.getQueue({ queue: "checkout" });
+  expect(checkout?.lastNumber).toBe(2);
+  expect(ann.complaints).toEqual([]);
+});
+
+test("without JavaScript the page loads itself anew, and brings people on all the same", async () => {
+  const usher = await start();
+  const { issue, complete } = callers(usher);
+  const first = await issue();
+  const ann = await openPerson(await openBrowser(), { javaScriptEnabled: false });
+  await ann.page.goto(`${usher.gatewayUrl}/checkout`);
+  expect(await ann.page.textContent(".place")).toBe("1");
+  await ann.page.waitForSelector("noscript >> css=p.faint");
+  await complete(first);
+  await ann.page.waitForSelector("text=The shop: GET /checkout");
+});
+
+test("the place can be left, and taken anew", async () => {
+  const usher = await start();
+  const { issue } = callers(usher);
+  await issue();
+  const ann = await openPerson(await openBrowser());
+  await ann.page.goto(`${usher.gatewayUrl}/checkout`);
+  await ann.page.click("text=Leave the line");
+  await ann.page.waitForSelector("text=You have left the line");
+  await ann.page.click("text=Take a new place");
+  await ann.page.waitForFunction("document.querySelector('[data-text=number]')?.textContent === '3'");
+  expect(ann.complaints).toEqual([]);
+});
+
+test("who reads Korean is spoken to in Korean, and the operator's notice and pause come by themselves", async () => {
+  const usher = await start();
+  const { issue, change } = callers(usher);
+  await issue();
+  const minji = await openPerson(await openBrowser(), { locale: "ko-KR" });
+  await minji.page.goto(`${usher.gatewayUrl}/checkout`);
+  expect(await minji.page.getAttribute("html", "lang")).toBe("ko");
+  await minji.page.waitForSelector("text=대기 중입니다");
+  await change({ mode: QueueMode.PAUSED, notice: "판매는 <b>10시</b>에 시작합니다." });
+  await minji.page.waitForSelector("text=대기열이 잠시 멈췄습니다");
+  expect(await minji.page.textContent("[data-text=notice]")).toBe("판매는 <b>10시</b>에 시작합니다.");
+  expect(minji.complaints).toEqual([]);
+});
+
+test("a form that was sent while there is a line is not passed on; at the turn it can be sent again", async () => {
+  const usher = await start();
+  const { issue, complete, change } = callers(usher);
+  await change({ mode: QueueMode.OPEN });
+  const ann = await openPerson(await openBrowser());
+  await ann.page.goto(`${usher.gatewayUrl}/shop`);
+  await change({ mode: QueueMode.AUTO });
+  const first = await issue();
+  await ann.page.click("text=Buy");
+  await ann.page.waitForSelector("text=what you sent was not passed on");
+  await complete(first);
+  await ann.page.waitForSelector("text=Go back, and send it again.");
+  await ann.page.goBack();
+  await ann.page.click("text=Buy");
+  await ann.page.waitForSelector("text=The shop: POST /order");
+  // The browser tells of the refusal, as of any.
+  expect(ann.complaints).toEqual([expect.stringContaining("429")]);
+});
+
+test("a browser that keeps no cookies is not sent round in circles", async () => {
+  const usher = await start();
+  const { issue, complete } = callers(usher);
+  const first = await issue();
+  const ann = await openPerson(await openBrowser());
+  // As if the browser had blocked them.
+  await ann.page.route("**/checkout", async (route) => {
+    await ann.context.clearCookies();
+    await route.continue();
+  });
+  await ann.page.goto(`${usher.gatewayUrl}/checkout`);
+  let loads = 0;
+  ann.page.on("load", () => {
+    loads += 1;
+  });
+  await complete(first);
+  for (let next = 2; loads < 3; next += 1) {
+    const seen = loads;
+    await eventually(() => expect(loads).toBeGreaterThan(seen));
+    await complete(`${first.replace(/\d+$/, "")}${next}`);
+  }
+  await ann.page.waitForSelector("text=did not let this page go on by itself");
+  expect(loads).toBe(3);
+});
