@@ -20,6 +20,8 @@ export interface UsherOptions {
   readonly keys?: string;
   /** More flags of `usher serve`. */
   readonly args?: readonly string[];
+  /** Beside the environment of the tests. */
+  readonly env?: ProgramOptions["env"];
   /** Default: any free ones. Give those of one that was killed, to start in its place. */
   readonly ports?: { readonly gateway: number; readonly native: number };
 }
@@ -48,7 +50,9 @@ export interface Usher extends AsyncDisposable {
 export async function startUsher(options: UsherOptions): Promise<Usher> {
   const own = await mkdtemp(join(tmpdir(), "usher-"));
   const data = options.data ?? join(own, "data");
-  const program = new Program(MAIN, ["serve", ...(await flagsOf(options, own, data))]);
+  const program = new Program(MAIN, ["serve", ...(await flagsOf(options, own, data))], {
+    env: options.env,
+  });
   const remove = () => rm(own, { recursive: true, force: true });
   try {
     const gateway = Number((await program.says(/gateway +http:\/\/[^ ]*:(\d+)/))[1]);

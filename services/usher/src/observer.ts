@@ -27,7 +27,7 @@ export class NodeObserver implements ReplicaObserver {
     this.#log = log;
   }
 
-  /** From here on, what changes is news: before, the log was read. */
+  /** What changes from here on is news: before, the log was read to its end. */
   attach(replica: Replica): void {
     this.#replica = replica;
   }
@@ -58,7 +58,7 @@ export class NodeObserver implements ReplicaObserver {
     measure("usher.log.fold_seconds", [], took_ms / 1000);
     const replica = this.#replica;
     // Of several nodes one tells of an admission: the one that keeps time, by whose ticks nearly all come about.
-    const tells = isTracing() && replica?.timekeeper?.own === true;
+    const tells = isTracing() && (replica?.shared === false || replica?.timekeeper?.own === true);
     for (const change of changes) {
       if (change.kind === "forgotten") ticketForgotten(change.queue, change.number);
       if (replica === undefined) continue;

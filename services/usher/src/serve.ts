@@ -175,6 +175,7 @@ class StartedNode implements Node {
   }
 
   async #reconcile(replica: Replica): Promise<void> {
+    this.#observer.attach(replica);
     const { queues } = this.#config;
     const { source, command, say } = this.#options;
     for (const line of await reconcile(replica, { queues, command, source })) say(line);
@@ -183,7 +184,6 @@ class StartedNode implements Node {
   #serve(opened: Opened): readonly LiveQueue[] {
     const { replica } = opened;
     this.#opened = opened;
-    this.#observer.attach(replica);
     this.#listeners.serve(replica);
     this.#listeners.setReady(replica.ready);
     if (replica.shared) this.#lookForNeighbours(replica);

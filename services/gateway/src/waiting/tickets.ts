@@ -8,6 +8,7 @@ import type { EdgeRequest, EdgeResponse } from "../listener/exchange.ts";
 import { answerProblem, problem } from "../listener/problem.ts";
 import { respond } from "../listener/respond.ts";
 import type { Target } from "../listener/target.ts";
+import { observeHolder } from "../observe/ticket.ts";
 import { answerEnd, answerStatus, endOf, PREFIX, statusJson, tellKey, ticketLocation } from "./answer.ts";
 import { streamEvents, wantsEvents } from "./events.ts";
 import { answerTicketPage, answerView, viewIn, viewLanguage, wantsPage } from "./pass/tickets.ts";
@@ -94,6 +95,7 @@ export class TicketResource {
     } else if (end === undefined) {
       answerStatus(this.#replica, res, place, { status: 200 });
     } else if (end === "answered") {
+      observeHolder(place);
       const location = `${ticketLocation(token, this.#public_url)}/response`;
       const headers = { location, "cache-control": "no-store", "content-length": "0" };
       respond(res, 303, Object.entries(headers), undefined);

@@ -1,11 +1,14 @@
 // `usher serve`: plan, start, say what is there, and stop when told to.
 
+import type { ServerLog } from "@usher/telemetry";
 import type { Command } from "commander";
+import { exitCode, lastWords } from "../../failure.ts";
 import type { LiveQueue, Node } from "../../serve.ts";
 import { Faults } from "../faults.ts";
-import { print, say } from "../say.ts";
+import { print } from "../say.ts";
 import { places, queueLines, warnings } from "./announcement.ts";
 import { type Plan, planOf, type ServeFlags, withServeFlags } from "./flags.ts";
+import { openServerLog } from "./log.ts";
 import { StopSignals } from "./signals.ts";
 
 export function addServe(program: Command): void {
@@ -29,36 +32,67 @@ Stops on SIGTERM and SIGINT: what is under way may end; a second signal ends it 
 }
 
 async function run(flags: ServeFlags): Promise<void> {
-  const plan = await planOf(flags);
-  for (const line of warnings(plan.config)) say(line);
-  const signals = new StopSignals();
-  const node = await start(plan);
-  // Also while the log is waited for, which may be long.
-  const begun = await Promise.race([node.ready, signals.first.then(() => undefined)]);
-  if (begun !== undefined) announce(plan, node, begun);
-  const signal = await signals.first;
-  say(`${signal}: letting what is under way end, then stopping; once more stops at once`);
-  await node.close();
-  say("stopped");
+  const log = await openServerLog(flags.logFormat);
+  try {
+    await serveUntilStopped(flags, log);
+  } catch (error) {
+    log("error", lastWords(error));
+    process.exitCode = exitCode(error);
+    return;
+  }
   // Whatever a library still holds open must not keep a stopped server alive.
   process.exit(0);
 }
 
-async function start({ config, source, command, demo }: Plan): Promise<Node> {
-  const faults = new Faults(say);
+async function serveUntilStopped(flags: ServeFlags, log: ServerLog): Promise<void> {
+  const say = (line: string): void => log("info", line);
+  const plan = await planOf(flags);
+  for (const line of warnings(plan.config)) log("warn", line);
+  const signals = new StopSignals(say);
+  const { report } = new Faults((line, fields) => log("error", line, fields));
+  const tracing = await startTelemetry(log, report);
+  try {
+    const node = await start(plan, say, report);
+    // Also while the log is waited for, which may be long.
+    const begun = await Promise.race([node.ready, signals.first.then(() => undefined)]);
+    if (begun !== undefined) announce(plan, node, begun, say);
+    const signal = await signals.first;
+    say(`${signal}: letting what is under way end, then stopping; once more stops at once`);
+    await node.close();
+  } finally {
+    await tracing?.close();
+  }
+  say("stopped");
+}
+
+/** Traces, if the environment asks for them, and a line in the log for what is refused. */
+async function startTelemetry(log: ServerLog, onFault: (error: unknown) => void) {
+  const [{ onRefusal, startTracing }, { VERSION }] = await Promise.all([
+    import("@usher/telemetry"),
+    import("@usher/replica"),
+  ]);
+  onRefusal(new Faults((line, fields) => log("warn", line, fields)).refused);
+  return startTracing({ version: VERSION, onFault });
+}
+
+type Say = (line: string) => void;
+
+async function start(plan: Plan, say: Say, onFault: (error: unknown) => void): Promise<Node> {
+  const { config, source, command, demo } = plan;
   // Here, and not above: the other commands do not need a server's modules.
   const [{ serve }, { logSource }] = await Promise.all([
     import("../../serve.ts"),
     import("../../log-source.ts"),
   ]);
   const log = logSource(config);
-  const node = await serve(config, { log, source, command, demo, say, onFault: faults.report });
+  const node = await serve(config, { log, source, command, demo, say, onFault });
   // A log elsewhere may keep it waiting, so the node is introduced before; else, only one that is ready.
   if (log.elsewhere) for (const line of places(config, node)) say(line);
   return node;
 }
 
-function announce({ config, demo, yaml }: Plan, node: Node, queues: readonly LiveQueue[]): void {
+function announce(plan: Plan, node: Node, queues: readonly LiveQueue[], say: Say): void {
+  const { config, demo, yaml } = plan;
   if (yaml !== undefined) {
     say("this is the usher.yaml that the flags stand for (on standard output, to be saved):");
     print(yaml);

@@ -12,6 +12,7 @@ import { BOUNDS, LISTEN_DEFAULTS } from "../../config/schema.ts";
 import { UsageError } from "../../failure.ts";
 import type { Command as QueueCommand } from "../../reconcile.ts";
 import { flag, numberFlag } from "../flags.ts";
+import { type LogFormat, logFormat } from "./log.ts";
 
 /** The file that is served where no flag names another. */
 const CONFIG_FILE = "usher.yaml";
@@ -36,6 +37,7 @@ export interface ServeFlags {
   readonly port?: number;
   readonly grpcPort?: number;
   readonly metricsPort?: number | "off";
+  readonly logFormat?: LogFormat;
   readonly drainDelay?: number;
   readonly grace?: number;
   readonly demo?: boolean;
@@ -109,6 +111,11 @@ export function withServeFlags(command: Command): Command {
       "--grace <duration>",
       "and how long what is under way may take then (default: 10s)",
       flag(duration(...BOUNDS.grace_ms)),
+    )
+    .option(
+      "--log-format <format>",
+      "what it says on standard error: text, or json, a line each (default: text, or USHER_LOG_FORMAT)",
+      flag(logFormat),
     )
     .option("--demo", "no API keys needed; this machine only")
     .option("--apply", "change queues that exist to what the file says");

@@ -1,7 +1,6 @@
 // Being told to stop: the first signal asks, the second insists.
 
 import { EXIT } from "../../failure.ts";
-import { say } from "../say.ts";
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
@@ -13,7 +12,8 @@ export class StopSignals {
   /** The first that comes, whenever that is: before the node is up, it stops as soon as it is. */
   readonly first: Promise<NodeJS.Signals>;
 
-  constructor() {
+  /** `say`: told when the second has come. */
+  constructor(say: (line: string) => void) {
     const { promise, resolve } = Promise.withResolvers<NodeJS.Signals>();
     this.first = promise;
     let first_ms: number | undefined;
