@@ -35,7 +35,7 @@ function settings(name: string, change: Partial<BurstSettings> = {}): BurstSetti
     directory: join(directory, name),
     limit,
     retry: false,
-    kill: false,
+    fate: undefined,
     shop,
     ...change,
   };
@@ -104,7 +104,7 @@ describe.concurrent("a burst through a waiting room that is wrong", () => {
 });
 
 describe.concurrent("a burst whose waiting room is killed halfway", () => {
-  const killed = { retry: true, kill: true };
+  const killed = { retry: true, fate: "strike" } as const;
 
   test("ends with everybody answered, or told that it is unknown", async () => {
     const { report } = await runBurst(settings("killed", killed), room(), quiet);

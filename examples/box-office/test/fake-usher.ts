@@ -70,7 +70,8 @@ export class FakeUsher implements Target {
       await this.#end();
       await this.start();
     };
-    return { urls: [`http://127.0.0.1:${this.#port}`], strike, stop: () => this.#end() };
+    const urls = [`http://127.0.0.1:${this.#port}`];
+    return { urls, strike, roll: strike, stop: () => this.#end() };
   }
 
   async #end(): Promise<void> {

@@ -25,10 +25,15 @@ export interface BurstSettings {
   readonly limit: Limit;
   /** Whether buyers come back after a broken connection, with their key. */
   readonly retry: boolean;
-  /** Strikes the target when half of the answers are there. */
-  readonly kill: boolean;
+  /** What befalls the target: it is struck when half of the answers are there, or restarted node by node from when a
+   * quarter is; undefined: nothing. */
+  readonly fate: "strike" | "roll" | undefined;
   readonly shop: Pick<ShopSettings, "workers" | "work_ms" | "idempotent">;
 }
+
+/** At which part of all answers it comes. A restart of all takes long: it has to be over before the burst is. */
+const FATE_AT = { strike: 1 / 2, roll: 1 / 4 } as const;
+const FATES = { strike: "killed", roll: "restarted" } as const;
 
 export interface BurstResult {
   readonly history: History;
@@ -90,9 +95,10 @@ async function throng(
   const crowd = Child.fork(buyersProgram, crowdOptions(settings, running.urls), (message) => {
     const progress = message as CrowdProgress;
     progressed(progress);
-    if (!settings.kill || progress.answered < settings.buyers / 2) return;
+    const { fate, buyers } = settings;
+    if (fate === undefined || progress.answered < buyers * FATE_AT[fate]) return;
     if (struck !== undefined) return;
-    struck = running.strike();
+    struck = running[fate]();
     // There is nobody left to wait for; the reason is told where the strike is awaited.
     struck.catch(() => crowd.kill());
   });
@@ -100,7 +106,8 @@ async function throng(
     const { code, signal } = await crowd.ended;
     await struck;
     if (code !== 0) throw new Error(`the buyers ended early (${signal ?? `code ${code}`})`);
-    if (settings.kill && struck === undefined) throw new Error("the burst was over before the kill");
+    if (settings.fate !== undefined && struck === undefined)
+      throw new Error(`the burst was over before the target could be ${FATES[settings.fate]}`);
   } finally {
     await crowd.kill();
     await running.stop();

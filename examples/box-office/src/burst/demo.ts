@@ -53,7 +53,7 @@ export async function demonstrate(
     bar.close();
     return result;
   };
-  const straight = { ...terms, killed: false, limit: { ...terms.limit, nodes: 1 } };
+  const straight = { ...terms, killed: false, rolled: false, limit: { ...terms.limit, nodes: 1 } };
   const direct = await run("direct       ", "direct", straight, shopItself);
   const usher = await run("through Usher", "usher", terms, protect);
 
@@ -76,7 +76,7 @@ export async function demonstrate(
 
 function burstSettings(
   { buyers, seed }: DemoSettings,
-  { limit, killed, idempotent }: Terms,
+  { limit, killed, rolled = false, idempotent }: Terms,
   directory: string,
 ): BurstSettings {
   // As many workers as may be active, as quick as the rate needs: the shop can take what the limit lets through.
@@ -90,8 +90,8 @@ function burstSettings(
     deadline_ms: serving_ms + PATIENCE_MS,
     directory,
     limit,
-    retry: killed,
-    kill: killed,
+    retry: killed || rolled,
+    fate: killed ? "strike" : rolled ? "roll" : undefined,
     shop: { workers: limit.max_active, work_ms, idempotent },
   };
 }

@@ -29,6 +29,7 @@ const help = `A burst of buyers at the demo's shop, directly and through Usher.
   --out DIR         where the files, the picture and the result go; by default "out" beside the demo's README
   --kill            kill a node of Usher's when half of the answers are there. The only one is started again; of
                     several, the others go on
+  --rolling         restart all nodes of Usher's, one after the other, from when a quarter of the answers are there
   --idempotent      the route is declared idempotent, and the shop honours the Idempotency-Key
   --kafka           two nodes of Usher that share one queue, on a Kafka that is started for it
   --nodes 2         with --kafka: how many nodes
@@ -70,6 +71,7 @@ function readOptions(): Options | undefined {
       seed: { type: "string", default: "1" },
       out: { type: "string", default: resolve(import.meta.dirname, "../../out") },
       kill: { type: "boolean", default: false },
+      rolling: { type: "boolean", default: false },
       idempotent: { type: "boolean", default: false },
       kafka: { type: "boolean", default: false },
       nodes: { type: "string" },
@@ -79,9 +81,10 @@ function readOptions(): Options | undefined {
     },
   });
   if (values.help) return undefined;
-  const { kill, idempotent, kafka, json, nodes = kafka ? "2" : "1", brokers = "1" } = values;
+  const { kill, rolling, idempotent, kafka, json, nodes = kafka ? "2" : "1", brokers = "1" } = values;
   if (!kafka && (values.nodes ?? values.brokers) !== undefined)
     throw new OptionError("--nodes and --brokers go with --kafka: only there do nodes share a log");
+  if (kill && rolling) throw new OptionError("--kill and --rolling exclude each other: choose one");
   return {
     buyers: numberOption("buyers", values.buyers, 1, BUYERS_MAX),
     seed: numberOption("seed", values.seed, 0, 2 ** 32 - 1),
@@ -90,15 +93,23 @@ function readOptions(): Options | undefined {
     terms: {
       limit: { ...configuredLimit(), nodes: numberOption("nodes", nodes, 1, DOORS_MAX) },
       killed: kill,
+      rolled: rolling,
       idempotent,
     },
     brokers: kafka ? brokersOption(brokers) : undefined,
   };
 }
 
-function protection({ idempotent }: Terms, kafka: KafkaCluster | undefined): TargetMaker {
+/** How long a node that is restarted is unready before it goes: longer than buyers pause, so that it finds none of them
+ * silent on a connection that they would use next. */
+const DRAIN_DELAY = "2s";
+
+function protection({ idempotent, rolled }: Terms, kafka: KafkaCluster | undefined): TargetMaker {
   return (shopUrls, directory) =>
-    new UsherTarget({ shopUrls, directory, idempotent, brokers: kafka?.brokers });
+    new UsherTarget({
+      ...{ shopUrls, directory, idempotent, brokers: kafka?.brokers },
+      drainDelay: rolled ? DRAIN_DELAY : undefined,
+    });
 }
 
 await runProgram("burst", main);

@@ -88,6 +88,7 @@ export function nodesTable({ nodes }: Report, { limit }: Terms): string {
     row("questions after tickets answered", "questions"),
     row("final answers given", "answers"),
     row("connections broken", "broken"),
+    row("  of those, cut midway", "cut"),
     row("purchases sent to the shop", "sent"),
     row("  of those, taken by another node", "sentForOthers"),
     row("most in flight at the shop", "mostInFlight", `≤ ${count(roomOf(limit))}`),

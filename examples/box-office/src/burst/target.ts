@@ -6,6 +6,9 @@ export interface RunningTarget {
   /** Ends one node at once, with nothing put in order. The only one is started again, on what it had stored; of
    * several, the others go on without it. Resolves when that is so. */
   strike(): Promise<void>;
+  /** Restarts every node in order, one after the other: each is told to stop, and the next one's turn is when it takes
+   * requests again. Rejects where one did not end by itself. */
+  roll(): Promise<void>;
   /** Lets it end. */
   stop(): Promise<void>;
 }
@@ -21,5 +24,5 @@ export type TargetMaker = (shopUrls: readonly string[], directory: string) => Ta
 
 /** The shop itself, which is running already, and ends with the burst. */
 export const shopItself: TargetMaker = (shopUrls) => ({
-  start: async () => ({ urls: shopUrls, strike: async () => {}, stop: async () => {} }),
+  start: async () => ({ urls: shopUrls, strike: async () => {}, roll: async () => {}, stop: async () => {} }),
 });

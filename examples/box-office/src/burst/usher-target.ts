@@ -18,6 +18,8 @@ export interface UsherSettings {
   readonly directory: string;
   /** Declares the purchases idempotent, so that one may be sent again when its outcome is not known. */
   readonly idempotent: boolean;
+  /** How long a node that is told to stop goes on but for its readiness, as `--drain-delay` has it. */
+  readonly drainDelay?: string | undefined;
   /** The Kafka that the nodes share; undefined: one node, with a log of its own. */
   readonly brokers: readonly string[] | undefined;
 }
@@ -66,6 +68,15 @@ export class UsherTarget implements Target {
       first.running = new UsherNode(first.settings);
       await first.running.ready();
     };
+    const roll = async (): Promise<void> => {
+      for (const [index, node] of nodes.entries()) {
+        const { code, signal } = await node.running.child.stop();
+        if (code !== 0)
+          throw new Error(`node ${index + 1} did not end in order (${signal ?? `code ${code}`})`);
+        node.running = new UsherNode(node.settings);
+        await node.running.ready();
+      }
+    };
     try {
       if (this.#settings.brokers !== undefined) await this.#makeKeys();
       const urls: string[] = [];
@@ -76,7 +87,7 @@ export class UsherTarget implements Target {
         nodes.push({ settings, running });
         urls.push(await running.ready());
       }
-      return { urls, strike, stop };
+      return { urls, strike, roll, stop };
     } catch (error) {
       await stop();
       throw error;
@@ -95,7 +106,7 @@ export class UsherTarget implements Target {
 
   /** Of the node at this index: on ports that stay its own, with a folder of its own. */
   async #nodeSettings(index: number): Promise<NodeSettings> {
-    const { directory, shopUrls, idempotent, brokers } = this.#settings;
+    const { directory, shopUrls, idempotent, drainDelay, brokers } = this.#settings;
     const name = `node-${index + 1}`;
     const folder = join(directory, name);
     mkdirSync(folder, { recursive: true });
@@ -103,6 +114,7 @@ export class UsherTarget implements Target {
     const log = brokers && { brokers, nodes: shopUrls.length };
     writeFileSync(config, configFor({ shopUrl: shopUrls[index] ?? "", idempotent, log }));
     const options = ["--config", config, "--data", join(folder, "data")];
+    if (drainDelay !== undefined) options.push("--drain-delay", drainDelay);
     if (log !== undefined) options.push("--keys", this.#keys, "--node", name);
     return {
       ports: { http: await freePort(), grpc: await freePort(), metrics: "off" },

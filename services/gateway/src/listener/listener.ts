@@ -38,6 +38,9 @@ export { BindError, CertificateError, type TlsFiles };
  * request arrives that was sent before its client could know. */
 const LAST_WORDS_MS = 250;
 
+/** For how many turns of the event loop connections that wait are accepted before the port is closed, at most. */
+const ACCEPT_TURNS_MAX = 1_000;
+
 export interface ListenOptions {
   /** The address to listen at; default `localhost`: 127.0.0.1, and ::1 where there is IPv6. `0.0.0.0` or `::` is
    * reachable from elsewhere. */
@@ -90,6 +93,8 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   /** Of them, those that have not said a word: clients open such in advance. */
   const silent = new Set<Socket>();
   const requests = new Set<EdgeResponse>();
+  /** Connections, since the beginning. */
+  let accepted = 0;
   let leaving = false;
   let closing: Promise<{ cut: number }> | undefined;
   /** Connections that are idle from now on are closed. */
@@ -123,6 +128,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const http2 = createHttp2(limits, deliver);
 
   const accept = (socket: Socket): void => {
+    accepted++;
     if (sockets.size >= limits.connections) {
       socket.destroy();
       return;
@@ -155,6 +161,15 @@ export async function listen(options: ListenOptions): Promise<Listener> {
 
   for (const server of servers) server.on("connection", accept);
 
+  /** Takes the connections that wait to be accepted: closing the port would reset them. */
+  const acceptAll = async (): Promise<void> => {
+    let before = -1;
+    for (let turn = 0; accepted !== before && turn < ACCEPT_TURNS_MAX; turn++) {
+      before = accepted;
+      await new Promise(setImmediate);
+    }
+  };
+
   const leave = (): void => {
     leaving = true;
     for (const res of requests) if (isHttp1(res) && !res.headersSent) res.shouldKeepAlive = false;
@@ -162,6 +177,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
 
   const close = async (grace_ms: number): Promise<{ cut: number }> => {
     leave();
+    await acceptAll();
     const grace = after(grace_ms);
     const stopped = servers.map((server) => new Promise((resolve) => server.close(resolve)));
     // It has no port of its own: this says goodbye to HTTP/2 clients.

@@ -13,6 +13,9 @@ export interface Terms {
   readonly limit: Limit;
   /** A node of Usher's was killed on the way. The only one was started again; of several, the others went on. */
   readonly killed: boolean;
+  /** All nodes were restarted on the way, one after the other; false. That is promised to be as if nothing had been, but
+   * that clients have to connect anew. */
+  readonly rolled?: boolean;
   /** The route is declared idempotent, and the shop honours the key. */
   readonly idempotent: boolean;
 }

@@ -3,6 +3,9 @@
 import type { BuyerHistory } from "./buyer-history.ts";
 import { mostInFlight, type ShopHistory } from "./shop-file.ts";
 
+/** What the system says where nobody listens. */
+const NOT_CONNECTED = "ECONNREFUSED";
+
 export interface NodeReport {
   /** Tickets that it gave: 202 to a purchase. */
   readonly ticketsGiven: number;
@@ -12,6 +15,8 @@ export interface NodeReport {
   readonly answers: number;
   /** Connections to it that broke, or did not come about. */
   readonly broken: number;
+  /** Of those, broken after they had come about: the buyer cannot know what became of the request. */
+  readonly cut: number;
   /** Purchases that it sent to the shop. */
   readonly sent: number;
   /** Of those, taken by another node. */
@@ -40,6 +45,7 @@ export function nodeReports(
       questions: here(answers.filter(({ to }) => to === "ticket")),
       answers: here(finals),
       broken: here(broken),
+      cut: here(broken.filter(({ error }) => error !== NOT_CONNECTED)),
       sent: sent.length,
       sentForOthers: sent.filter(({ key }) => (takers.get(key ?? "") ?? node) !== node).length,
       mostInFlight: mostInFlight(sent),
