@@ -38,12 +38,19 @@ const EXPIRE_EVERY_MS = 1_000;
 const ORPHANS_EVERY_MS = 60 * 60_000;
 const ORPHAN_AGE_MS = 33 * 24 * 60 * 60_000;
 
-/** How long this node may not have read everything, in ms, before what it tells counts as old: longer than a log
- * elsewhere takes to change its leader. */
+/** How long this node may not have read everything, in ms, or nobody may have kept time, before what it tells counts as
+ * old: longer than a log elsewhere takes to change its leader. */
 export const STALE_MS = 5_000;
 
 /** A queue that is deleted and made anew would count this up; queues are not deleted yet. */
 const INCARNATION = 1;
+
+/**
+ * - `halted`: the log can be read no further.
+ * - `behind`: it cannot be reached, or grows more quickly than it is read.
+ * - `timeless`: nobody keeps time in it, as where it can be read and takes nothing, so nobody moves.
+ */
+export type Staleness = "halted" | "behind" | "timeless";
 
 export interface ReplicaOptions {
   readonly log: TicketLog;
@@ -84,7 +91,7 @@ export class Replica {
   /** Whether other nodes write in the log, too. */
   readonly shared: boolean;
   readonly #onStale: (stale: boolean) => void;
-  #wasStale = false;
+  #wasStale: boolean;
   readonly #reader: Reader;
   readonly #appender: Appender;
   readonly #timeAppender: Appender;
@@ -164,6 +171,8 @@ export class Replica {
       batch: (changes) => this.#batch(changes),
       halted: (error) => this.#halted(error),
     });
+    // It may have been read to where it ended at the beginning, and have grown since: that it is well is told then.
+    this.#wasStale = this.stale;
     this.#timers = [
       setInterval(() => this.#expire(), EXPIRE_EVERY_MS),
       setInterval(() => this.#settle(this.payloads.dropOlderThan(ORPHAN_AGE_MS)), ORPHANS_EVERY_MS),
@@ -195,9 +204,21 @@ export class Replica {
     return this.#reader.lag_ms;
   }
 
-  /** Whether the log cannot be read, or not as quickly as it grows, so that what is told may be old. */
+  /** How long nobody has kept time, in ms. 0 in a log that is this node's alone: there it is not the log's reading that
+   * tells whether it can be written. */
+  get silence_ms(): number {
+    return this.shared ? this.#timekeeper.silence_ms : 0;
+  }
+
+  /** Why what is told may be old; absent while it is not. */
+  get staleness(): Staleness | undefined {
+    if (this.halted !== undefined) return "halted";
+    if (this.lag_ms > STALE_MS) return "behind";
+    return this.silence_ms > STALE_MS ? "timeless" : undefined;
+  }
+
   get stale(): boolean {
-    return this.halted !== undefined || this.lag_ms > STALE_MS;
+    return this.staleness !== undefined;
   }
 
   /** Who keeps time; absent while nobody does. */

@@ -51,6 +51,8 @@ export class Timekeeper {
   #counted_ms = 0;
   /** When the timekeeper was last heard, or not listened to; by the monotonic clock. */
   #heard_ms: number;
+  /** When time was last kept by anybody, as far as was read, or this node began to listen; by the monotonic clock. */
+  #kept_ms: number;
   /** How much longer than others this node waits, this time. */
   #spread_ms: number;
   #stopped = false;
@@ -63,6 +65,7 @@ export class Timekeeper {
   constructor(options: TimekeeperOptions) {
     this.#options = options;
     this.#heard_ms = options.clock.monotonic_ms();
+    this.#kept_ms = this.#heard_ms;
     this.#spread_ms = SPREAD_MS * Math.random();
   }
 
@@ -74,6 +77,13 @@ export class Timekeeper {
   folded({ event }: LogRecord, outcome: Outcome): void {
     if (outcome.kind !== "applied" || (event.kind !== "tick" && event.kind !== "term_opened")) return;
     this.#heard_ms = this.#options.clock.monotonic_ms();
+    this.#kept_ms = this.#heard_ms;
+  }
+
+  /** How long nobody has kept time, in ms, as far as was read. Somebody does at least every `TICK_IDLE_MS` for as long as
+   * the log takes records. */
+  get silence_ms(): number {
+    return this.#options.clock.monotonic_ms() - this.#kept_ms;
   }
 
   /** After every batch: somebody may wait now. */

@@ -1,9 +1,11 @@
 // Several nodes on one log: who keeps time, and what each of them knows and says when others, or the log, are gone.
 
-import { MemoryStore } from "@usher/ticket-log";
+import { MemoryStore, openMemoryLog } from "@usher/ticket-log";
 import { describe, expect, it } from "vitest";
-import { STALE_MS } from "../src/replica.ts";
+import { Replica, STALE_MS } from "../src/replica.ts";
 import { FRESH_MS, SPREAD_MS, TERM_SILENCE_MS, TICK_IDLE_MS } from "../src/timekeeper.ts";
+import { KEYS } from "./support/keys.ts";
+import { backend, clientsOf } from "./support/rpc.ts";
 import { pass, passing, stopClocks, turns } from "./support/time.ts";
 import { closeWorlds, issue, makeQueue, NOBODY, openWorld, recordsOf, type World } from "./support/world.ts";
 
@@ -186,6 +188,62 @@ describe("a node that does not reach the log", () => {
     expect(seen.at(-1)).toBe(false);
     stop.abort();
     await watching;
+  });
+
+  it("is stale, too, while it reads a log that takes nothing, so that nobody keeps time and nobody moves", async () => {
+    const told: boolean[] = [];
+    let writable = true;
+    const world = await openWorld({
+      ...{ store: new MemoryStore({ shared: true }), node: "a", onStale: (stale) => told.push(stale) },
+      fate: () => (writable ? "written" : "refused"),
+    });
+    await makeQueue(world, "q");
+    writable = false;
+    await pass(STALE_MS + 2_000);
+    expect(world.replica.stale).toBe(true);
+    const { node } = await clientsOf(world, backend()).admin.getNode({});
+    expect(node?.unreadyReason).toMatch(/^nobody has kept time in the log for \d+ s$/);
+    await expect(issue(world, "q")).rejects.toMatchObject({ reason: "NOT_READY" });
+    writable = true;
+    await pass(3_000);
+    expect(world.replica).toMatchObject({ stale: false, ready: true });
+    expect(told).toEqual([true, false]);
+  });
+
+  it("is well for as long as there is nothing to do", async () => {
+    const told: boolean[] = [];
+    const store = new MemoryStore({ shared: true });
+    const world = await openWorld({ store, node: "a", onStale: (stale) => told.push(stale) });
+    await pass(60_000);
+    expect(world.replica).toMatchObject({ stale: false, ready: true });
+    expect(told).toEqual([]);
+  });
+
+  it("tells when it has read everything for the first time, if it had not when it opened", async () => {
+    const told: boolean[] = [];
+    const log = openMemoryLog({ store: new MemoryStore({ shared: true }) });
+    const follow = log.follow.bind(log);
+    let behind = true;
+    log.follow = (from, follower) => {
+      const following = follow(from, follower);
+      return {
+        get lag_ms() {
+          return behind ? Number.POSITIVE_INFINITY : following.lag_ms;
+        },
+        close: () => following.close(),
+      };
+    };
+    const replica = await Replica.open({
+      ...{ log, keys: KEYS, node: "a", onStale: (stale) => told.push(stale) },
+      onFault: (error) => expect.fail(error.message),
+    });
+    expect([replica.stale, replica.ready]).toEqual([true, false]);
+    behind = false;
+    await pass(2_000);
+    expect(replica).toMatchObject({ stale: false, ready: true });
+    expect(told).toEqual([false]);
+    await passing(replica.close());
+    await log.close();
   });
 
   it("stops opening when it is told to", async () => {

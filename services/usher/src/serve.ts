@@ -114,8 +114,8 @@ class StartedNode implements Node {
   /** Resolves when the opening has ended, in whatever way. */
   readonly #started: Promise<unknown>;
   #opened: Opened | undefined;
-  /** It has been said that the log is not followed, and not yet that it is again. */
-  #stale = false;
+  /** It has been said that what is told may be old, and why, and not yet that it is no more. */
+  #stale: Replica["staleness"];
   #looking: NodeJS.Timeout | undefined;
   #closing: Promise<void> | undefined;
 
@@ -145,7 +145,7 @@ class StartedNode implements Node {
       },
       signal: this.#stopping.signal,
       prepare: (replica) => this.#reconcile(replica),
-      onStale: (stale) => this.#tellStale(stale),
+      onStale: () => this.#tellStale(),
       onReplicaFault: (error) => this.#replicaFault(error),
     });
     const started = opening.open().then((opened) => this.#serve(opened));
@@ -209,17 +209,20 @@ class StartedNode implements Node {
     throw explained(error);
   }
 
-  #tellStale(stale: boolean): void {
+  #tellStale(): void {
     const replica = this.#opened?.replica;
     if (replica === undefined || this.#stopping.signal.aborted) return;
-    this.#stale = stale;
+    const was = this.#stale;
+    this.#stale = replica.staleness;
     this.#listeners.setReady(replica.ready);
-    this.#options.say(staleText(stale, replica.halted !== undefined));
+    if (this.#stale !== undefined) this.#options.say(STALE[this.#stale]);
+    // Otherwise it was not ready yet when it opened.
+    else if (was !== undefined) this.#options.say(MENDED[was]);
   }
 
   /** While it is known that the log is not followed, what cannot be written either is no news. */
   #replicaFault(error: Error): void {
-    if (this.#stale && error instanceof LogError && error.code === "unavailable") return;
+    if (this.#stale !== undefined && error instanceof LogError && error.code === "unavailable") return;
     this.#options.onFault(error);
   }
 
@@ -244,8 +247,21 @@ async function letGo({ replica, log }: Opened): Promise<void> {
   await log.close();
 }
 
-function staleText(stale: boolean, forGood: boolean): string {
-  if (!stale) return "the log is followed again, and tickets are given out here";
-  const until = forGood ? "start it again when that is mended" : "tried again until it is";
-  return `not ready: the log is not followed, so places are shown as last known, and no tickets are given out here; ${until}`;
-}
+type Staleness = NonNullable<Replica["staleness"]>;
+
+const NOT_FOLLOWED =
+  "not ready: the log is not followed, so places are shown as last known, and no tickets are given out here";
+
+const STALE: Readonly<Record<Staleness, string>> = {
+  halted: `${NOT_FOLLOWED}; start it again when that is mended`,
+  behind: `${NOT_FOLLOWED}; tried again until it is`,
+  timeless:
+    "not ready: nobody keeps time in the log, which is read, and takes nothing perhaps; so nobody moves, and no " +
+    "tickets are given out here; tried again until somebody does",
+};
+
+const MENDED: Readonly<Record<Staleness, string>> = {
+  halted: "the log is followed again, and tickets are given out here",
+  behind: "the log is followed again, and tickets are given out here",
+  timeless: "time is kept in the log again, and tickets are given out here",
+};

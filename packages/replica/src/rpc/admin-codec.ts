@@ -167,10 +167,12 @@ function logMessage(replica: Replica): MessageInitShape<typeof NodeSchema>["log"
   };
 }
 
-function unreadyReason({ ready, draining, halted, lag_ms }: Replica): string {
+function unreadyReason({ ready, draining, halted, staleness, lag_ms, silence_ms }: Replica): string {
   if (ready) return "";
   if (draining.aborted) return "it is shutting down";
   if (halted !== undefined) return `it reads the log no further: ${halted.message}`;
+  if (staleness === "timeless")
+    return `nobody has kept time in the log for ${Math.round(silence_ms / 1000)} s`;
   const since = Number.isFinite(lag_ms) ? `for ${Math.round(lag_ms / 1000)} s` : "to its end yet";
   return `it has not read the log ${since}`;
 }
