@@ -107,6 +107,17 @@ const wish: fc.Arbitrary<TicketWish> = fc.record({
   malformed: mostly(fc.constant(false), fc.constant(false), fc.constant(false), fc.constant(true)),
 });
 
+/** Somebody who is known by name in the pass queue, and brings this key or that. */
+const regular: fc.Arbitrary<TicketWish> = fc.record({
+  key: fc.nat(3),
+  digest: mostly<number | undefined>(fc.constant(0), fc.constant(1)),
+  subject: fc.nat(1),
+  adopting: mostly(fc.constant(true), fc.constant(false)),
+  stored: fc.constant(false),
+  misplaced: fc.constant(false),
+  malformed: fc.constant(false),
+});
+
 const requestId = fc.nat(6);
 
 /** Requests that are tried again are few, and would seldom be claimed and given back among all others. */
@@ -159,6 +170,12 @@ function moves({
     }),
     weighted<Extract<Move, { do: "begin anew" }>>(1, { do: is("begin anew") }),
     weighted<Extract<Move, { do: "issue" }>>(24, { do: is("issue"), queue, times, ticket: wish }),
+    weighted<Extract<Move, { do: "issue" }>>(8, {
+      do: is("issue"),
+      queue: fc.constant(PASS),
+      times: fc.constant(1),
+      ticket: regular,
+    }),
     weighted<OfTicket>(4, {
       do: is("leave"),
       ticket: pick("waiting"),
