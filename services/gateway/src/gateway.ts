@@ -21,15 +21,19 @@ import { Service, ServiceFault } from "./forward/service.ts";
 import { answerStarting, answerUnready, answerWell } from "./health.ts";
 import { BodyReader } from "./listener/body.ts";
 import { Provenance } from "./listener/client.ts";
+import { Cors } from "./listener/cors.ts";
 import type { EdgeRequest, EdgeResponse } from "./listener/exchange.ts";
 import { type Listener, listen, type TlsFiles } from "./listener/listener.ts";
 import { answerProblem, problem } from "./listener/problem.ts";
 import type { Target } from "./listener/target.ts";
+import { upgradeOf } from "./listener/upgrade.ts";
 import { observeRequest, observeRoute } from "./observe/request.ts";
 import { type Route, Routes } from "./route.ts";
 import { createRpc, type RpcHandler } from "./rpc/rpc.ts";
 import { PREFIX } from "./waiting/answer.ts";
-import { DeferQueue } from "./waiting/defer.ts";
+import { DeferQueue, type PassOn } from "./waiting/defer.ts";
+import { answerKeys, KEYS_PATH } from "./waiting/pass/keys.ts";
+import { PassQueue } from "./waiting/pass/queue.ts";
 import { TicketResource } from "./waiting/tickets.ts";
 
 export interface GatewayOptions {
@@ -46,6 +50,8 @@ export interface GatewayOptions {
   /** The origin under which clients reach the gateway, such as `https://tickets.example.com`; absent: what each
    * request says of itself. */
   readonly public_url?: string | undefined;
+  /** Origins whose pages may call from a browser, and read the answers; by default none. */
+  readonly allowed_origins?: readonly string[];
   /** Told of what fails inside; clients get a 500 that does not say it. */
   readonly onFault: (error: Error) => void;
 }
@@ -79,15 +85,16 @@ export interface Gateway {
  * @throws BindError when the port cannot be taken, CertificateError when TLS cannot be spoken; the message says what
  * to do */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const { host, port, tls, starting, trusted_proxies = [], public_url, onFault } = options;
+  const { host, port, tls, starting, trusted_proxies, public_url, allowed_origins = [], onFault } = options;
   let edge: Edge | undefined;
   const listener = await listen({
     host,
     port,
+    tls,
     provenance: new Provenance({ trusted_proxies, public_url }),
+    cors: new Cors(allowed_origins),
     handler: (req, res, target) =>
       edge === undefined ? answerStarting(req, res, target, starting()) : edge.handle(req, res, target),
-    tls,
     onFault: (error) => onFault(error instanceof Error ? error : new Error(String(error))),
   });
   return {
@@ -116,6 +123,19 @@ function after(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms).unref());
 }
 
+const UPGRADE_REFUSED = problem(
+  "upgrade_refused",
+  "this route goes on in no other protocol; its operator can let it (upgrade: true)",
+);
+
+/** When it may be tried again, in seconds; 5: somebody else has to go first. */
+const UPGRADE_RETRY_S = 5;
+const UPGRADE_CANNOT_WAIT = problem(
+  "upgrade_cannot_wait",
+  "there is no room for it now; try again",
+  UPGRADE_RETRY_S,
+);
+
 type EdgeParts = EdgeOptions & Pick<GatewayOptions, "public_url" | "onFault">;
 
 class Edge {
@@ -125,7 +145,7 @@ class Edge {
   readonly #services: ReadonlyMap<string, Service>;
   readonly #tickets: TicketResource;
   readonly #budgets = new RetryBudgets();
-  readonly #queues = new Map<string, { lane: Lane; sending: Sending; defer: DeferQueue }>();
+  readonly #queues = new Map<string, { lane: Lane; sending: Sending; defer: DeferQueue; pass: PassQueue }>();
   #dispatchers: Dispatcher[] = [];
   #leaving = false;
 
@@ -146,11 +166,12 @@ class Edge {
     for (const queue of new Set(options.routes.flatMap((route) => route.queue ?? []))) {
       const sending = new Sending({ replica, queue, requests, send, budgets: this.#budgets });
       const lane = new Lane(replica, queue, nodes, () => sending.notSentYet);
-      const passOn = this.#passOn.bind(this);
+      const passOn: PassOn = (req, res, route, more) => this.#passOn(req, res, route, more);
       this.#queues.set(queue, {
         lane,
         sending,
         defer: new DeferQueue({ replica, access, lane, requests, bodies, passOn, public_url }),
+        pass: new PassQueue({ replica, access, queue, passOn, public_url }),
       });
     }
   }
@@ -168,6 +189,7 @@ class Edge {
 
   async #handle(req: EdgeRequest, res: EdgeResponse, target: Target): Promise<void> {
     if (this.#rpc.owns(target.path)) return this.#rpc.handle(req, res);
+    if (target.path === KEYS_PATH) return answerKeys(this.#options.replica, req, res);
     if (target.path.startsWith(PREFIX)) return this.#tickets.handle(req, res, target);
     if (target.path === "/livez") return answerWell(res);
     if (target.path === "/readyz")
@@ -182,8 +204,27 @@ class Edge {
       return;
     }
     observeRoute(req, route);
+    const upgrades = upgradeOf(req) !== undefined;
+    if (upgrades && route.upgrade !== true) return answerProblem(req, res, UPGRADE_REFUSED);
     const queue = route.queue === undefined ? undefined : this.#queues.get(route.queue);
-    await (queue === undefined ? this.#passOn(req, res, route) : queue.defer.handle(req, res, target, route));
+    if (queue === undefined) return this.#passOn(req, res, route);
+    // Asked each time, for a queue may be made, or made known to this node, after the gateway began to serve.
+    const kind = this.#options.replica.fold.queue(queue.lane.queue)?.settings.kind;
+    if (upgrades && kind !== "pass") return this.#goOn(queue.lane, req, res, route);
+    await (kind === "pass" ? queue.pass : queue.defer).handle(req, res, target, route);
+  }
+
+  /** A connection that goes on in another protocol takes room for as long as it lives. It cannot be stored. */
+  async #goOn(lane: Lane, req: EdgeRequest, res: EdgeResponse, route: Route): Promise<void> {
+    const entry = lane.enter();
+    if (entry.action === "ticket") return answerProblem(req, res, UPGRADE_CANNOT_WAIT);
+    if (entry.action === "refuse")
+      return answerProblem(req, res, problem("queue_closed", "it takes no newcomers at present"));
+    try {
+      await this.#passOn(req, res, route);
+    } finally {
+      entry.permit.done();
+    }
   }
 
   leave(): void {
@@ -199,12 +240,18 @@ class Edge {
     await Promise.race([stopped, after(TELL_MS)]);
   }
 
-  async #passOn(req: EdgeRequest, res: EdgeResponse, route: Route): Promise<void> {
+  async #passOn(
+    req: EdgeRequest,
+    res: EdgeResponse,
+    route: Route,
+    more?: Parameters<PassOn>[3],
+  ): Promise<void> {
     const service = this.#services.get(route.service);
     if (service === undefined)
       throw new Error(`the route to ${route.path} names no service that is configured`);
     this.#budgets.of(route.service).sent(this.#options.replica.clock.monotonic_ms());
-    const outcome = await forward(req, res, { service, timeout_ms: route.timeout_ms });
+    const { timeout_ms, silence_ms } = route;
+    const outcome = await forward(req, res, { ...more, service, timeout_ms, silence_ms });
     const { kind } = outcome;
     if (kind !== "answered" && kind !== "client_gone") this.#options.onFault(new ServiceFault(service, kind));
   }

@@ -41,6 +41,10 @@ export interface Route {
   readonly hold_ms: number;
   /** How long the service may take for a whole answer, in ms. */
   readonly timeout_ms: number;
+  /** How long the service may be silent within an answer, in ms; absent: `SERVICE_LIMITS`. */
+  readonly silence_ms?: number | undefined;
+  /** Whether a connection may go on in another protocol, such as WebSocket's; default false. */
+  readonly upgrade?: boolean;
   /** Whether a request may be sent again though it may have been carried out. Safe methods always may. */
   readonly idempotent: boolean;
   /** The largest body that is stored, in bytes. */

@@ -141,8 +141,8 @@ describe("a request is refused with a problem that says why, and nothing reaches
     await expectRefused(echo, 501, "method_refused");
   });
 
-  test("it asks for another protocol, past the queue", async () => {
-    const upgrade = "Host: a\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nConnection: upgrade\r\n";
+  test("it asks for another protocol, and could not go on in it", async () => {
+    const upgrade = "Host: a\r\nUpgrade: websocket\r\nContent-Length: 0\r\nConnection: upgrade\r\n";
     await expectRefused(await get("/chat", upgrade), 501, "upgrade_refused");
   });
 

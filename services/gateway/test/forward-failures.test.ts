@@ -2,10 +2,11 @@
 
 import { describe, expect, test } from "vitest";
 import { openDeaf } from "./support/deaf.ts";
-import { problemOf, Raw, refusal, statusOf } from "./support/raw.ts";
+import { exchange, problemOf, Raw, refusal, statusOf } from "./support/raw.ts";
 import { closedPort, openAnswering, openForwarding, openHttp, openRaw, until } from "./support/service.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+const LAST_GET = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
 
 /** Refused with this problem; the edge answers the next request as if nothing had been. */
 function expectProblem(answer: string, status: number, reason: string): void {
@@ -128,20 +129,49 @@ describe("a service", () => {
     expect(edge.service.inFlight).toBe(0);
   });
 
-  test("that does not answer within the time for its head: 504", async () => {
-    const service = await openRaw(() => undefined);
-    const edge = await openForwarding(service.port, { headers_ms: 60 });
-    expectProblem(await refusal(edge.port, GET), 504, "service_timeout");
-    expect(edge.outcomes).toMatchObject([{ kind: "timed_out", stage: "waiting" }]);
+  test("that begins its answer in time may take as long as it will, however slowly it comes", async () => {
+    const end = 12;
+    const service = await openAnswering("HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n", (socket) => {
+      let sent = 0;
+      const timer = setInterval(() => {
+        sent += 1;
+        socket.write("x");
+        if (sent === end) clearInterval(timer);
+      }, 20);
+      socket.once("close", () => clearInterval(timer));
+    });
+    const edge = await openForwarding(service.port, { timeout_ms: 100, silence_ms: 200 });
+    expect(await exchange(edge.port, LAST_GET)).toMatch(/\r\n\r\nx{12}$/);
+    expect(edge.outcomes).toEqual([{ kind: "answered", status: 200 }]);
   });
 
-  test("that begins in time and does not end: the client's connection is cut", async () => {
-    const service = await openAnswering("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
-    const edge = await openForwarding(service.port, { timeout_ms: 100, headers_ms: 50 });
+  test.each([
+    ["an answer", "text/plain", { silence_ms: 50 }],
+    ["a stream of events", "text/event-stream; charset=utf-8", { event_silence_ms: 50 }],
+  ])("that falls silent amid %s: the client's connection is cut", async (_, type, limits) => {
+    const head = `HTTP/1.1 200 OK\r\nContent-Type: ${type}\r\nContent-Length: 10\r\n\r\n`;
+    const service = await openAnswering(`${head}half`);
+    const edge = await openForwarding(service.port, { limits });
     const answer = await (await Raw.open(edge.port)).send(GET).closed();
     expect(answer).toMatch(/half$/);
     expect(edge.outcomes).toMatchObject([{ kind: "timed_out", stage: "answering" }]);
     await until(() => service.connections[0]?.closed === true);
+    expect(edge.service.inFlight).toBe(0);
+  });
+
+  test("is not blamed for the silence of a client that takes nothing", async () => {
+    const size = 24 * 1_024 * 1_024;
+    const port = await openHttp((_req, res) => void res.end(Buffer.alloc(size, "x")));
+    const edge = await openForwarding(port, { silence_ms: 50 });
+    const raw = await Raw.open(edge.port);
+    raw.socket.pause();
+    raw.send(LAST_GET);
+    // Longer than the service may be silent, with most of the answer still at it.
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(edge.outcomes).toEqual([]);
+    raw.socket.resume();
+    expect((await raw.closed()).length).toBeGreaterThan(size);
+    expect(edge.outcomes).toEqual([{ kind: "answered", status: 200 }]);
   });
 
   test("that answers late answers nobody, and the next request gets its own answer", async () => {

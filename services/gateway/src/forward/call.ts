@@ -6,6 +6,7 @@
 // Nothing of the request has left while it is connecting, so it may be sent again from there. From `waiting` on, the
 // service may have got it, and only the service knows.
 
+import type { Socket } from "node:net";
 import type { Dispatcher } from "undici";
 import type { Lines } from "../listener/exchange.ts";
 import { ObservedCall } from "../observe/call.ts";
@@ -48,23 +49,35 @@ export interface CallEvents {
   /** A 1xx. */
   onInformation?(head: Head): void;
   onHead(head: Head): void;
+  /** In place of a head: the connection goes on in the protocol that was asked for. It is the listener's to close; the
+   * call ends with it, without another event. */
+  onUpgrade?(head: Head, socket: Socket): void;
   onData(chunk: Buffer): void;
   onEnd(trailers: Lines): void;
   onFailure(failure: Failure): void;
 }
 
+/** In milliseconds. Absent: for ever. */
 export interface Timeouts {
-  /** From now to the end of the answer, in milliseconds. */
-  readonly timeout_ms: number;
-  /** From now to the answer's head, in milliseconds; default `timeout_ms`. */
-  readonly headers_ms?: number;
+  /** From now to the end of the answer. */
+  readonly whole_ms?: number;
+  /** From now to the answer's head. */
+  readonly head_ms?: number;
+  /** How long nothing may come of an answer with this head, while it is taken. */
+  readonly silence_ms?: (head: Head) => number;
 }
 
 export class Call implements Dispatcher.DispatchHandler {
   readonly #service: Service;
   readonly #events: CallEvents;
+  readonly #timeouts: Timeouts;
   readonly #observed: ObservedCall;
   readonly #timers: NodeJS.Timeout[] = [];
+  /** Runs while the service has the word. */
+  #silence: NodeJS.Timeout | undefined;
+  #silence_ms = Number.POSITIVE_INFINITY;
+  /** Pieces of the answer that have come. */
+  #heard = 0;
   #controller: Dispatcher.DispatchController | undefined;
   #stage: Stage = "connecting";
   /** No event is told any more. */
@@ -79,10 +92,14 @@ export class Call implements Dispatcher.DispatchHandler {
     this.#service = service;
     this.#events = events;
     this.#observed = new ObservedCall(service, request);
-    const { timeout_ms, headers_ms = timeout_ms } = timeouts;
-    this.#within(timeout_ms, () => this.#onTimeout(timeout_ms));
-    if (headers_ms < timeout_ms)
-      this.#within(headers_ms, () => this.#stage !== "answering" && this.#onTimeout(headers_ms));
+    this.#timeouts = timeouts;
+    const { whole_ms, head_ms } = timeouts;
+    if (whole_ms !== undefined)
+      this.#within(whole_ms, () => this.#onTimeout(`no answer within ${whole_ms} ms`));
+    if (head_ms !== undefined)
+      this.#within(head_ms, () => {
+        if (this.#stage !== "answering") this.#onTimeout(`no answer within ${head_ms} ms`);
+      });
     if (service.full) {
       queueMicrotask(() => this.#fail("not_connected", new ServiceFull(service)));
     } else {
@@ -107,10 +124,12 @@ export class Call implements Dispatcher.DispatchHandler {
 
   /** Takes no more of the answer for now. */
   pause(): void {
+    clearTimeout(this.#silence);
     this.#controller?.pause();
   }
 
   resume(): void {
+    if (this.#stage === "answering" && !this.#over) this.#listen();
     this.#controller?.resume();
   }
 
@@ -145,10 +164,31 @@ export class Call implements Dispatcher.DispatchHandler {
     // Where the head cannot be passed on, nothing of an answer has begun.
     this.#events.onHead(head);
     this.#stage = "answering";
+    this.#silence_ms = this.#timeouts.silence_ms?.(head) ?? Number.POSITIVE_INFINITY;
+    this.#listen();
+  }
+
+  onRequestUpgrade(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    _headers: unknown,
+    socket: Socket,
+  ): void {
+    socket.once("close", () => this.#leave());
+    if (this.#over || this.#events.onUpgrade === undefined) {
+      socket.destroy();
+      return;
+    }
+    this.#stage = "answering";
+    this.#finish();
+    this.#events.onUpgrade({ status, message: "", lines: linesOf(controller.rawHeaders) }, socket);
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (!this.#over) this.#events.onData(chunk);
+    if (this.#over) return;
+    this.#heard += 1;
+    this.#silence?.refresh();
+    this.#events.onData(chunk);
   }
 
   onResponseEnd(controller: Dispatcher.DispatchController): void {
@@ -183,9 +223,22 @@ export class Call implements Dispatcher.DispatchHandler {
     this.#timers.push(timer);
   }
 
-  #onTimeout(ms: number): void {
+  /** Counts the silence from now on. */
+  #listen(): void {
+    clearTimeout(this.#silence);
+    if (this.#silence_ms === Number.POSITIVE_INFINITY) return;
+    this.#silence = setTimeout(() => {
+      const heard = this.#heard;
+      setImmediate(() => {
+        if (heard === this.#heard)
+          this.#onTimeout(`nothing more of the answer within ${this.#silence_ms} ms`);
+      });
+    }, this.#silence_ms);
+  }
+
+  #onTimeout(text: string): void {
     if (this.#over) return;
-    const error = new Error(`no answer within ${ms} ms`);
+    const error = new Error(text);
     this.#fail("timed_out", error);
     this.#controller?.abort(error);
   }
@@ -200,6 +253,7 @@ export class Call implements Dispatcher.DispatchHandler {
   #finish(): void {
     this.#over = true;
     this.#observed.end("given_up");
+    clearTimeout(this.#silence);
     for (const timer of this.#timers) clearTimeout(timer);
   }
 }

@@ -5,9 +5,11 @@
 //   call.ts      one request at a service, and what became of it: both of the above are its listeners
 //   service.ts   a service's address, and the connections to it
 //   headers.ts   what headers become on their way
+//   tunnel.ts    a connection that goes on in another protocol
 //   upload.ts    a body on its way from the client to the service
 //   limits.ts    every limit, with unit and reason
 
+import type { Socket } from "node:net";
 import type { Writable } from "node:stream";
 import {
   cut,
@@ -17,16 +19,24 @@ import {
   isGone,
   isHttp1,
   type Lines,
+  lineOf,
 } from "../listener/exchange.ts";
 import { lingerAfterEnd, pairs } from "../listener/linger.ts";
 import { answerProblem, type Problem, problem } from "../listener/problem.ts";
+import { type Upgrade, upgradeOf } from "../listener/upgrade.ts";
 import { Call, type Failure, type Head, ServiceFull, type Stage, type Timeouts } from "./call.ts";
-import { answerLines, type Pair, requestHeaders, trailerPairs } from "./headers.ts";
+import { answerLines, type Pair, requestHeaders, takeHeaders, trailerPairs } from "./headers.ts";
 import type { Service } from "./service.ts";
+import { agree, join, protocolOf } from "./tunnel.ts";
 import { Upload } from "./upload.ts";
 
-export interface ForwardOptions extends Timeouts {
+export interface ForwardOptions {
   readonly service: Service;
+  /** How long the service may take until its answer begins, in milliseconds. The answer may take as long as it will. */
+  readonly timeout_ms: number;
+  /** How long the service may then be silent, in milliseconds; by default a minute, and an hour in a stream of events or
+   * where the connection goes on in another protocol. */
+  readonly silence_ms?: number | undefined;
   /** Headers for the service, beside the client's own, such as `Usher-Ticket`. */
   readonly headers?: readonly Pair[];
   /** Headers for the client, beside the service's own. */
@@ -44,8 +54,9 @@ export type ForwardOutcome =
   | { readonly kind: "client_gone"; readonly stage: Stage; readonly sent: boolean }
   | Failure;
 
-/** Sends a request on, and its answer back, unchanged but for the headers. Resolves when the service has done with
- * it; never rejects. */
+/** Sends a request on, and its answer back, unchanged but for the headers; what has been set on the response before
+ * goes with the service's own. A request to go on in another protocol is sent on as one: whether it may be is decided
+ * before. Resolves when the service has done with it; never rejects. */
 export function forward(
   req: EdgeRequest,
   res: EdgeResponse,
@@ -63,6 +74,7 @@ class Passage {
   readonly #options: ForwardOptions;
   readonly #settle: (outcome: ForwardOutcome) => void;
   readonly #upload: Upload | undefined;
+  readonly #upgrade: Upgrade | undefined;
   readonly #call: Call;
   #status = 0;
 
@@ -82,6 +94,7 @@ class Passage {
       resolve(outcome);
     };
     const { service, body } = options;
+    this.#upgrade = upgradeOf(req);
     if (body === undefined && hasBody(req)) this.#upload = new Upload(req, res, service.limits.upload_bytes);
     this.#call = new Call(
       service,
@@ -90,11 +103,13 @@ class Passage {
         target: req.url ?? "",
         headers: this.#requestLines(),
         body: body ?? this.#upload ?? null,
+        upgrade: this.#upgrade?.protocol,
       },
-      options,
+      this.#timeouts(),
       {
         onInformation: (head) => this.#onInformation(head),
         onHead: (head) => this.#onHead(head),
+        onUpgrade: (head, socket) => this.#onUpgrade(head, socket),
         onData: (chunk) => this.#onData(chunk),
         onEnd: (trailers) => this.#onEnd(trailers),
         onFailure: (failure) => this.#onFailure(failure),
@@ -112,6 +127,13 @@ class Passage {
     return [...kept, ...headers].flat();
   }
 
+  #timeouts(): Timeouts {
+    const { service, timeout_ms, silence_ms } = this.#options;
+    const usual = (head: Head) =>
+      isEventStream(head) ? service.limits.event_silence_ms : service.limits.silence_ms;
+    return { head_ms: timeout_ms, silence_ms: (head) => silence_ms ?? usual(head) };
+  }
+
   #onInformation({ status, lines }: Head): void {
     if (status !== 103 || this.#req.httpVersion === "1.0") return;
     try {
@@ -123,8 +145,8 @@ class Passage {
 
   #onHead({ status, message, lines }: Head): void {
     this.#status = status;
-    const headers = [...answerLines(lines, status), ...(this.#options.answerHeaders ?? []).flat()];
     const res = this.#res;
+    const headers = this.#answerLines(lines, status);
     if (!isHttp1(res)) {
       res.writeHead(status, pairs(headers));
       return;
@@ -134,6 +156,25 @@ class Passage {
     queueMicrotask(() => {
       if (!res.writableEnded) res.flushHeaders();
     });
+  }
+
+  /** The service's headers, then those set here. */
+  #answerLines(lines: Lines, status: number): string[] {
+    const set = takeHeaders(this.#res);
+    return [...answerLines(lines, status, set), ...set.flat(), ...(this.#options.answerHeaders ?? []).flat()];
+  }
+
+  #onUpgrade({ status, lines }: Head, service: Socket): void {
+    const { limits } = this.#options.service;
+    const client = this.#upgrade;
+    if (client === undefined) throw new Error("an upgrade that nobody asked for");
+    this.#status = status;
+    this.#res.off("close", this.#onClose);
+    this.#sink.off("drain", this.#onDrain);
+    agree(client, protocolOf(lines), this.#answerLines(lines, status));
+    void join(client, service, this.#options.silence_ms ?? limits.event_silence_ms).then(() =>
+      this.#settle({ kind: "answered", status }),
+    );
   }
 
   #onData(chunk: Buffer): void {
@@ -194,6 +235,10 @@ class Passage {
     this.#upload?.destroy();
     this.#settle({ kind: "client_gone", stage, sent });
   };
+}
+
+function isEventStream({ lines }: Head): boolean {
+  return /^text\/event-stream\b/i.test(lineOf(lines, "content-type") ?? "");
 }
 
 /** Whether it may stand in a status line; Node throws where it may not. */

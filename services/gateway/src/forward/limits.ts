@@ -12,6 +12,12 @@ export const SERVICE_LIMITS = {
   keep_alive_ms: 2_000,
   /** The longest, in milliseconds, that a service is believed; 60,000. */
   keep_alive_most_ms: 60_000,
+  /** How long, in milliseconds, a service may be silent within an answer that is streamed, unless the route says
+   * otherwise; 60,000. While the client takes nothing, the service is not blamed. */
+  silence_ms: 60_000,
+  /** The same of a stream of events (`text/event-stream`), and of a connection that has gone on in another protocol, in
+   * either of which nothing may happen for long; 3,600,000: an hour. */
+  event_silence_ms: 3_600_000,
   /** Bytes of an answer's headers; 65,536: beyond what any server sends by itself. */
   header_bytes: 65_536,
   /** Bytes of an answer that is kept for a ticket's holder, unless the route says otherwise; 1 MiB. */

@@ -74,7 +74,7 @@ class Sending {
     this.#call = new Call(
       service,
       { method, target, headers: linesOf(request), body: body.length === 0 ? null : body },
-      { timeout_ms },
+      { whole_ms: timeout_ms },
       {
         ...(request.onSent !== undefined && { onSent: request.onSent }),
         onHead: (head) => this.#onHead(head, method),

@@ -11,6 +11,8 @@ export interface Outgoing {
   /** Flat, `host` among them, without what `undici` sets itself: length apart, nothing of the connection. */
   readonly headers: string[];
   readonly body: Dispatcher.DispatchOptions["body"];
+  /** The protocol to go on in, if the service agrees. */
+  readonly upgrade?: string | undefined;
 }
 
 /** Why a service cannot be what the configuration says. */
@@ -82,10 +84,11 @@ export class Service {
 
   /** Sends. Of `onResponseEnd` and `onResponseError`, the handler hears one, once, and then calls `over`. */
   dispatch(request: Outgoing, handler: Dispatcher.DispatchHandler): void {
-    const { method, target, headers, body } = request;
+    const { method, target, headers, body, upgrade } = request;
     // By default, undici would ask TLS for whatever host the client named.
     const options: Dispatcher.DispatchOptions & { servername: string } = {
       ...{ method, path: target, headers, body, servername: this.#hostname },
+      ...(upgrade !== undefined && { upgrade }),
     };
     this.#inFlight += 1;
     this.#pool.dispatch(options, handler);

@@ -6,6 +6,7 @@ import { authorityOf, type EdgeRequest, isContinue, type Lines, lineOf } from ".
 import { LISTENER_LIMITS } from "./limits.ts";
 import { type Problem, problem } from "./problem.ts";
 import { readTarget, type Target } from "./target.ts";
+import { upgradeOf } from "./upgrade.ts";
 
 /** This process's name in `Via`: a request that comes back to it is caught by it. */
 export const VIA_NAME = `usher-${randomBytes(4).toString("hex")}`;
@@ -18,7 +19,7 @@ export function inspect(req: EdgeRequest): Target | Problem {
     checkMethod(req.method ?? "") ??
     checkHost(req) ??
     checkOnce(lines) ??
-    checkConnection(lines) ??
+    checkConnection(req) ??
     checkCoding(req) ??
     checkLoop(lines) ??
     checkExpectation(req) ??
@@ -102,17 +103,19 @@ export function isEndToEnd(name: string): boolean {
   return END_TO_END.has(name) || name.startsWith("usher-") || name.startsWith("x-forwarded-");
 }
 
-function checkConnection(lines: Lines): Problem | undefined {
+function checkConnection(req: EdgeRequest): Problem | undefined {
+  const lines = req.rawHeaders;
   const named = connectionOptions(lines);
   const wrong = [...named].find(isEndToEnd);
   if (wrong !== undefined)
     return problem("connection_header", `${wrong} is not the connection's, so Connection cannot name it`);
-  // An upgrade to h2c may be ignored, and is; any other would take the connection past the queue.
-  const upgrade = named.has("upgrade") ? valuesOf(lines, "upgrade").flatMap(tokens) : [];
+  // An upgrade to h2c may be ignored, and is; of one that could be granted, its route decides.
+  const upgrade =
+    named.has("upgrade") && upgradeOf(req) === undefined ? valuesOf(lines, "upgrade").flatMap(tokens) : [];
   if (upgrade.some((protocol) => protocol !== "h2c"))
     return problem(
       "upgrade_refused",
-      "Usher forwards requests and answers; it does not tunnel other protocols",
+      "an upgrade is a GET of HTTP/1.1 without a body, to one protocol that is not HTTP",
     );
   return undefined;
 }

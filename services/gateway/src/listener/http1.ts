@@ -5,6 +5,7 @@ import type { Duplex } from "node:stream";
 import type { EdgeRequest, EdgeResponse } from "./exchange.ts";
 import type { ListenerLimits } from "./limits.ts";
 import { type Problem, problem, render } from "./problem.ts";
+import { asksForUpgrade, upgradeResponse } from "./upgrade.ts";
 
 type Deliver = (req: EdgeRequest, res: EdgeResponse) => void;
 
@@ -17,6 +18,7 @@ export function createHttp1(limits: ListenerLimits, deliver: Deliver): Server {
     maxHeaderSize: limits.header_bytes,
     // The door refuses it, in words.
     requireHostHeader: false,
+    shouldUpgradeCallback: asksForUpgrade,
   });
   const open = new OpenResponses();
   const onRequest = (req: IncomingMessage, res: ServerResponse): void => {
@@ -27,6 +29,11 @@ export function createHttp1(limits: ListenerLimits, deliver: Deliver): Server {
   // Because somebody listens, Node leaves it to `letBodyCome` to call for the body.
   server.on("checkContinue", onRequest);
   server.on("checkExpectation", onRequest);
+  server.on("upgrade", (req, socket, rest) => {
+    // While answers are owed to requests before it, the connection is not its own.
+    if (open.count(socket) > 0) socket.destroy();
+    else onRequest(req, upgradeResponse(req, socket, rest, limits));
+  });
   server.on("connect", (_req, socket) =>
     refuseRaw(socket, problem("method_refused", "CONNECT does not go through a waiting room"), limits),
   );

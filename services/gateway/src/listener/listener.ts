@@ -10,6 +10,8 @@
 //   exchange.ts  a request and its response, of either protocol
 //   client.ts    who a request is from: address, scheme, host
 //   forwarded.ts the header Forwarded, read and written
+//   cors.ts      which pages of other origins may call
+//   upgrade.ts   requests to go on in another protocol
 //   door.ts      what is refused before any routing
 //   target.ts    the target, and the one path that routes are matched against
 //   respond.ts   answering whole, over either protocol
@@ -23,6 +25,7 @@
 import type { Socket } from "node:net";
 import { BindError, bind, portOf } from "./bind.ts";
 import { believe, type Provenance } from "./client.ts";
+import type { Cors } from "./cors.ts";
 import { inspect, isProblem } from "./door.ts";
 import { type EdgeRequest, type EdgeResponse, type Handler, isHttp1 } from "./exchange.ts";
 import { createHttp1, refuseRaw } from "./http1.ts";
@@ -52,6 +55,8 @@ export interface ListenOptions {
   readonly handler: Handler;
   /** Who is believed of whom requests are; by default only the connection itself. */
   readonly provenance?: Provenance;
+  /** Which pages may call from a browser; by default none of other origins. */
+  readonly cors?: Cors;
   /** Told of what a handler threw; the client gets a 500 that does not say it. */
   readonly onFault: (error: unknown) => void;
   /** Lower limits, for tests. */
@@ -76,7 +81,7 @@ export interface Listener {
 /** Listens.
  * @throws BindError when the port cannot be taken, CertificateError when TLS cannot be spoken; the message says what to do */
 export async function listen(options: ListenOptions): Promise<Listener> {
-  const { host = "localhost", port, handler, provenance, onFault } = options;
+  const { host = "localhost", port, handler, provenance, cors, onFault } = options;
   const limits = { ...LISTENER_LIMITS, ...options.limits };
   // The certificate first, for what is wrong with it no other port mends.
   const tls =
@@ -113,11 +118,12 @@ export async function listen(options: ListenOptions): Promise<Listener> {
 
   const handle = async (req: EdgeRequest, res: EdgeResponse, full: boolean): Promise<void> => {
     try {
+      cors?.mark(req, res);
       const target = full
         ? problem("overloaded", "this node has as many requests as it may", 1)
         : inspect(req);
       if (isProblem(target)) answerProblem(req, res, target);
-      else await handler(req, res, target);
+      else if (!cors?.answerPreflight(req, res)) await handler(req, res, target);
     } catch (error) {
       onFault(error);
       answerProblem(req, res, problem("internal", "the server's own log tells more"));

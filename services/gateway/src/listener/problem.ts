@@ -33,6 +33,7 @@ export const PROBLEMS = {
   transfer_coding: [501, "The request's transfer coding is not known here"],
   method_refused: [501, "The request's method is not supported"],
   upgrade_refused: [501, "The connection cannot be upgraded"],
+  upgrade_cannot_wait: [503, "A connection of another protocol cannot wait in a queue"],
   expectation_failed: [417, "The request's expectation cannot be met"],
   headers_too_large: [431, "The request's headers are too large"],
   body_too_large: [413, "The request's body is too large"],
