@@ -39,7 +39,7 @@ export interface Route {
   readonly max_wait_ms?: number | undefined;
   /** How long a request that has to wait is held open before it is answered 202, in ms. */
   readonly hold_ms: number;
-  /** How long the service may take for a whole answer, in ms. */
+  /** How long the service may take, in ms: until its answer begins, or to its end where the request was stored. */
   readonly timeout_ms: number;
   /** How long the service may be silent within an answer, in ms; absent: `SERVICE_LIMITS`. */
   readonly silence_ms?: number | undefined;
