@@ -13,8 +13,11 @@ const RETRY_JITTER = 0.2;
 
 /** Why a newcomer gets no ticket; absent: it may have one, also while nobody knows how long it would wait.
  * `ahead`: who is on the way into the line. */
-export function waitTooLong(queue: Queue, route: Route, ahead: number): Problem | undefined {
-  const { max_wait_ms } = route;
+export function waitTooLong(
+  queue: Queue,
+  { max_wait_ms }: Pick<Route, "max_wait_ms">,
+  ahead: number,
+): Problem | undefined {
   const { pace } = queue;
   if (max_wait_ms === undefined || pace === undefined) return undefined;
   const { p50_ms } = waitAt(queue.waiting + ahead + 1, pace);

@@ -78,6 +78,7 @@ export function answerRefusal(
 function refusalOf({ reason, status }: Problem): Refusal {
   if (reason === "queue_closed") return "closed";
   if (reason === "queue_full") return "full";
+  if (reason === "wait_too_long") return "long";
   return status < 500 ? "malformed" : "unavailable";
 }
 

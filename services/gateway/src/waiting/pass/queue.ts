@@ -20,8 +20,11 @@ import { ownCookie, readCookie, setCookie } from "../../listener/cookies.ts";
 import type { EdgeRequest, EdgeResponse } from "../../listener/exchange.ts";
 import type { Problem } from "../../listener/problem.ts";
 import type { Target } from "../../listener/target.ts";
+import { observeDecision } from "../../observe/decision.ts";
+import { observeHolder } from "../../observe/ticket.ts";
 import type { Route } from "../../route.ts";
 import type { PassOn } from "../defer.ts";
+import { waitTooLong } from "../long-wait.ts";
 import { problemOf } from "../problems.ts";
 import { answerRefusal, answerWaiting } from "./answer.ts";
 import { type Asking, askingOf } from "./asking.ts";
@@ -72,7 +75,7 @@ export class PassQueue {
 
   async handle(req: EdgeRequest, res: EdgeResponse, target: Target, route: Route): Promise<void> {
     const asking = askingOf(req);
-    const verdict = await this.decide(asking);
+    const verdict = await this.decide(asking, route);
     switch (verdict.kind) {
       case "admitted": {
         const { place, pass, setCookies } = verdict;
@@ -92,11 +95,18 @@ export class PassQueue {
     }
   }
 
-  /** Whether a request may go on to the service. Takes a place in the line for who has none yet. Rejects with faults of
-   * Usher's own alone. */
-  async decide(asking: Asking): Promise<Verdict> {
+  /** Whether a request may go on to the service. Takes a place in the line for who has none yet, unless the wait would be
+   * longer than the route allows. Rejects with faults of Usher's own alone. */
+  async decide(asking: Asking, route: Pick<Route, "max_wait_ms"> = {}): Promise<Verdict> {
+    const verdict = await this.#decide(asking, route);
+    observeDecision(this.#options.queue, () => decisionOf(verdict));
+    if ("place" in verdict) observeHolder(verdict.place);
+    return verdict;
+  }
+
+  async #decide(asking: Asking, route: Pick<Route, "max_wait_ms">): Promise<Verdict> {
     try {
-      return (await this.#byPass(asking)) ?? (await this.#byVisitor(asking));
+      return (await this.#byPass(asking)) ?? (await this.#byVisitor(asking, route));
     } catch (error) {
       const refused = problemOf(error);
       if (refused === undefined) throw error;
@@ -116,13 +126,17 @@ export class PassQueue {
     return undefined;
   }
 
-  async #byVisitor(asking: Asking): Promise<Verdict> {
+  async #byVisitor(asking: Asking, route: Pick<Route, "max_wait_ms">): Promise<Verdict> {
     const { replica, access, queue: name } = this.#options;
     const caller = access.caller(credentialsOf(asking));
     const visitor = visitorOf(asking, caller);
     if ("reason" in visitor) return { kind: "refused", problem: visitor };
     const known = replica.desk.findVisitor({ queue: name, visitor: visitor.secret });
-    if (known === undefined && replica.desk.queue(name).settings.mode === "open") return { kind: "open" };
+    if (known === undefined) {
+      if (replica.desk.queue(name).settings.mode === "open") return { kind: "open" };
+      const tooLong = this.#tooLong(route);
+      if (tooLong !== undefined) return { kind: "refused", problem: tooLong };
+    }
     const issued = known ?? (await this.#issue(asking, caller, visitor));
     if (issued.view.state === "admitted") return this.#admit(issued, asking, { visitor });
     return {
@@ -131,6 +145,16 @@ export class PassQueue {
       token: issued.token,
       setCookies: this.#visitorCookies(visitor, asking),
     };
+  }
+
+  /** Where there is room and nobody waits, nobody does, whatever the pace was so far. */
+  #tooLong(route: Pick<Route, "max_wait_ms">): Problem | undefined {
+    const { desk } = this.#options.replica;
+    const queue = desk.queue(this.#options.queue);
+    const { max_active } = queue.settings;
+    const unfolded = desk.unfolded(queue.name);
+    const hasRoom = max_active === 0 || queue.active + unfolded < max_active;
+    return hasRoom && queue.waiting === 0 ? undefined : waitTooLong(queue, route, unfolded);
   }
 
   #issue({ headers }: Asking, caller: Caller, visitor: Visitor): Promise<IssuedPlace> {
@@ -170,6 +194,20 @@ export class PassQueue {
 
   #passCookie(secure: boolean): string {
     return ownCookie(`pass-${this.#options.queue}`, secure);
+  }
+}
+
+/** In the words of metrics and traces. */
+function decisionOf(verdict: Verdict): { action: "pass" | "ticket" | "refuse"; reason: string } {
+  switch (verdict.kind) {
+    case "admitted":
+      return { action: "pass", reason: "admitted" };
+    case "open":
+      return { action: "pass", reason: "open" };
+    case "waits":
+      return { action: "ticket", reason: "not_admitted" };
+    case "refused":
+      return { action: "refuse", reason: verdict.problem.reason };
   }
 }
 
