@@ -14,6 +14,11 @@ export class LiveKeys implements Keys {
     this.#now = keys;
   }
 
+  /** The set as it is now, which does not change any more: to make another of. */
+  get current(): Keys {
+    return this.#now;
+  }
+
   get hash(): Buffer {
     return this.#now.hash;
   }
