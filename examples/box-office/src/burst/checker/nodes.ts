@@ -3,8 +3,8 @@
 import type { BuyerHistory } from "./buyer-history.ts";
 import { mostInFlight, type ShopHistory } from "./shop-file.ts";
 
-/** What the system says where nobody listens. */
-const NOT_CONNECTED = "ECONNREFUSED";
+/** Connections that nobody cut: where nobody listens, and where the buyer itself would wait no longer. */
+const UNCUT: ReadonlySet<string> = new Set(["ECONNREFUSED", "TIMEOUT"]);
 
 export interface NodeReport {
   /** Tickets that it gave: 202 to a purchase. */
@@ -15,7 +15,7 @@ export interface NodeReport {
   readonly answers: number;
   /** Connections to it that broke, or did not come about. */
   readonly broken: number;
-  /** Of those, broken after they had come about: the buyer cannot know what became of the request. */
+  /** Of those, cut after they had come about: the buyer cannot know what became of the request. */
   readonly cut: number;
   /** Purchases that it sent to the shop. */
   readonly sent: number;
@@ -45,7 +45,7 @@ export function nodeReports(
       questions: here(answers.filter(({ to }) => to === "ticket")),
       answers: here(finals),
       broken: here(broken),
-      cut: here(broken.filter(({ error }) => error !== NOT_CONNECTED)),
+      cut: here(broken.filter(({ error }) => !UNCUT.has(error))),
       sent: sent.length,
       sentForOthers: sent.filter(({ key }) => (takers.get(key ?? "") ?? node) !== node).length,
       mostInFlight: mostInFlight(sent),
