@@ -67,9 +67,12 @@ export class Listeners {
     const { demo, nameFor, starting, onFault } = options;
     const { host, port, tls, grpc_port, metrics_port } = config.listen;
     await using opened = new AsyncDisposableStack();
-    const { trusted_proxies, public_url } = config;
+    const { trusted_proxies, public_url, allowed_origins } = config;
     const gateway = opened.adopt(
-      await startGateway({ host, port, tls, starting, trusted_proxies, public_url, onFault }),
+      await startGateway({
+        ...{ host, port, tls, starting, onFault },
+        ...{ trusted_proxies, public_url, allowed_origins },
+      }),
       (gateway) => gateway.close({ grace_ms: 0 }),
     );
     const native = opened.adopt(

@@ -63,6 +63,8 @@ test("a whole file is read into plain data, in the units of the log", () => {
   expect(parse(WHOLE)).toEqual({
     public_url: "https://tickets.example.com",
     trusted_proxies: ["10.0.0.0/8", "192.168.1.7/32", "fd00::/8"],
+    allowed_origins: [],
+    drain: { delay_ms: 0, grace_ms: 10_000 },
     log: { kind: "sqlite", directory: "/etc/usher/tickets" },
     keys: "/etc/usher/secret/keys.json",
     node: "here-1",
@@ -99,47 +101,51 @@ test("a whole file is read into plain data, in the units of the log", () => {
       {
         methods: ["POST"],
         path: "/orders",
+        headers: [],
+        cookies: [],
         service: "shop",
         queue: "orders",
+        max_wait_ms: 600_000,
         hold_ms: 500,
         timeout_ms: 60_000,
-        max_wait_ms: 600_000,
+        silence_ms: undefined,
+        upgrade: false,
         idempotent: true,
         body_bytes: 10,
         response_bytes: 20,
+        stored_headers: { without: ["x-debug"] },
       },
       {
-        stored_headers: { without: ["x-debug"] },
         methods: ["GET", "PUT"],
         path: "/checkout/*",
+        headers: [
+          { name: "x-kind", value: "a b" },
+          { name: "x-bot", value: false },
+        ],
+        cookies: [{ name: "Basket", value: true }],
         service: "till",
         queue: undefined,
+        max_wait_ms: undefined,
         hold_ms: 2_000,
         timeout_ms: 30_000,
+        silence_ms: undefined,
+        upgrade: false,
         idempotent: false,
         body_bytes: 1_048_576,
         response_bytes: 1_048_576,
+        stored_headers: undefined,
       },
     ],
-        max_wait_ms: undefined,
   });
 });
 
 test("routes may overlap, as long as each is the first for something", () => {
   const matches = ["POST /a/b", "/a/*", "/ab", "GET /*", "POST /c", "/*"];
-        stored_headers: undefined,
   const routes = matches.map((match) => `- { match: ${match}, service: s }`);
   const { routes: read } = parse(["services: { s: { url: http://h } }", "routes:", ...routes].join("\n"));
   expect(read).toHaveLength(matches.length);
 });
 
-test("what a file leaves out has its default", () => {
-  const config = parse("queues: { q: { kind: defer, limit: { max_active: 1 }, max_wait: 1m } }");
-  expect(config).toMatchObject({
-    public_url: undefined,
-    trusted_proxies: [],
-    log: { kind: "sqlite", directory: "/etc/usher/data" },
-    keys: "/etc/usher/data/usher.keys.json",
 test("routes of one path may differ in methods, headers and cookies", () => {
   const matches = [
     "{ path: /a, headers: { x-a: '1' } }",
@@ -160,6 +166,13 @@ test("routes of one path may differ in methods, headers and cookies", () => {
   for (const line of covered) expect(line).toMatch(/is matched by routes\[0\] already, which comes first/);
 });
 
+test("what a file leaves out has its default", () => {
+  const config = parse("queues: { q: { kind: defer, limit: { max_active: 1 }, max_wait: 1m } }");
+  expect(config).toMatchObject({
+    public_url: undefined,
+    trusted_proxies: [],
+    log: { kind: "sqlite", directory: "/etc/usher/data" },
+    keys: "/etc/usher/data/usher.keys.json",
     node: undefined,
     nodes: 1,
     listen: { host: "localhost", port: 8080, grpc_port: 50051, metrics_port: undefined },
@@ -310,11 +323,6 @@ test.each([
     /routes\[0\]\.queue \(line 2\): there is no queue "q"; there are no queues/,
   ],
   [
-    "a route through a pass queue",
-    "services: { s: { url: http://h } }\nqueues: { p: { kind: pass, limit: { max_active: 1 }, max_wait: 1m } }\nroutes: [{ match: /, service: s, queue: p }]",
-    /routes\[0\]\.queue \(line 3\): "p" is a pass queue/,
-  ],
-  [
     "two routes of one match",
     "services: { s: { url: http://h } }\nroutes:\n- { match: GET /a, service: s }\n- { match: GET  /a, service: s }",
     /routes\[1\]\.match \(line 4\): "GET \/a" is matched by routes\[0\] already/,
@@ -349,13 +357,6 @@ test.each([
     "services: { s: { url: http://h } }\nroutes: [{ match: /a*/b, service: s }]",
     /\* elsewhere than at the end/,
   ],
-  [
-    "an address with a path",
-    "services: { s: { url: http://h/api } }\nroutes: [{ match: /, service: s }]",
-    /more than scheme, host and port/,
-  ],
-  [
-    "an address with a password",
   [
     "a match without a path",
     "services: { s: { url: http://h } }\nroutes: [{ match: { methods: [GET] }, service: s }]",
@@ -416,6 +417,13 @@ test.each([
     "services: { s: { url: http://h } }\nroutes: [{ match: /, service: s, drop_headers: ['a b'] }]",
     /drop_headers\[0\] \(line 2\): "a b" is not a header's name/,
   ],
+  [
+    "an address with a path",
+    "services: { s: { url: http://h/api } }\nroutes: [{ match: /, service: s }]",
+    /more than scheme, host and port/,
+  ],
+  [
+    "an address with a password",
     "services: { s: { url: http://u:p@h } }\nroutes: [{ match: /, service: s }]",
     /user name or password in it/,
   ],

@@ -9,6 +9,8 @@ export interface Config {
   readonly public_url: string | undefined;
   /** The proxies, as CIDR blocks, whose forwarding headers are believed. None by default. */
   readonly trusted_proxies: readonly string[];
+  /** Origins whose pages may call from a browser, cookies and all; none by default: then services speak for themselves. */
+  readonly allowed_origins: readonly string[];
   readonly log: LogPlace;
   /** The file of keys, absolute; by default `usher.keys.json` beside the data. */
   readonly keys: string;
@@ -117,8 +119,13 @@ export interface Route extends RouteMatch {
   readonly max_wait_ms: number | undefined;
   /** How long a request that has to wait is held open before it is answered 202; 2 s. */
   readonly hold_ms: number;
-  /** How long the service may take for a whole answer; 30 s. */
+  /** How long the service may take until its answer begins, or to its end where the request was stored; 30 s. */
   readonly timeout_ms: number;
+  /** How long the service may be silent within an answer that is streamed; absent: a minute, or an hour in a stream of
+   * events or where the connection goes on in another protocol. */
+  readonly silence_ms: number | undefined;
+  /** Whether a connection may go on in another protocol, such as WebSocket's; false. */
+  readonly upgrade: boolean;
   /** Whether a request may be sent again though it may have been carried out; false. Safe methods always may. */
   readonly idempotent: boolean;
   /** The largest body that is stored, in bytes; 1 MiB. */

@@ -72,6 +72,7 @@ function configOf(file: File, directory: string, overrides: Overrides): Config {
   return {
     public_url: file.public_url,
     trusted_proxies: file.trusted_proxies,
+    allowed_origins: file.allowed_origins,
     log,
     keys: keysPath(file.keys, directory, dataOf(log), overrides),
     node: overrides.node ?? file.node,
@@ -157,6 +158,8 @@ function routeOf(route: FileRoute): Route {
     max_wait_ms: route.max_wait,
     hold_ms: route.hold,
     timeout_ms: route.timeout,
+    silence_ms: route.silence,
+    upgrade: route.upgrade,
     idempotent: route.idempotent,
     body_bytes: route.body_bytes,
     response_bytes: route.response_bytes,

@@ -18,6 +18,17 @@ export function origin(value: unknown): string {
   return url.origin;
 }
 
+/** The origin of pages that may call from a browser. */
+export function pageOrigin(value: unknown): string {
+  const wanted = "the origin of pages, such as https://shop.example.com";
+  const text = string(value, wanted);
+  if (text.includes("*"))
+    throw new Mistake(
+      `${shown(text)} would let any page act for its visitors, by their cookies; give ${wanted}, each by itself`,
+    );
+  return origin(text);
+}
+
 /** A block of addresses, `10.0.0.0/8`, or a single address. */
 export function cidr(value: unknown): string {
   const wanted = "a block of addresses such as 10.0.0.0/8 or fd00::/8, or one address";

@@ -6,7 +6,7 @@ import type * as z from "zod";
 import { field, fields, list, named } from "./fields.ts";
 import { DATA_DEFAULT, kafkaSchema, type Surroundings } from "./kafka-schema.ts";
 import { type LogUrl, logUrl } from "./log-url.ts";
-import { cidr, host, origin } from "./network.ts";
+import { cidr, host, origin, pageOrigin } from "./network.ts";
 import {
   boolean,
   duration,
@@ -41,6 +41,7 @@ export const BOUNDS = {
   grace_ms: [0, 60 * MINUTE_MS],
   hold_ms: [0, 10 * MINUTE_MS],
   timeout_ms: [100, 60 * MINUTE_MS],
+  silence_ms: [SECOND_MS, 24 * 60 * MINUTE_MS],
   /** A mebibyte less than the log takes as one payload: the headers, and the encryption, need room as well. */
   stored_bytes: [0, 15 * MiB],
 } as const;
@@ -55,6 +56,7 @@ export const DRAIN_DEFAULTS = { delay_ms: 0, grace_ms: 10 * SECOND_MS } as const
 export const ROUTE_DEFAULTS = {
   hold_ms: 2 * SECOND_MS,
   timeout_ms: 30 * SECOND_MS,
+  upgrade: false,
   idempotent: false,
   body_bytes: MiB,
   response_bytes: MiB,
@@ -111,6 +113,8 @@ const route = fields({
   max_wait: field(duration(...SETTINGS_BOUNDS.max_wait_ms)).optional(),
   hold: field(duration(...BOUNDS.hold_ms)).default(ROUTE_DEFAULTS.hold_ms),
   timeout: field(duration(...BOUNDS.timeout_ms)).default(ROUTE_DEFAULTS.timeout_ms),
+  silence: field(duration(...BOUNDS.silence_ms)).optional(),
+  upgrade: field(boolean).default(ROUTE_DEFAULTS.upgrade),
   idempotent: field(boolean).default(ROUTE_DEFAULTS.idempotent),
   body_bytes: stored.default(ROUTE_DEFAULTS.body_bytes),
   response_bytes: stored.default(ROUTE_DEFAULTS.response_bytes),
@@ -123,6 +127,7 @@ export function schemaFor(surroundings: Surroundings) {
   return fields({
     public_url: field(origin).optional(),
     trusted_proxies: list("blocks of addresses", LIST_MAX, field(cidr)),
+    allowed_origins: list("origins", LIST_MAX, field(pageOrigin)),
     log: field(logUrl).default(LOG_DEFAULT),
     kafka: kafkaSchema(surroundings).prefault({}),
     keys: field(filePath).optional(),
