@@ -1,86 +1,21 @@
 // Two gateways in front of one service, on one log: what one of them took, the other answers, or sends.
 
-import { SETTINGS_DEFAULTS, type Settings } from "@usher/queue";
-import { Access, decodeRecord, freshKeys, Replica } from "@usher/replica";
-import {
-  type Entry,
-  type MemoryLog,
-  type MemoryLogOptions,
-  MemoryStore,
-  openMemoryLog,
-} from "@usher/ticket-log";
-import { expect, onTestFinished, test, vi } from "vitest";
-import { type Gateway, startGateway } from "../src/gateway.ts";
+import { decodeRecord } from "@usher/replica";
+import { type Entry, type MemoryLogOptions, MemoryStore } from "@usher/ticket-log";
+import { expect, test, vi } from "vitest";
+import * as defer from "./support/defer-queue.ts";
+import { configure, type Node, QUEUE } from "./support/defer-queue.ts";
 import { openHttp } from "./support/service.ts";
 
-const KEYS = freshKeys();
-const QUEUE = "orders";
-const NODES = 2;
 const PATIENCE = { timeout: 20_000, interval: 20 };
 
-interface Node {
-  readonly gateway: Gateway;
-  readonly replica: Replica;
-  readonly log: MemoryLog;
-  /** What went wrong beside any call. */
-  readonly faults: readonly Error[];
-  /** Lets this node's own clock leap, in ms. */
-  leap(ms: number): void;
-  /** As a machine that is switched off: it neither reaches the log any more, nor answers. */
-  die(): Promise<void>;
-}
-
-async function openNode(
+function openNode(
   store: MemoryStore,
   name: string,
   service: number,
   fate?: MemoryLogOptions["fate"],
 ): Promise<Node> {
-  const log = openMemoryLog({ store, fate });
-  const faults: Error[] = [];
-  let leapt_ms = 0;
-  const clock = { monotonic_ms: () => performance.now() + leapt_ms, wall_ms: () => Date.now() };
-  const onFault = (error: Error) => faults.push(error);
-  const replica = await Replica.open({ log, keys: KEYS, node: name, clock, onFault });
-  const { hashes } = replica;
-  const gateway = await startGateway({ port: 0, starting: () => "for a test", onFault: () => undefined });
-  gateway.serve({
-    replica,
-    access: new Access({ keys: KEYS, hashes, require: "none" }),
-    services: { shop: { url: `http://127.0.0.1:${service}` } },
-    routes: [
-      {
-        path: "/*",
-        service: "shop",
-        queue: QUEUE,
-        hold_ms: 0,
-        timeout_ms: 20_000,
-        idempotent: false,
-        body_bytes: 1_000,
-        response_bytes: 1_000,
-      },
-    ],
-    nodes: NODES,
-  });
-  onTestFinished(async () => {
-    log.mend();
-    await gateway.close({ grace_ms: 0 });
-    await replica.close();
-    await log.close();
-  });
-  return {
-    gateway,
-    replica,
-    log,
-    faults,
-    leap(ms) {
-      leapt_ms += ms;
-    },
-    async die() {
-      log.cut();
-      await gateway.close({ grace_ms: 0 });
-    },
-  };
+  return defer.openNode({ store, name, service, ...(fate !== undefined && { fate }) });
 }
 
 /** A service that holds every request until it is told to answer all. */
@@ -102,18 +37,6 @@ async function openShop() {
       for (const answer of waiting.splice(0)) answer();
     },
   };
-}
-
-async function configure({ replica }: Node, settings: Partial<Settings>, revision: number): Promise<void> {
-  const all: Settings = {
-    ...SETTINGS_DEFAULTS,
-    kind: "defer",
-    mode: "queue_all",
-    max_active: 4,
-    max_wait_ms: 600_000,
-    ...settings,
-  };
-  await replica.configure(QUEUE, all, { revision, reason: "" });
 }
 
 /** Posts a purchase, and tells where its ticket is, without a host: every gateway answers for it. */
