@@ -10,6 +10,7 @@ const LAYOUT = [
   `services/(gateway|queue|usher|console)/${IN_A_WORKSPACE}`,
   `examples/box-office/(${IN_A_WORKSPACE}|[.]gitignore|[^/]+[.]yaml|burst[.]svg)`,
   `examples/report/${IN_A_WORKSPACE}`,
+  "examples/monitoring/(README[.]md|alerts[.]yaml|dashboard[.]json)",
   "test/(structure|support|acceptance|conformance|integration|e2e|bench|chaos)/.+",
   "proto/.+[.]proto",
   "(scripts|docs|[.]ci)/.+",

@@ -72,6 +72,12 @@ export const TALLIES = {
     meaning: "Stored requests that this node claimed for another attempt than the first.",
     labels: ["queue"],
   },
+  "usher.dispatch.held": {
+    kind: "counter",
+    meaning:
+      "Times that another attempt was put off, because too much of what goes to its service had been there before.",
+    labels: ["queue"],
+  },
   "usher.queue.outcomes": {
     kind: "counter",
     meaning:

@@ -4,6 +4,7 @@ import { create } from "@bufbuild/protobuf";
 import { type StoredRequest, type StoredResponse, StoredResponseSchema } from "@usher/protocol/payload";
 import type { LogEvent, ReleaseReason } from "@usher/queue";
 import { type Replica, type TicketOrigin, traceContext } from "@usher/replica";
+import { count } from "@usher/telemetry";
 import type { Permit } from "@usher/traffic";
 import type { Waiting } from "./backlog.ts";
 import { Doubts } from "./doubts.ts";
@@ -81,7 +82,9 @@ export class Sending {
   mayRetry(number: number): boolean {
     const service = this.#services.get(number);
     const now_ms = this.#replica.clock.monotonic_ms();
-    return service === undefined || this.#budgets.of(service).allows(now_ms);
+    const may = service === undefined || this.#budgets.of(service).allows(now_ms);
+    if (!may) count("usher.dispatch.held", [this.#queue]);
+    return may;
   }
 
   /** Sends with the permit, which is done when the service is. Resolves when the log has been told, and rejects when it

@@ -180,6 +180,8 @@ export class Call implements Dispatcher.DispatchHandler {
       return;
     }
     this.#stage = "answering";
+    this.#observed.answered(status);
+    this.#observed.end("whole");
     this.#finish();
     this.#events.onUpgrade({ status, message: "", lines: linesOf(controller.rawHeaders) }, socket);
   }
