@@ -37,6 +37,11 @@ export function withoutOwn(header: string): string {
   return left.length === pairs.length ? header : left.join("; ");
 }
 
+/** Whether a `Cookie` header has one of Usher's. */
+export function hasOwn(header: string | undefined): boolean {
+  return pairsOf(header).some((pair) => IS_OWN.test(pair));
+}
+
 /** Whether a `Set-Cookie` line sets one of Usher's. */
 export function setsOwn(line: string): boolean {
   return IS_OWN.test(line);

@@ -73,7 +73,7 @@ function begin(res: EdgeResponse): void {
   res.statusCode = 200;
   res.setHeader("content-type", "text/event-stream");
   res.setHeader("cache-control", "no-store");
-  res.setHeader("vary", "Accept");
+  res.appendHeader("vary", "Accept");
   // nginx would keep events back until it has a buffer full of them.
   res.setHeader("x-accel-buffering", "no");
 }

@@ -27,6 +27,8 @@ export interface NodeOptions {
   /** The port of the service behind it. */
   readonly service: number;
   readonly public_url?: string;
+  /** Of the route. */
+  readonly max_wait_ms?: number;
 }
 
 /** A gateway that sends everything through the queue. */
@@ -43,7 +45,14 @@ export async function openNode(options: NodeOptions): Promise<Node> {
     ...(public_url !== undefined && { public_url }),
     onFault,
   });
-  const route = { path: "/*", service: "shop", queue: QUEUE, hold_ms: 0, timeout_ms: 20_000 };
+  const route = {
+    path: "/*",
+    service: "shop",
+    queue: QUEUE,
+    hold_ms: 0,
+    timeout_ms: 20_000,
+    max_wait_ms: options.max_wait_ms,
+  };
   gateway.serve({
     replica,
     access: new Access({ keys, hashes: replica.hashes, require: "backends" }),

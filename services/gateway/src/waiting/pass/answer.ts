@@ -1,6 +1,6 @@
 // What is told to somebody who does not get through: a problem to a program, a page to a person.
 
-import { type Place, type Replica, retryAfter_ms } from "@usher/replica";
+import type { Place, Replica } from "@usher/replica";
 import type { EdgeRequest, EdgeResponse } from "../../listener/exchange.ts";
 import { endThenLinger } from "../../listener/linger.ts";
 import { answerProblem, type Problem, problem } from "../../listener/problem.ts";
@@ -20,7 +20,7 @@ export interface Waiting {
 }
 
 /** What caches have to know of all answers here, which they must not keep anyway. */
-export const VARY = "Cookie, Accept, Accept-Language";
+const VARY = "Cookie, Accept, Accept-Language";
 
 export function answerWaiting(
   { replica, public_url }: { readonly replica: Replica; readonly public_url: string | undefined },
@@ -31,7 +31,7 @@ export function answerWaiting(
   res.setHeader("usher-ticket", `${place.view.number}`);
   if (setCookies.length > 0) res.setHeader("set-cookie", [...setCookies]);
   if (!isNavigation(asking)) {
-    res.setHeader("vary", VARY);
+    res.appendHeader("vary", VARY);
     answerProblem(req, res, waitingProblem(replica, place, ticketLocation(token, public_url)));
     return;
   }
@@ -43,7 +43,7 @@ export function answerWaiting(
     // What a form is sent to need not be there to be looked at.
     origin: sending ? "/" : target.raw,
   });
-  const retry_s = retryAfter_s(place);
+  const retry_s = retryAfter_s(replica, place);
   // A page for a form that was sent is a refusal, lest anybody take it for the answer.
   answerPage(req, res, sending ? 429 : 202, page, retry_s);
 }
@@ -53,11 +53,11 @@ function waitingProblem(replica: Replica, place: Place, ticket_url: string): Pro
   const { number, position = 0 } = place.view;
   const detail = `it was not passed on: place ${position} in the line is kept under number ${number}; ask at ticket_url`;
   const members = { ...statusJson(replica, place), ticket_url };
-  return { ...problem("must_wait", detail, retryAfter_s(place)), members };
+  return { ...problem("must_wait", detail, retryAfter_s(replica, place)), members };
 }
 
-function retryAfter_s({ queue, view }: Place): number | undefined {
-  const retry_ms = retryAfter_ms(queue, view);
+function retryAfter_s({ desk }: Replica, place: Place): number | undefined {
+  const retry_ms = desk.retryAfter_ms(place);
   return retry_ms === undefined ? undefined : Math.ceil(retry_ms / 1000);
 }
 
@@ -67,7 +67,7 @@ export function answerRefusal(
   { problem, asking }: { readonly problem: Problem; readonly asking: Asking },
 ): void {
   if (!isNavigation(asking)) {
-    res.setHeader("vary", VARY);
+    res.appendHeader("vary", VARY);
     answerProblem(req, res, problem);
     return;
   }
@@ -89,6 +89,7 @@ export function answerPage(
   { headers, body }: Page,
   retry_s?: number,
 ): void {
+  res.appendHeader("vary", VARY);
   const lines = [...headers, ["content-length", `${body.length}`] as const];
   if (retry_s !== undefined) lines.push(["retry-after", `${retry_s}`]);
   endThenLinger(req, res, status, lines.flat(), body);

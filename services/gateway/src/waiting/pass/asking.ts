@@ -16,18 +16,28 @@ export interface Asking {
 const HEADERS = [
   ...["cookie", "usher-pass", "idempotency-key", "authorization", "usher-api-key"],
   ...["accept", "accept-language", "sec-fetch-mode", "traceparent", "tracestate"],
+  "access-control-request-method",
 ] as const;
 
 export type HeaderName = (typeof HEADERS)[number];
 
 /** What a request asks by itself. */
 export function askingOf(req: EdgeRequest): Asking {
+  return askingFrom(req.method ?? "GET", (name) => req.headers[name], clientOf(req).scheme === "https");
+}
+
+/** What a request asks of which somebody tells. `header`: its value, by a name in small letters. */
+export function askingFrom(
+  method: string,
+  header: (name: HeaderName) => string | readonly string[] | undefined,
+  secure: boolean,
+): Asking {
   const headers: Partial<Record<HeaderName, string>> = {};
   for (const name of HEADERS) {
-    const value = req.headers[name];
+    const value = header(name);
     if (typeof value === "string") headers[name] = value;
   }
-  return { method: req.method ?? "GET", headers, secure: clientOf(req).scheme === "https" };
+  return { method, headers, secure };
 }
 
 /** Whether a browser asks for a page, to show it to somebody. Not all say so: over plain http, none does. */
@@ -35,6 +45,11 @@ export function isNavigation({ headers }: Asking): boolean {
   const mode = headers["sec-fetch-mode"];
   if (mode !== undefined) return mode === "navigate";
   return /(?:^|,)\s*text\/html\s*(?:;|,|$)/i.test(headers.accept ?? "");
+}
+
+/** Whether a browser asks if it may ask: without cookies, and once for each request that it has in mind. */
+export function isPreflight({ method, headers }: Asking): boolean {
+  return method === "OPTIONS" && headers["access-control-request-method"] !== undefined;
 }
 
 /** Whether it is a form that was sent, or anything else that cannot just be asked for again. */

@@ -16,9 +16,9 @@ import {
   traceContext,
 } from "@usher/replica";
 import type { Pair } from "../../forward/headers.ts";
-import { ownCookie, readCookie, setCookie } from "../../listener/cookies.ts";
+import { hasOwn, ownCookie, readCookie, setCookie } from "../../listener/cookies.ts";
 import type { EdgeRequest, EdgeResponse } from "../../listener/exchange.ts";
-import type { Problem } from "../../listener/problem.ts";
+import { type Problem, problem } from "../../listener/problem.ts";
 import type { Target } from "../../listener/target.ts";
 import { observeDecision } from "../../observe/decision.ts";
 import { observeHolder } from "../../observe/ticket.ts";
@@ -27,13 +27,19 @@ import type { PassOn } from "../defer.ts";
 import { waitTooLong } from "../long-wait.ts";
 import { problemOf } from "../problems.ts";
 import { answerRefusal, answerWaiting } from "./answer.ts";
-import { type Asking, askingOf } from "./asking.ts";
+import { type Asking, askingOf, isNavigation, isPreflight } from "./asking.ts";
 import { heldBy } from "./holder.ts";
 import { passLeft_ms, used } from "./sessions.ts";
 import { type Visitor, visitorCookie, visitorOf } from "./visitor.ts";
 
 /** How long a visitor's cookie is kept at least, in seconds; a day. Where people may wait longer than that, as long. */
 const VISITOR_S = 24 * 60 * 60;
+
+/** It could not be told from another, so each would take a place of its own. */
+const PREFLIGHT = problem(
+  "must_wait",
+  "a preflight has no place in a line: allow its origin (allowed_origins), or give OPTIONS a route without a queue",
+);
 
 /** What becomes of a request. `setCookies`: `Set-Cookie` lines that belong on its answer, whoever gives it.
  * - `admitted`: it goes on to the service, with the pass.
@@ -78,12 +84,15 @@ export class PassQueue {
     const verdict = await this.decide(asking, route);
     switch (verdict.kind) {
       case "admitted": {
-        const { place, pass, setCookies } = verdict;
+        const { place, pass } = verdict;
         const headers: Pair[] = [
           ["Usher-Pass", pass],
           ["Usher-Ticket", `${place.view.number}`],
         ];
-        return this.#options.passOn(req, res, route, { headers, answerHeaders: cookieLines(setCookies) });
+        return this.#options.passOn(req, res, route, {
+          headers,
+          answerHeaders: answerLines(verdict, asking),
+        });
       }
       case "open":
         return this.#options.passOn(req, res, route);
@@ -134,6 +143,7 @@ export class PassQueue {
     const known = replica.desk.findVisitor({ queue: name, visitor: visitor.secret });
     if (known === undefined) {
       if (replica.desk.queue(name).settings.mode === "open") return { kind: "open" };
+      if (isPreflight(asking)) return { kind: "refused", problem: PREFLIGHT };
       const tooLong = this.#tooLong(route);
       if (tooLong !== undefined) return { kind: "refused", problem: tooLong };
     }
@@ -211,14 +221,13 @@ function decisionOf(verdict: Verdict): { action: "pass" | "ticket" | "refuse"; r
   }
 }
 
-/** On the answer of the service: cookies that are somebody's own, so no cache in between may keep them. */
-function cookieLines(setCookies: readonly string[]): Pair[] {
+/** What an answer of the service's is to tell of the pass: by cookies, which no cache in between may keep, and to a
+ * program that came without any in words that it can read. A script in somebody's page, who has cookies, is not told. */
+function answerLines({ pass, setCookies }: Verdict & { kind: "admitted" }, asking: Asking): Pair[] {
   if (setCookies.length === 0) return [];
-  return [
-    ...setCookies.map((line): Pair => ["Set-Cookie", line]),
-    ["Cache-Control", "private"],
-    ["Vary", "Cookie"],
-  ];
+  const lines = setCookies.map((line): Pair => ["Set-Cookie", line]);
+  if (!isNavigation(asking) && !hasOwn(asking.headers.cookie)) lines.push(["Usher-Pass", pass]);
+  return [...lines, ["Cache-Control", "private"], ["Vary", "Cookie"]];
 }
 
 function credentialsOf({ headers }: Asking): Headers {

@@ -173,7 +173,6 @@ function headersFor(lang: Language, nonce: string): Page["headers"] {
     ["content-type", "text/html; charset=utf-8"],
     ["content-language", lang],
     ["cache-control", "no-store"],
-    ["vary", "Cookie, Accept, Accept-Language"],
     ["content-security-policy", policy.join("; ")],
     ["x-frame-options", "DENY"],
     ["x-content-type-options", "nosniff"],
