@@ -5,11 +5,14 @@
 //   forward/     on to a service and back                       spelling.ts  spellings of one path
 //   waiting/     requests that have to wait, and their tickets  rpc/         Connect, gRPC-Web and gRPC
 //   dispatch/    sends what waited when its turn has come       health.ts    alive, ready, or not yet
+//   check/       whether a request may go through, for proxies that pass it on themselves
 //   observe/     what metrics and traces are told
 //
 // listening (it lives, and refuses what comes, with the reason) ──serve──▶ serving ──leave──▶ unready ──close──▶ closed
 
 import type { Access, Replica } from "@usher/replica";
+import { Check } from "./check/check.ts";
+import { answerCheck, answerWait, CHECK_PATH, WAIT_PATH } from "./check/subrequest.ts";
 import { Dispatcher } from "./dispatch/dispatcher.ts";
 import { Lane } from "./dispatch/lane.ts";
 import { Requests } from "./dispatch/requests.ts";
@@ -28,7 +31,7 @@ import { answerProblem, problem } from "./listener/problem.ts";
 import type { Target } from "./listener/target.ts";
 import { upgradeOf } from "./listener/upgrade.ts";
 import { observeRequest, observeRoute } from "./observe/request.ts";
-import { type Route, Routes } from "./route.ts";
+import { isIdempotent, type Route, Routes } from "./route.ts";
 import { createRpc, type RpcHandler } from "./rpc/rpc.ts";
 import { PREFIX } from "./waiting/answer.ts";
 import { DeferQueue, type PassOn } from "./waiting/defer.ts";
@@ -144,6 +147,9 @@ class Edge {
   readonly #rpc: RpcHandler;
   readonly #services: ReadonlyMap<string, Service>;
   readonly #tickets: TicketResource;
+  readonly #check: Check;
+  /** Those of queues that no route leads to, which proxies ask about. */
+  readonly #checked = new Map<string, PassQueue>();
   readonly #budgets = new RetryBudgets();
   readonly #queues = new Map<string, { lane: Lane; sending: Sending; defer: DeferQueue; pass: PassQueue }>();
   #dispatchers: Dispatcher[] = [];
@@ -157,7 +163,8 @@ class Edge {
     const requests = new Requests(replica);
     this.#options = options;
     this.#routes = new Routes(options.routes);
-    this.#rpc = createRpc(replica, access, nodes);
+    this.#check = new Check({ routes: this.#routes, passQueue: (name) => this.#passQueue(name) });
+    this.#rpc = createRpc(replica, access, { nodes, check: this.#check, public_url });
     this.#services = new Map(
       Object.entries(options.services).map(([name, { url }]) => [name, new Service(name, url)]),
     );
@@ -190,6 +197,8 @@ class Edge {
   async #handle(req: EdgeRequest, res: EdgeResponse, target: Target): Promise<void> {
     if (this.#rpc.owns(target.path)) return this.#rpc.handle(req, res);
     if (target.path === KEYS_PATH) return answerKeys(this.#options.replica, req, res);
+    if (target.path === CHECK_PATH) return answerCheck(this.#check, this.#options, req, res, target);
+    if (target.path === WAIT_PATH) return answerWait(this.#check, this.#options, req, res, target);
     if (target.path.startsWith(PREFIX)) return this.#tickets.handle(req, res, target);
     if (target.path === "/livez") return answerWell(res);
     if (target.path === "/readyz")
@@ -227,6 +236,16 @@ class Edge {
     }
   }
 
+  #passQueue(queue: string): PassQueue | undefined {
+    const { replica, access, public_url } = this.#options;
+    if (replica.fold.queue(queue)?.settings.kind !== "pass") return undefined;
+    const known = this.#queues.get(queue)?.pass ?? this.#checked.get(queue);
+    if (known !== undefined) return known;
+    const pass = new PassQueue({ replica, access, queue, passOn: this.#passOn.bind(this), public_url });
+    this.#checked.set(queue, pass);
+    return pass;
+  }
+
   leave(): void {
     this.#leaving = true;
   }
@@ -251,7 +270,8 @@ class Edge {
       throw new Error(`the route to ${route.path} names no service that is configured`);
     this.#budgets.of(route.service).sent(this.#options.replica.clock.monotonic_ms());
     const { timeout_ms, silence_ms } = route;
-    const outcome = await forward(req, res, { ...more, service, timeout_ms, silence_ms });
+    const idempotent = isIdempotent(route, req.method ?? "");
+    const outcome = await forward(req, res, { ...more, service, timeout_ms, silence_ms, idempotent });
     const { kind } = outcome;
     if (kind !== "answered" && kind !== "client_gone") this.#options.onFault(new ServiceFault(service, kind));
   }

@@ -10,6 +10,7 @@ import type { Socket } from "node:net";
 import type { Dispatcher } from "undici";
 import type { Lines } from "../listener/exchange.ts";
 import { ObservedCall } from "../observe/call.ts";
+import { onConnection } from "./connections.ts";
 import type { Outgoing, Service } from "./service.ts";
 
 export type Stage = "connecting" | "waiting" | "answering";
@@ -22,6 +23,9 @@ export interface Failure {
   readonly stage: Stage;
   /** Whether a byte of the request may have reached the service. */
   readonly sent: boolean;
+  /** Whether the connection had carried a request before, and broke without a byte of this one's answer: most likely the
+   * service closed it for being idle, just as the request was written to it. It may have been read all the same. */
+  readonly stale: boolean;
   readonly error: Error;
 }
 
@@ -80,6 +84,9 @@ export class Call implements Dispatcher.DispatchHandler {
   #heard = 0;
   #controller: Dispatcher.DispatchController | undefined;
   #stage: Stage = "connecting";
+  #reused = false;
+  /** A byte of an answer has come. */
+  #begun = false;
   /** No event is told any more. */
   #over = false;
   /** undici has done with it. */
@@ -141,7 +148,14 @@ export class Call implements Dispatcher.DispatchHandler {
       return;
     }
     this.#stage = "waiting";
+    onConnection((reused) => {
+      this.#reused = reused;
+    });
     this.#events.onSent?.();
+  }
+
+  onResponseStarted(): void {
+    this.#begun = true;
   }
 
   onResponseStart(
@@ -249,7 +263,8 @@ export class Call implements Dispatcher.DispatchHandler {
     if (this.#over) return;
     this.#observed.end(kind);
     this.#finish();
-    this.#events.onFailure({ kind, stage: this.#stage, sent: this.sent, error });
+    const stale = kind === "lost" && this.#reused && !this.#begun;
+    this.#events.onFailure({ kind, stage: this.#stage, sent: this.sent, stale, error });
   }
 
   #finish(): void {

@@ -4,6 +4,7 @@
 //   send.ts      sends a stored request, and keeps the answer
 //   call.ts      one request at a service, and what became of it: both of the above are its listeners
 //   service.ts   a service's address, and the connections to it
+//   connections.ts  which connection a call is sent on
 //   headers.ts   what headers become on their way
 //   tunnel.ts    a connection that goes on in another protocol
 //   upload.ts    a body on its way from the client to the service
@@ -43,6 +44,9 @@ export interface ForwardOptions {
   readonly answerHeaders?: readonly Pair[];
   /** The body, where it has been read already. */
   readonly body?: Uint8Array;
+  /** Whether the request may be carried out twice without harm; default: not. Then it is sent once more where its
+   * connection had been idle and broke without a word, if there is nothing of it that only its client has. */
+  readonly idempotent?: boolean;
 }
 
 /** What became of a request that was sent straight on. The client has been answered, or could not be.
@@ -75,7 +79,8 @@ class Passage {
   readonly #settle: (outcome: ForwardOutcome) => void;
   readonly #upload: Upload | undefined;
   readonly #upgrade: Upgrade | undefined;
-  readonly #call: Call;
+  #call: Call;
+  #isSecond = false;
   #status = 0;
 
   constructor(
@@ -96,14 +101,22 @@ class Passage {
     const { service, body } = options;
     this.#upgrade = upgradeOf(req);
     if (body === undefined && hasBody(req)) this.#upload = new Upload(req, res, service.limits.upload_bytes);
-    this.#call = new Call(
+    this.#call = this.#send();
+    res.once("close", this.#onClose);
+    this.#sink.on("drain", this.#onDrain);
+  }
+
+  #send(): Call {
+    const { service, body } = this.#options;
+    return new Call(
       service,
       {
-        method: req.method ?? "",
-        target: req.url ?? "",
+        method: this.#req.method ?? "",
+        target: this.#req.url ?? "",
         headers: this.#requestLines(),
         body: body ?? this.#upload ?? null,
         upgrade: this.#upgrade?.protocol,
+        fresh: this.#isSecond,
       },
       this.#timeouts(),
       {
@@ -115,8 +128,6 @@ class Passage {
         onFailure: (failure) => this.#onFailure(failure),
       },
     );
-    res.once("close", this.#onClose);
-    this.#sink.on("drain", this.#onDrain);
   }
 
   #requestLines(): string[] {
@@ -202,14 +213,27 @@ class Passage {
     }
   }
 
-  #onFailure(failure: Failure): void {
+  #onFailure(last: Failure): void {
+    // Where it was sent twice, it may have been got the first time, whatever became of the second.
+    const failure: Failure =
+      this.#isSecond && !last.sent ? { ...last, kind: "lost", stage: "waiting", sent: true } : last;
     const gone = isGone(this.#res);
+    if (failure.stale && !gone && this.#mayRepeat()) {
+      this.#isSecond = true;
+      this.#call = this.#send();
+      return;
+    }
     const starved = this.#upload?.isStarved ?? false;
     this.#upload?.destroy();
     this.#settle(gone ? { kind: "client_gone", stage: failure.stage, sent: failure.sent } : failure);
     if (gone) return;
     if (failure.stage === "answering") cut(this.#res);
     else answerProblem(this.#req, this.#res, this.#explain(failure, starved));
+  }
+
+  /** Strictly: once, and whole. */
+  #mayRepeat(): boolean {
+    return !this.#isSecond && this.#options.idempotent === true && this.#upload === undefined;
   }
 
   #explain({ kind, stage, error }: Failure, starved: boolean): Problem {
@@ -230,7 +254,8 @@ class Passage {
 
   /** The response is closed: by its client, since nothing here has ended it. */
   readonly #onClose = (): void => {
-    const { stage, sent } = this.#call;
+    const { stage } = this.#call;
+    const sent = this.#isSecond || this.#call.sent;
     this.#call.abort(new Error("the client went away"));
     this.#upload?.destroy();
     this.#settle({ kind: "client_gone", stage, sent });

@@ -1,7 +1,7 @@
 // A service that requests are sent on to: its address, and the connections to it.
 
 import { isIP } from "node:net";
-import { buildConnector, type Dispatcher, Pool } from "undici";
+import { buildConnector, Client, type Dispatcher, Pool } from "undici";
 import { SERVICE_LIMITS, type ServiceLimits } from "./limits.ts";
 
 /** A request as it is sent. */
@@ -13,6 +13,8 @@ export interface Outgoing {
   readonly body: Dispatcher.DispatchOptions["body"];
   /** The protocol to go on in, if the service agrees. */
   readonly upgrade?: string | undefined;
+  /** On a connection of its own, which is new, and closed afterwards. */
+  readonly fresh?: boolean;
 }
 
 /** Why a service cannot be what the configuration says. */
@@ -41,7 +43,10 @@ export class Service {
   readonly origin: string;
   readonly limits: ServiceLimits;
   readonly #hostname: string;
+  readonly #options: Client.Options;
   readonly #pool: Pool;
+  /** With a connection each, for one request. */
+  readonly #clients = new Set<Client>();
   #inFlight = 0;
   #resetting = false;
 
@@ -53,9 +58,8 @@ export class Service {
     const { origin, hostname } = parseOrigin(name, url);
     this.origin = origin;
     this.#hostname = hostname.replace(/^\[(.*)\]$/, "$1");
-    this.#pool = new Pool(origin, {
+    this.#options = {
       connect: this.#connector(),
-      connections: this.limits.connections,
       // One request a connection at a time: with more, undici sends those behind a broken one again by itself.
       pipelining: 1,
       allowH2: false,
@@ -65,7 +69,8 @@ export class Service {
       // `Call` keeps time itself, to the millisecond.
       headersTimeout: 0,
       bodyTimeout: 0,
-    });
+    };
+    this.#pool = new Pool(origin, { ...this.#options, connections: this.limits.connections });
   }
 
   /** Requests that are at the service, or on their way to it. */
@@ -84,14 +89,22 @@ export class Service {
 
   /** Sends. Of `onResponseEnd` and `onResponseError`, the handler hears one, once, and then calls `over`. */
   dispatch(request: Outgoing, handler: Dispatcher.DispatchHandler): void {
-    const { method, target, headers, body, upgrade } = request;
+    const { method, target, headers, body, upgrade, fresh } = request;
     // By default, undici would ask TLS for whatever host the client named.
     const options: Dispatcher.DispatchOptions & { servername: string } = {
       ...{ method, path: target, headers, body, servername: this.#hostname },
       ...(upgrade !== undefined && { upgrade }),
     };
     this.#inFlight += 1;
-    this.#pool.dispatch(options, handler);
+    if (fresh === true) this.#onNew(options, handler);
+    else this.#pool.dispatch(options, handler);
+  }
+
+  #onNew(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
+    const client = new Client(this.origin, this.#options);
+    this.#clients.add(client);
+    client.dispatch({ ...options, reset: true }, handler);
+    void client.close().finally(() => this.#clients.delete(client));
   }
 
   over(): void {
@@ -100,7 +113,7 @@ export class Service {
 
   /** Breaks off what is under way. */
   async close(): Promise<void> {
-    await this.#pool.destroy();
+    await Promise.all([this.#pool, ...this.#clients].map((client) => client.destroy()));
   }
 
   #connector(): buildConnector.connector {
