@@ -12,6 +12,7 @@ import {
   revokeApiKey,
   rotateKey,
 } from "../src/index.ts";
+import { clientsOf, refusalOf } from "./support/rpc.ts";
 import { pass, stopClocks, turns } from "./support/time.ts";
 import { closeWorlds, issue, makeQueue, openWorld, type World } from "./support/world.ts";
 
@@ -111,6 +112,20 @@ it("a key that is used before a node knows it is no use there, until it does", a
   expect(await taken(b, young)).toEqual(NONE);
   b.keys.replace(next);
   for (const node of [a, b]) for (const one of [old, young]) expect(await taken(node, one)).toEqual(ALL);
+});
+
+it("a stream ends with the next thing that it would have told, once its API key is revoked", async () => {
+  const keys = freshKeys();
+  const [a] = await nodes(keys);
+  const { queue, admin } = clientsOf(a, { [API_KEY_HEADER]: keys.api_keys[0]?.key ?? "" });
+  const streams = [queue.watchAdmissions({ queue: "sale" }), admin.readLog({ follow: true })];
+  const reading = streams.map((stream) => (stream as AsyncIterable<unknown>)[Symbol.asyncIterator]());
+  await made(a);
+  for (const stream of reading) expect((await stream.next()).done).toBe(false);
+  a.keys.replace(revokeApiKey(addApiKey(keys, {}).keys, "default"));
+  await made(a);
+  for (const stream of reading)
+    expect(await refusalOf(stream.next())).toMatchObject({ reason: "API_KEY_REQUIRED" });
 });
 
 it("an API key of the same caller is the same caller's, and a revoked one is nobody's", async () => {

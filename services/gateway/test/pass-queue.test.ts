@@ -56,7 +56,7 @@ test("a service can check the pass by itself, with the keys that are published",
   const { node, shop } = await open();
   await new Visitor(node).see("/");
   const keys = await new Visitor(node).ask("/_usher/jwks.json");
-  expect(keys.headers["cache-control"]).toBe("public, max-age=300");
+  expect(keys.headers["cache-control"]).toBe("public, max-age=60");
   const [head = "", body = "", signature = ""] = `${shop.seen[0]?.headers["usher-pass"]}`.split(".");
   const read = (part: string) => JSON.parse(Buffer.from(part, "base64url").toString());
   const { alg, typ, kid } = read(head);

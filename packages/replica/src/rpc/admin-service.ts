@@ -62,7 +62,11 @@ export function createAdminService(
 
     async *readLog(request, context) {
       access.backend(context.requestHeader);
-      yield* readLog(replica, request, context.signal);
+      for await (const part of readLog(replica, request, context.signal)) {
+        // The key may have been revoked since.
+        access.backend(context.requestHeader);
+        yield part;
+      }
     },
 
     async getState({ queue: only, asOf }, context) {

@@ -95,6 +95,8 @@ export function createQueueService(replica: Replica, access: Access): ServiceImp
       const queue = desk.queue(request.queue);
       let cursor = request.cursor;
       for await (const view of admissions.watch(queue, Number(cursor), context.signal)) {
+        // The key may have been revoked since.
+        access.backend(context.requestHeader);
         if (view === undefined) {
           yield { cursor };
           continue;

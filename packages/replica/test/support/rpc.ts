@@ -26,7 +26,7 @@ export function clientsOf(
   require: Requirement = "backends",
   nodes?: number,
 ): Clients {
-  const access = new Access({ keys: KEYS, hashes: replica.hashes, require });
+  const access = new Access({ keys: replica.keys, hashes: replica.hashes, require });
   const transport = createRouterTransport(
     ({ service }) => {
       service(QueueService, createQueueService(replica, access));

@@ -8,9 +8,9 @@ import { PREFIX } from "../answer.ts";
 
 export const KEYS_PATH = `${PREFIX}jwks.json`;
 
-/** How long anybody may keep them, in seconds; five minutes. A service that meets a key that it does not know asks
- * again; a rotation tells the new key before it is used. */
-const KEPT_S = 300;
+/** How long anybody may keep them, in seconds; one minute: less than the two after which a new key comes into use, and
+ * short enough for one that has leaked. */
+const KEPT_S = 60;
 
 export function answerKeys(replica: Replica, req: EdgeRequest, res: EdgeResponse): void {
   if (req.method !== "GET" && req.method !== "HEAD") {
