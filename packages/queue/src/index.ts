@@ -40,6 +40,7 @@ export {
   TIME_LABEL,
 } from "./sessions.ts";
 export {
+  isPlainLine,
   NOTICE_LENGTH_MAX,
   type QueueKind,
   type QueueMode,

@@ -54,6 +54,16 @@ export const SETTINGS_BOUNDS = {
 /** The longest notice, in characters. */
 export const NOTICE_LENGTH_MAX = 500;
 
+/** What would make words look like something else to those who read them on a terminal or a page: control characters,
+ * ends of lines, what turns the direction of writing, and halves of characters. */
+const UNFIT = /[\p{Cc}\p{Cs}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
+
+/** Whether an operator's words are plain text on one line, as a notice and a reason have to be that are given from now
+ * on. The fold takes others, too, for old logs have them. */
+export function isPlainLine(text: string): boolean {
+  return !UNFIT.test(text);
+}
+
 /** What is wrong with the settings, in words that name the setting; nothing, if they can be used. */
 export function settingsProblems(settings: Settings): string[] {
   const problems: string[] = [];

@@ -287,6 +287,16 @@ test.each([
     /"31d" is too long; give a duration from 1s to 30d/,
   ],
   [
+    "a notice of several lines",
+    `queues: { q: { ${QUEUE}, notice: "Back\\nat ten." } }`,
+    /notice \(line 1\): is not plain text on one line; give at most 500 characters/,
+  ],
+  [
+    "a notice that commands a terminal",
+    `queues: { q: { ${QUEUE}, notice: "\\e[2JGone." } }`,
+    /notice \(line 1\): is not plain text on one line/,
+  ],
+  [
     "a wait that is no duration",
     "queues: { q: { kind: defer, limit: { max_active: 1 }, max_wait: soon } }",
     /"soon" is not a duration/,

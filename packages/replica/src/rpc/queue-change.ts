@@ -1,7 +1,7 @@
 // What an operator's update makes of a queue's settings, or why it is refused before anything is written.
 
 import type { QueueSettings } from "@usher/protocol/admin";
-import { type Settings, settingsProblems } from "@usher/queue";
+import { isPlainLine, type Settings, settingsProblems } from "@usher/queue";
 import { modeOf, updatedSettings } from "./admin-codec.ts";
 import { invalid } from "./validation.ts";
 
@@ -9,10 +9,6 @@ const REASON_LENGTH_MAX = 500;
 
 /** Paths in one update mask; every setting could be named twice. */
 const PATHS_MAX = 20;
-
-/** What would make an operator's words look like something else to those who read them on a terminal or a page: control
- * characters, ends of lines, what turns the direction of writing, and halves of characters. */
-const UNFIT = /[\p{Cc}\p{Cs}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
 
 /** The part of an update that says what changes. */
 export interface QueueChange {
@@ -24,7 +20,7 @@ export interface QueueChange {
 export function checkReason(reason: string): void {
   if (reason.trim() === "" || reason.length > REASON_LENGTH_MAX)
     throw invalid("reason", `say why, in 1 to ${REASON_LENGTH_MAX} characters`);
-  if (UNFIT.test(reason)) throw invalid("reason", "say why in plain text, on one line");
+  if (!isPlainLine(reason)) throw invalid("reason", "say why in plain text, on one line");
 }
 
 /** The settings after the change. `nodes`: among how many a limit is divided. Throws INVALID_FIELD, with all that is
@@ -51,7 +47,7 @@ export function changedSettings(
 /** What the fold would take, for it is in old logs, and nobody should set anew. What stands already is left alone. */
 function ownProblems(before: Settings, { kind, max_active, notice }: Settings, nodes: number): string[] {
   const problems: string[] = [];
-  if (notice !== before.notice && UNFIT.test(notice))
+  if (notice !== before.notice && !isPlainLine(notice))
     problems.push("notice: has to be plain text, on one line");
   if (kind === "defer" && max_active !== before.max_active && max_active !== 0 && max_active < nodes)
     problems.push(

@@ -1,7 +1,7 @@
 // Readers of single values, for the file and for flags alike: each takes what was written and returns what is meant,
 // or throws a `Mistake` that says what it is instead and what would do.
 
-import { NOTICE_LENGTH_MAX } from "@usher/queue";
+import { isPlainLine, NOTICE_LENGTH_MAX } from "@usher/queue";
 import { formatDuration, parseDuration } from "./duration.ts";
 import { Mistake, shown } from "./mistake.ts";
 import { suggestion } from "./suggestion.ts";
@@ -165,8 +165,9 @@ export function headerName(value: unknown): string {
 
 /** The operator's words to those who wait. */
 export function notice(value: unknown): string {
-  const wanted = `at most ${NOTICE_LENGTH_MAX} characters of text`;
+  const wanted = `at most ${NOTICE_LENGTH_MAX} characters of plain text, on one line`;
   const text = string(value, wanted);
+  if (!isPlainLine(text)) throw new Mistake(`is not plain text on one line; give ${wanted}`);
   if (text.length > NOTICE_LENGTH_MAX) throw new Mistake(`is ${text.length} characters long; give ${wanted}`);
   return text;
 }
