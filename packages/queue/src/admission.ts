@@ -4,9 +4,11 @@
 import { AdmitRequests, REQUEST_ID_LENGTH } from "./admit-requests.ts";
 import { Budget } from "./budget.ts";
 import type { Part } from "./description.ts";
+import type { Measured } from "./estimate.ts";
 import { ignored, type Outcome, refused } from "./outcome.ts";
 import { Pace } from "./pace.ts";
 import type { AdmitRequested } from "./record.ts";
+import type { Settings } from "./settings.ts";
 import type { QueueState } from "./state.ts";
 import type { TicketSessions } from "./ticket-sessions.ts";
 
@@ -54,7 +56,7 @@ export class Admission {
       budgetRate_thousandths: this.#budget.rate_thousandths,
       firstTick: this.#firstTick,
       paceSince_ms: this.#pace.since_ms,
-      pace: this.#pace.measured(this.#state.now_ms),
+      pace: this.#pace.counted(this.#state.now_ms),
     };
   }
 
@@ -70,8 +72,14 @@ export class Admission {
     return this.#budget.millionths;
   }
 
-  get pace(): number | undefined {
-    return this.#pace.perSecond(this.#state.now_ms);
+  get measured(): Measured | undefined {
+    return this.#pace.measured(this.#state.now_ms);
+  }
+
+  /** Whether a newcomer would be admitted at once. */
+  get open(): boolean {
+    const { settings, tickets, hasRoom } = this.#state;
+    return settings.mode !== "paused" && tickets.waiting === 0 && hasRoom && this.#budget.tickets >= 1;
   }
 
   /** Admits from the front while the budget has one, there is room, and somebody waits. */
@@ -123,9 +131,15 @@ export class Admission {
     this.#firstTick = false;
   }
 
-  /** The settings have changed. */
-  configure(): void {
-    this.#budget.configure(this.#state.settings.rate_thousandths);
+  /** The settings have changed. What was measured under another limit, or in a pause, says nothing of the pace. */
+  configure(former: Settings): void {
+    const { settings, now_ms } = this.#state;
+    this.#budget.configure(settings.rate_thousandths);
+    const isSame =
+      settings.rate_thousandths === former.rate_thousandths &&
+      settings.max_active === former.max_active &&
+      (settings.mode === "paused") === (former.mode === "paused");
+    if (!isSame) this.#pace.begin(now_ms);
   }
 
   emptyBudget(): void {

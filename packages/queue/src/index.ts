@@ -5,7 +5,7 @@
 //   admission.ts  whose turn comes                     requests.ts   what becomes of stored requests
 //   ticket-sessions.ts  how long an admitted ticket without one may go on
 //   tickets.ts    tickets by number, in columns        line.ts       who waits, and positions
-//   aliases.ts    further keys of a ticket
+//   aliases.ts    further keys of a ticket             estimate.ts   how long a place still waits
 //   active.ts     who is admitted                      budget.ts     the rate, as a token bucket in log time
 //   sessions.ts   whose records count                  settings.ts   what operators set, and its bounds
 //
@@ -26,9 +26,9 @@ export {
 } from "./description.ts";
 export { differences } from "./difference.ts";
 export { CHUNK_BYTES, encodeParts } from "./encoding.ts";
+export { type Measured, type Wait, waitAt } from "./estimate.ts";
 export { Fold, NoGenesisError, QUEUES_MAX, TICK_MAX_MS } from "./fold.ts";
 export type { Change, ChangeKind, IgnoredReason, Outcome, RefusedReason } from "./outcome.ts";
-export { waitAt } from "./pace.ts";
 export type { Queue } from "./queue.ts";
 export type { AdmitWho, LogEvent, LogRecord, QueueEvent, ReleaseReason, SessionId } from "./record.ts";
 export { CLAIM_GRACE_MS } from "./requests.ts";

@@ -1,19 +1,27 @@
-// How fast a queue admits, measured in log time: admissions a second over the last half minute, in one-second
-// buckets. From it, how long a place in the line still waits.
+// How fast a queue admits, measured in log time: admissions over the last half minute, in one-second buckets, and how
+// evenly they came. `estimate.ts` makes waits of it.
+
+import type { Measured } from "./estimate.ts";
 
 const WINDOW_S = 30;
 /** Less than this measured, and no pace is told. */
 const MEASURED_MIN_MS = 1_000;
-/** The 90th percentile of the standard normal distribution. */
-const Z90 = 1.2816;
+
+/** Over so many seconds admissions are counted for how evenly they come: what is even from second to second may still
+ * come in waves. The most uneven counts. */
+const SPANS_S = [1, 5] as const;
+/** As if so many spans had been seen beside those that were, whose admissions came as a Poisson process: few spans say
+ * little. */
+const SPANS_BELIEVED = 4;
 
 export class Pace {
   readonly #buckets = new Uint32Array(WINDOW_S);
   #second = 0;
-  /** When the line last began to wait: before that, nothing is measured. */
+  /** When the line last began to wait, or the limit changed: before that, nothing is measured. */
   #since_ms: number | undefined;
 
-  /** Tells that somebody waits from now on (a pause in which nobody waits says nothing of the pace). */
+  /** Tells that somebody waits from now on (a pause in which nobody waits says nothing of the pace), or that another
+   * limit holds. */
   begin(now_ms: number): void {
     this.#advance(now_ms);
     this.#buckets.fill(0);
@@ -25,19 +33,19 @@ export class Pace {
     this.#buckets[this.#second % WINDOW_S]!++;
   }
 
-  /** Admissions a second; absent while too little was measured, or nobody was admitted. */
-  perSecond(now_ms: number): number | undefined {
+  /** What the last half minute says; absent while too little was measured, or nobody was admitted. */
+  measured(now_ms: number): Measured | undefined {
     if (this.#since_ms === undefined) return undefined;
-    const oldest_ms = Math.max(this.#since_ms, (Math.floor(now_ms / 1000) - WINDOW_S + 1) * 1000);
+    const now_s = Math.floor(now_ms / 1000);
+    const oldest_ms = Math.max(this.#since_ms, (now_s - WINDOW_S + 1) * 1000);
     const measured_ms = now_ms - oldest_ms;
     if (measured_ms < MEASURED_MIN_MS) return undefined;
-    const oldest_s = Math.floor(now_ms / 1000) - WINDOW_S;
-    let count = 0;
-    for (let back = 0; back < WINDOW_S; back++) {
-      if (this.#second - back > oldest_s)
-        count += this.#buckets[(((this.#second - back) % WINDOW_S) + WINDOW_S) % WINDOW_S]!;
-    }
-    return count === 0 ? undefined : (count * 1000) / measured_ms;
+    let admitted = 0;
+    for (let second = now_s - WINDOW_S + 1; second <= now_s; second++) admitted += this.#count(second);
+    if (admitted === 0) return undefined;
+    const whole = { from_s: Math.ceil(oldest_ms / 1000), to_s: now_s };
+    const dispersion = Math.max(...SPANS_S.map((span_s) => this.#dispersion(span_s, whole)));
+    return { perSecond: (admitted * 1000) / measured_ms, admitted, dispersion };
   }
 
   /** When it began to be measured. */
@@ -46,14 +54,35 @@ export class Pace {
   }
 
   /** The seconds in which somebody was admitted and how many, one after the other, as far back as they count. */
-  measured(now_ms: number): number[] {
+  counted(now_ms: number): number[] {
     const oldest_s = Math.floor(now_ms / 1000) - WINDOW_S;
     const counts: number[] = [];
     for (let second = Math.max(this.#second - WINDOW_S, oldest_s) + 1; second <= this.#second; second++) {
-      const count = this.#buckets[((second % WINDOW_S) + WINDOW_S) % WINDOW_S]!;
+      const count = this.#count(second);
       if (count > 0) counts.push(second, count);
     }
     return counts;
+  }
+
+  /** The variance of the counts of the spans over their mean, in whole seconds alone. */
+  #dispersion(span_s: number, { from_s, to_s }: { from_s: number; to_s: number }): number {
+    const spans = Math.floor((to_s - from_s) / span_s);
+    const counts = Array.from({ length: Math.max(0, spans) }, (_, at) => {
+      const last_s = to_s - at * span_s;
+      let count = 0;
+      for (let second = last_s - span_s; second < last_s; second++) count += this.#count(second);
+      return count;
+    });
+    const mean = counts.reduce((sum, count) => sum + count, 0) / counts.length;
+    if (!(mean > 0)) return 1;
+    const squares = counts.reduce((sum, count) => sum + (count - mean) ** 2, 0);
+    return (squares / mean + SPANS_BELIEVED) / (counts.length - 1 + SPANS_BELIEVED);
+  }
+
+  /** Of a second of the window that ends with the last that was looked at. */
+  #count(second: number): number {
+    const isKept = second >= 0 && second <= this.#second && second > this.#second - WINDOW_S;
+    return isKept ? this.#buckets[second % WINDOW_S]! : 0;
   }
 
   #advance(now_ms: number): void {
@@ -62,13 +91,4 @@ export class Pace {
       this.#buckets[s % WINDOW_S] = 0;
     this.#second = second;
   }
-}
-
-/** How long a place waits at a pace, in ms: the median, and what nine of ten do not exceed. Admissions are taken as
- * a Poisson process, so that the time of the n-th has mean n / pace and deviation √n / pace. */
-export function waitAt(position: number, perSecond: number): { p50_ms: number; p90_ms: number } {
-  return {
-    p50_ms: (position * 1000) / perSecond,
-    p90_ms: ((position + Z90 * Math.sqrt(position)) * 1000) / perSecond,
-  };
 }

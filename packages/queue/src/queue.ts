@@ -16,6 +16,7 @@
 import type { Active, ActiveTickets } from "./active.ts";
 import { Admission } from "./admission.ts";
 import type { Part } from "./description.ts";
+import { type Wait, waitAt } from "./estimate.ts";
 import { APPLIED, type Change, ignored, type Outcome, type RefusedReason, refused } from "./outcome.ts";
 import { describeQueue } from "./queue-description.ts";
 import type { Completed, Configured, Issued, Left, LogRecord, QueueEvent } from "./record.ts";
@@ -125,7 +126,21 @@ export class Queue {
 
   /** Admissions a second, where enough was measured. */
   get pace(): number | undefined {
-    return this.#admission.pace;
+    return this.#admission.measured?.perSecond;
+  }
+
+  /** How long a place in the line still waits, by the pace that was measured; absent while nobody knows: it is paused,
+   * or too little was measured. */
+  wait(position: number): Wait | undefined {
+    const { measured } = this.#admission;
+    return measured === undefined || this.settings.mode === "paused" ? undefined : waitAt(position, measured);
+  }
+
+  /** How long a newcomer would wait, behind those who wait and so many more who are on their way into the line: the
+   * median, in ms; 0 where one would be admitted at once; absent while nobody knows. */
+  newcomerWait_ms(ahead = 0): number | undefined {
+    if (ahead === 0 && this.#admission.open) return 0;
+    return this.wait(this.waiting + ahead + 1)?.p50_ms;
   }
 
   /** Absent: never issued, or forgotten. */
@@ -244,9 +259,10 @@ export class Queue {
     if (settings.kind !== this.settings.kind || settingsProblems(settings).length > 0) {
       return ignored("impossible");
     }
+    const former = this.settings;
     this.#revision = revision;
     this.#state.settings = settings;
-    this.#admission.configure();
+    this.#admission.configure(former);
     return APPLIED;
   }
 

@@ -144,8 +144,16 @@ export class ReferenceQueue {
     if (event.revision !== this.revision + 1) return { kind: "ignored", reason: "old_revision" };
     const changesKind = event.settings.kind !== this.settings.kind;
     if (changesKind || settingsProblems(event.settings).length > 0) return IMPOSSIBLE;
+    const { rate_thousandths, max_active, mode } = this.settings;
     this.revision = event.revision;
     this.settings = event.settings;
+    const samePause = (mode === "paused") === (event.settings.mode === "paused");
+    const sameLimit =
+      rate_thousandths === event.settings.rate_thousandths && max_active === event.settings.max_active;
+    if (!samePause || !sameLimit) {
+      this.paceSince_ms = this.now_ms;
+      this.paceTimes_ms = [];
+    }
     this.budget = Math.min(this.budget, this.#burst());
     return APPLIED;
   }

@@ -2,12 +2,13 @@
 
 import type { StoredRequest } from "@usher/protocol/payload";
 import type { Status } from "@usher/protocol/queue";
-import type { Queue, TicketView } from "@usher/queue";
+import type { Queue, TicketView, Wait } from "@usher/queue";
 import type { Caller } from "./access.ts";
 import { Extensions } from "./extensions.ts";
 import type { RecordOptions } from "./log/session.ts";
 import type { Details } from "./payloads.ts";
 import type { Replica } from "./replica.ts";
+import { retryAfter_ms } from "./retry-after.ts";
 import { parseTicketId, statusMessage } from "./rpc/codec.ts";
 import { refusal, UsherError } from "./rpc/errors.ts";
 
@@ -196,15 +197,31 @@ export class Desk {
   }
 
   /** What the ticket's holder sees now. */
-  status({ queue, view, asOf }: Place): Status {
+  status(place: Place): Status {
+    const { queue, view, asOf } = place;
+    const { passes, stale } = this.#replica;
     return statusMessage({
       queue,
       epoch: this.#replica.epoch(),
       view,
-      pass: this.#replica.passes.mint({ queue, view }),
-      stale: this.#replica.stale,
+      pass: passes.mint({ queue, view }),
+      wait: this.#wait(place),
+      retry_ms: this.retryAfter_ms(place),
+      stale,
       asOf,
     });
+  }
+
+  /** When the ticket's holder should ask again, in whole seconds of ms; absent once there is nothing to wait for. */
+  retryAfter_ms(place: Place): number | undefined {
+    const now_ms = this.#replica.clock.wall_ms();
+    return retryAfter_ms(place.queue, place.view, { wait: this.#wait(place), still: this.#still, now_ms });
+  }
+
+  /** How long a newcomer would wait, behind all who wait and those whose tickets this node is writing: the median, in ms
+   * of log time; 0 where one would be admitted at once; absent while nobody knows. */
+  newcomerWait_ms(queue: Queue): number | undefined {
+    return this.#still ? undefined : queue.newcomerWait_ms(this.unfolded(queue.name));
   }
 
   /** The ticket now, and anew whenever its place is worth telling; ends after its end, when the signal aborts, or when
@@ -234,6 +251,15 @@ export class Desk {
     digest: Uint8Array | undefined,
   ): ReturnType<Queue["byKey"]> {
     return this.queue(queue).byKey(this.#replica.hashes.idempotencyKey(queue, caller.id, key), digest);
+  }
+
+  /** What was measured says nothing of what comes: this node does not read on, or nobody keeps time. */
+  get #still(): boolean {
+    return this.#replica.stale || this.#replica.timekeeper === undefined;
+  }
+
+  #wait({ queue, view }: Place): Wait | undefined {
+    return view.state !== "waiting" || this.#still ? undefined : queue.wait(view.position ?? 0);
   }
 
   #subject({ queue, subject, visitor }: IssueWish): Uint8Array | undefined {

@@ -32,7 +32,7 @@ export { type LogSource, Reader, type ReaderListener, type RecordCounts } from "
 export { type BatchListener, Replica, type ReplicaOptions } from "./replica.ts";
 export { settingsMessage, settingsOf } from "./rpc/admin-codec.ts";
 export { createAdminService } from "./rpc/admin-service.ts";
-export { formatTicketId, parseTicketId, retryAfter_ms, type TicketId } from "./rpc/codec.ts";
+export { formatTicketId, parseTicketId, type TicketId } from "./rpc/codec.ts";
 export { type Reason, UsherError } from "./rpc/errors.ts";
 export { createQueueService } from "./rpc/queue-service.ts";
 export { VERSION } from "./rpc/version.ts";

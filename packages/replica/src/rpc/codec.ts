@@ -20,7 +20,7 @@ import {
   type RequestState,
   type TicketState,
   type TicketView,
-  waitAt,
+  type Wait,
 } from "@usher/queue";
 
 const STATES: Readonly<Record<TicketState, StateCode>> = {
@@ -63,12 +63,13 @@ export function parseTicketId(text: string): TicketId | undefined {
   return { queue, epoch, number: Number(number) };
 }
 
+/** `wait`: for a ticket that waits, where it is known. */
 export function ticketMessage(
   queue: Queue,
   epoch: string,
   view: TicketView,
+  wait?: Wait,
 ): MessageInitShape<typeof TicketSchema> {
-  const wait = estimate(queue, view);
   return {
     id: formatTicketId({ queue: queue.name, epoch, number: view.number }),
     queue: queue.name,
@@ -90,40 +91,24 @@ export interface StatusFacts {
   readonly view: TicketView;
   /** The holder's pass; secret. */
   readonly pass: string | undefined;
+  /** How long it still waits; absent while nobody knows. */
+  readonly wait: Wait | undefined;
+  /** When to ask again; absent once there is nothing to wait for. */
+  readonly retry_ms: number | undefined;
   readonly stale: boolean;
   readonly asOf: number;
 }
 
-export function statusMessage({ queue, epoch, view, pass, stale, asOf }: StatusFacts): Status {
-  const retry_ms = retryAfter_ms(queue, view);
+export function statusMessage(facts: StatusFacts): Status {
+  const { queue, epoch, view, pass, wait, retry_ms, stale, asOf } = facts;
   return create(StatusSchema, {
-    ticket: ticketMessage(queue, epoch, view),
+    ticket: ticketMessage(queue, epoch, view, wait),
     pass,
     stale,
     notice: queue.settings.notice,
     retryAfter: retry_ms === undefined ? undefined : durationFromMs(retry_ms),
     asOf: BigInt(asOf),
   });
-}
-
-/** Bounds of the time between two polls, in ms. */
-const RETRY_MIN_MS = 1_000;
-const RETRY_MAX_MS = 30_000;
-
-/** When to ask again, in whole seconds: a tenth of the wait that is left, by the measured pace, or by the limit while
- * there is none; so that those near the front ask soon and those far from it seldom. Absent once there is nothing to
- * wait for. */
-export function retryAfter_ms(queue: Queue, view: TicketView): number | undefined {
-  if (view.endedWall_ms !== undefined) return undefined;
-  const { rate_thousandths, max_active } = queue.settings;
-  const pace = queue.pace ?? (rate_thousandths > 0 ? rate_thousandths / 1000 : max_active);
-  const wait_ms = ((view.position ?? 0) * 1000) / pace;
-  return Math.ceil(Math.min(RETRY_MAX_MS, Math.max(RETRY_MIN_MS, wait_ms / 10)) / 1000) * 1000;
-}
-
-function estimate(queue: Queue, view: TicketView): { p50_ms: number; p90_ms: number } | undefined {
-  const { pace } = queue;
-  return view.state === "waiting" && view.position && pace ? waitAt(view.position, pace) : undefined;
 }
 
 export function queueMessage(queue: Queue): MessageInitShape<typeof QueueSchema> {
