@@ -27,7 +27,13 @@ function want(file: FileDescriptorProto): void {
   wanted.add(file);
 }
 
-request.protoFile.filter((file) => file.service.length > 0 || file.package === "google.rpc").forEach(want);
+// Envoy knows its own contract.
+request.protoFile
+  .filter(
+    (file) =>
+      (file.service.length > 0 && !file.package.startsWith("envoy.")) || file.package === "google.rpc",
+  )
+  .forEach(want);
 for (const { name, sourceCodeInfo } of wanted) {
   if (sourceCodeInfo !== undefined) {
     // The places of things in the source are of no use without it. Google's own files are commented elsewhere.

@@ -1,4 +1,4 @@
-// The RPCs on the gateway's port: Connect, gRPC-Web and gRPC, by connect-node, and the plainest of them by a lane of
+// The RPCs on the gateway's port: Connect, gRPC-Web and gRPC, by connect-node (Envoy's questions among them), and the plainest of them by a lane of
 // their own.
 //
 //   unary.ts   that lane      context.ts   what its methods are told of their call
@@ -6,8 +6,11 @@
 import type { Socket } from "node:net";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { AdminService } from "@usher/protocol/admin";
+import { Authorization } from "@usher/protocol/ext-authz";
 import { QueueService } from "@usher/protocol/queue";
 import { type Access, createAdminService, createQueueService, type Replica } from "@usher/replica";
+import type { Check } from "../check/check.ts";
+import { createAuthorization } from "../check/envoy.ts";
 import { BodyReader } from "../listener/body.ts";
 import {
   authorityOf,
@@ -43,20 +46,32 @@ export interface RpcHandler {
   handle(req: EdgeRequest, res: EdgeResponse): void;
 }
 
-/** `nodes`: among how many each limit is divided. */
-export function createRpc(replica: Replica, access: Access, nodes: number): RpcHandler {
+export interface RpcOptions {
+  /** Among how many nodes each limit is divided. */
+  readonly nodes: number;
+  /** What Envoy asks. */
+  readonly check: Check;
+  readonly public_url: string | undefined;
+}
+
+export function createRpc(
+  replica: Replica,
+  access: Access,
+  { nodes, check, public_url }: RpcOptions,
+): RpcHandler {
   const queueService = createQueueService(replica, access);
   const lanes = new UnaryLanes(
     queueService,
     new BodyReader({ body_bytes: MESSAGE_BYTES_MAX }),
     MESSAGE_BYTES_MAX,
   );
-  const prefixes = [QueueService, AdminService].map(({ typeName }) => `/${typeName}/`);
+  const prefixes = [QueueService, AdminService, Authorization].map(({ typeName }) => `/${typeName}/`);
   const adapter = connectNodeAdapter({
     routes: (router) =>
       router
         .service(QueueService, queueService)
-        .service(AdminService, createAdminService(replica, access, { nodes })),
+        .service(AdminService, createAdminService(replica, access, { nodes }))
+        .service(Authorization, createAuthorization(check, { replica, public_url })),
     readMaxBytes: MESSAGE_BYTES_MAX,
     maxTimeoutMs: TIMEOUT_MAX_MS,
     jsonOptions: JSON_OPTIONS,

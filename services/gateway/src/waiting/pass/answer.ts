@@ -3,7 +3,7 @@
 import type { Place, Replica } from "@usher/replica";
 import type { EdgeRequest, EdgeResponse } from "../../listener/exchange.ts";
 import { endThenLinger } from "../../listener/linger.ts";
-import { answerProblem, type Problem, problem } from "../../listener/problem.ts";
+import { type Problem, problem, render } from "../../listener/problem.ts";
 import type { Target } from "../../listener/target.ts";
 import { statusJson, ticketLocation } from "../answer.ts";
 import { type Asking, isNavigation, isSending } from "./asking.ts";
@@ -22,18 +22,26 @@ export interface Waiting {
 /** What caches have to know of all answers here, which they must not keep anyway. */
 const VARY = "Cookie, Accept, Accept-Language";
 
-export function answerWaiting(
-  { replica, public_url }: { readonly replica: Replica; readonly public_url: string | undefined },
-  req: EdgeRequest,
-  res: EdgeResponse,
+/** An answer that is made, and not sent. */
+export interface Answer {
+  readonly status: number;
+  /** Header lines, flat, `Content-Length` among them. */
+  readonly lines: readonly string[];
+  readonly body: Buffer;
+}
+
+/** What those are told who wait. */
+export function renderWaiting(
+  { replica, public_url }: { readonly replica: Replica; readonly public_url?: string | undefined },
   { asking, target, place, token, setCookies }: Waiting,
-): void {
-  res.setHeader("usher-ticket", `${place.view.number}`);
-  if (setCookies.length > 0) res.setHeader("set-cookie", [...setCookies]);
+): Answer {
+  const lines = [
+    "usher-ticket",
+    `${place.view.number}`,
+    ...setCookies.flatMap((line) => ["set-cookie", line]),
+  ];
   if (!isNavigation(asking)) {
-    res.appendHeader("vary", VARY);
-    answerProblem(req, res, waitingProblem(replica, place, ticketLocation(token, public_url)));
-    return;
+    return withLines(lines, renderProblem(waitingProblem(replica, place, ticketLocation(token, public_url))));
   }
   const sending = isSending(asking);
   const page = ticketPage(replica, place, {
@@ -43,9 +51,17 @@ export function answerWaiting(
     // What a form is sent to need not be there to be looked at.
     origin: sending ? "/" : target.raw,
   });
-  const retry_s = retryAfter_s(replica, place);
   // A page for a form that was sent is a refusal, lest anybody take it for the answer.
-  answerPage(req, res, sending ? 429 : 202, page, retry_s);
+  return withLines(lines, renderPage(sending ? 429 : 202, page, retryAfter_s(replica, place)));
+}
+
+export function answerWaiting(
+  where: Parameters<typeof renderWaiting>[0],
+  req: EdgeRequest,
+  res: EdgeResponse,
+  waiting: Waiting,
+): void {
+  send(req, res, renderWaiting(where, waiting));
 }
 
 /** 429, with all that the holder may know. */
@@ -61,18 +77,24 @@ function retryAfter_s({ desk }: Replica, place: Place): number | undefined {
   return retry_ms === undefined ? undefined : Math.ceil(retry_ms / 1000);
 }
 
+export function renderRefusal({
+  problem,
+  asking,
+}: {
+  readonly problem: Problem;
+  readonly asking: Asking;
+}): Answer {
+  if (!isNavigation(asking)) return renderProblem(problem);
+  const language = languageOf(asking.headers["accept-language"]);
+  return renderPage(problem.status, refusalPage(language, refusalOf(problem)), problem.retry_after_s);
+}
+
 export function answerRefusal(
   req: EdgeRequest,
   res: EdgeResponse,
-  { problem, asking }: { readonly problem: Problem; readonly asking: Asking },
+  refusal: Parameters<typeof renderRefusal>[0],
 ): void {
-  if (!isNavigation(asking)) {
-    res.appendHeader("vary", VARY);
-    answerProblem(req, res, problem);
-    return;
-  }
-  const language = languageOf(asking.headers["accept-language"]);
-  answerPage(req, res, problem.status, refusalPage(language, refusalOf(problem)), problem.retry_after_s);
+  send(req, res, renderRefusal(refusal));
 }
 
 function refusalOf({ reason, status }: Problem): Refusal {
@@ -82,15 +104,26 @@ function refusalOf({ reason, status }: Problem): Refusal {
   return status < 500 ? "malformed" : "unavailable";
 }
 
-export function answerPage(
-  req: EdgeRequest,
-  res: EdgeResponse,
-  status: number,
-  { headers, body }: Page,
-  retry_s?: number,
-): void {
+export function answerPage(req: EdgeRequest, res: EdgeResponse, status: number, page: Page): void {
+  send(req, res, renderPage(status, page));
+}
+
+export function send(req: EdgeRequest, res: EdgeResponse, { status, lines, body }: Answer): void {
   res.appendHeader("vary", VARY);
+  endThenLinger(req, res, status, [...lines], body);
+}
+
+function renderPage(status: number, { headers, body }: Page, retry_s?: number): Answer {
   const lines = [...headers, ["content-length", `${body.length}`] as const];
   if (retry_s !== undefined) lines.push(["retry-after", `${retry_s}`]);
-  endThenLinger(req, res, status, lines.flat(), body);
+  return { status, lines: lines.flat(), body };
+}
+
+function renderProblem(problem: Problem): Answer {
+  const { headers, body } = render(problem);
+  return { status: problem.status, lines: headers, body };
+}
+
+function withLines(lines: readonly string[], answer: Answer): Answer {
+  return { ...answer, lines: [...lines, ...answer.lines] };
 }

@@ -1,0 +1,102 @@
+// Envoy's ext_authz over gRPC: `envoy.service.auth.v3.Authorization` (envoyproxy.io, "External Authorization").
+
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { Code, type ServiceImpl } from "@connectrpc/connect";
+import {
+  type AttributeContext_HttpRequest,
+  type Authorization,
+  CheckResponseSchema,
+  type HeaderValueOptionSchema,
+} from "@usher/protocol/ext-authz";
+import { withoutOwn } from "../listener/cookies.ts";
+import type { Lines } from "../listener/exchange.ts";
+import type { Answer } from "../waiting/pass/answer.ts";
+import { askingFrom } from "../waiting/pass/asking.ts";
+import type { Verdict } from "../waiting/pass/queue.ts";
+import { type Check, denial, type Inquiry } from "./check.ts";
+
+type Option = MessageInitShape<typeof HeaderValueOptionSchema>;
+type Reply = MessageInitShape<typeof CheckResponseSchema>;
+
+/** By which a proxy's configuration names the queue of a route. */
+const QUEUE = "queue";
+
+/** What only Usher tells services: whoever lets somebody through without it takes away what came. */
+const USHERS_OWN = ["usher-pass", "usher-ticket"] as const;
+
+export function createAuthorization(
+  check: Check,
+  where: Parameters<typeof denial>[0],
+): ServiceImpl<typeof Authorization> {
+  return {
+    async check({ attributes }) {
+      const http = attributes?.request?.http;
+      const inquiry = http && inquiryOf(http, attributes?.contextExtensions[QUEUE]);
+      if (inquiry === undefined) return reply(denied({ status: 400, lines: [], body: NO_HTTP }));
+      const checked = await check.decide(inquiry);
+      const answer = denial(where, inquiry, checked);
+      return reply(answer === undefined ? allowed(inquiry, checked.verdict) : denied(answer));
+    },
+  };
+}
+
+const NO_HTTP = Buffer.from("no request of HTTP came with the question\n");
+
+/** Envoy is believed what its client speaks: it, and nobody behind it, calls here; and to lie would gain cookies of
+ * another name alone. */
+function inquiryOf(http: AttributeContext_HttpRequest, queue: string | undefined): Inquiry | undefined {
+  const { method, path, scheme } = http;
+  if (path === "") return undefined;
+  const headers = new Map(Object.entries(http.headers).map(([name, value]) => [name.toLowerCase(), value]));
+  const secure = (headers.get("x-forwarded-proto") ?? scheme).toLowerCase() === "https";
+  const lines: Lines = [...headers].flat();
+  return { asking: askingFrom(method, (name) => headers.get(name), secure), uri: path, lines, queue };
+}
+
+function reply(init: Reply): Reply {
+  return create(CheckResponseSchema, init);
+}
+
+function denied({ status, lines, body }: Answer): Reply {
+  return {
+    status: { code: Code.PermissionDenied },
+    httpResponse: {
+      case: "deniedResponse",
+      // Envoy tells the length itself.
+      value: { status: { code: status }, headers: optionsOf(lines, "content-length"), body: body.toString() },
+    },
+  };
+}
+
+function allowed({ asking }: Inquiry, verdict: Verdict): Reply {
+  const pass =
+    verdict.kind === "admitted"
+      ? ["usher-pass", verdict.pass, "usher-ticket", `${verdict.place.view.number}`]
+      : [];
+  const removed: string[] = verdict.kind === "admitted" ? [] : [...USHERS_OWN];
+  const { cookie } = asking.headers;
+  const left = cookie === undefined ? "" : withoutOwn(cookie);
+  if (cookie !== undefined && left === "") removed.push("cookie");
+  const cookies = "setCookies" in verdict ? verdict.setCookies : [];
+  return {
+    status: { code: 0 },
+    httpResponse: {
+      case: "okResponse",
+      value: {
+        headers: optionsOf([...pass, ...(left === "" ? [] : ["cookie", left])]),
+        headersToRemove: removed,
+        responseHeadersToAdd: optionsOf(cookies.flatMap((line) => ["set-cookie", line])),
+      },
+    },
+  };
+}
+
+/** In place of what is there; cookies beside each other. */
+function optionsOf(lines: Lines, except?: string): Option[] {
+  const options: Option[] = [];
+  for (let at = 0; at + 1 < lines.length; at += 2) {
+    const [key = "", value = ""] = [lines[at], lines[at + 1]];
+    if (key !== except) options.push({ header: { key, value }, append: key === "set-cookie" });
+  }
+  return options;
+}

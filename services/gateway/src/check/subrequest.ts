@@ -1,0 +1,128 @@
+// `GET /_usher/check`: a proxy asks, with the headers of its client's request, whether that may go through.
+//
+//   200                it may; `Usher-Pass` and `Usher-Ticket` are for the service, `Set-Cookie` for the client
+//   429, 503, 404 …    it may not; the answer is for the client: a problem, or the waiting page
+//
+// nginx's `auth_request` knows no other refusals than 401 and 403, drops their answer, and joins cookies: for it there
+// are `?deny=401`, each cookie in a header of its own, and `/_usher/wait`, which answers in place of the service. Traefik
+// hands the answer on as it is.
+
+import type { EdgeRequest, EdgeResponse } from "../listener/exchange.ts";
+import { answerProblem, problem } from "../listener/problem.ts";
+import type { Target } from "../listener/target.ts";
+import { send } from "../waiting/pass/answer.ts";
+import { type Asking, askingOf } from "../waiting/pass/asking.ts";
+import type { Verdict } from "../waiting/pass/queue.ts";
+import { visitorCookie } from "../waiting/pass/visitor.ts";
+import { answerTo, type Check, denial, type Inquiry } from "./check.ts";
+
+export const CHECK_PATH = "/_usher/check";
+export const WAIT_PATH = "/_usher/wait";
+
+/** Where proxies say which request they ask about: nginx by its users' habit, Traefik and Caddy by themselves. */
+const URI_HEADERS = ["x-original-uri", "x-forwarded-uri"] as const;
+const METHOD_HEADERS = ["x-original-method", "x-forwarded-method"] as const;
+
+/** Statuses that a proxy may ask to be refused with. */
+const DENIALS = new Map([
+  ["401", 401],
+  ["403", 403],
+]);
+
+type Where = Parameters<typeof denial>[0];
+
+/** Whether a request may go through: asked by a proxy, which then passes it on itself. */
+export async function answerCheck(
+  check: Check,
+  where: Where,
+  req: EdgeRequest,
+  res: EdgeResponse,
+  target: Target,
+): Promise<void> {
+  const inquiry = inquiryOf(req, target);
+  if (inquiry === undefined) return answerProblem(req, res, NOTHING_ASKED);
+  const checked = await check.decide(inquiry);
+  const denied = denial(where, inquiry, checked);
+  if (denied === undefined) {
+    const { verdict } = checked;
+    const pass =
+      verdict.kind === "admitted"
+        ? ["usher-pass", verdict.pass, "usher-ticket", `${verdict.place.view.number}`]
+        : [];
+    const lines = ["content-length", "0", "cache-control", "no-store", ...pass];
+    send(req, res, {
+      status: 200,
+      lines: [...lines, ...cookieLines(inquiry.asking, verdict)],
+      body: NOTHING,
+    });
+    return;
+  }
+  const status = DENIALS.get(new URLSearchParams(target.query).get("deny") ?? "") ?? denied.status;
+  const lines = [...denied.lines, ...singleCookies(inquiry.asking, checked.verdict)];
+  send(req, res, { ...denied, status, lines });
+}
+
+/** What the client of a refused request is told, in the service's place. Whose turn has come meanwhile is sent back to
+ * where it wanted to go. */
+export async function answerWait(
+  check: Check,
+  where: Where,
+  req: EdgeRequest,
+  res: EdgeResponse,
+  target: Target,
+): Promise<void> {
+  const inquiry = inquiryOf(req, target);
+  if (inquiry === undefined) return answerProblem(req, res, NOTHING_ASKED);
+  const checked = await check.decide(inquiry);
+  const { verdict } = checked;
+  const told = answerTo(where, inquiry, checked);
+  if (told !== undefined) return send(req, res, told);
+  // 307: a form that was sent is sent again.
+  const lines = ["location", inquiry.uri, "content-length", "0", "cache-control", "no-store"];
+  send(req, res, {
+    status: 307,
+    lines: [...lines, ...cookieLines(inquiry.asking, verdict)],
+    body: NOTHING,
+  });
+}
+
+const NOTHING_ASKED = problem(
+  "request_malformed",
+  "say which request is meant: its target in X-Original-URI or X-Forwarded-Uri, or at least ?queue=…",
+);
+
+const NOTHING = Buffer.alloc(0);
+
+/** Undefined where nothing says what is asked. */
+function inquiryOf(req: EdgeRequest, { query }: Target): Inquiry | undefined {
+  const named = new URLSearchParams(query).get("queue") ?? undefined;
+  const uri = firstOf(req, URI_HEADERS) ?? (named === undefined ? undefined : "/");
+  if (uri === undefined) return undefined;
+  const method = firstOf(req, METHOD_HEADERS) ?? req.method ?? "GET";
+  return { asking: { ...askingOf(req), method }, uri, lines: req.rawHeaders, queue: named };
+}
+
+function firstOf({ headers }: EdgeRequest, names: readonly string[]): string | undefined {
+  for (const name of names) if (typeof headers[name] === "string") return headers[name];
+  return undefined;
+}
+
+/** The cookies of a verdict, as browsers take them and, for proxies that can hand on one line alone, each by itself. */
+function cookieLines(asking: Asking, verdict: Verdict): string[] {
+  const cookies = "setCookies" in verdict ? verdict.setCookies : [];
+  return [...cookies.flatMap((line) => ["set-cookie", line]), ...singleCookies(asking, verdict)];
+}
+
+/** `Usher-Set-Visitor`, `Usher-Set-Pass`: one `Set-Cookie` line each. `Usher-Visitor`: the visitor's cookie as the client
+ * would send it, where the client does not have it yet, so that the proxy's next question is the same visitor's. */
+function singleCookies({ headers, secure }: Asking, verdict: Verdict): string[] {
+  if (!("setCookies" in verdict)) return [];
+  const lines: string[] = [];
+  for (const line of verdict.setCookies) {
+    const isVisitor = line.startsWith(`${visitorCookie(secure)}=`);
+    lines.push(isVisitor ? "usher-set-visitor" : "usher-set-pass", line);
+    const [pair = ""] = line.split(";", 1);
+    if (isVisitor && !(headers.cookie ?? "").includes(pair)) lines.push("usher-visitor", pair);
+  }
+  return lines;
+}

@@ -1,0 +1,227 @@
+// Proxies that pass requests on themselves, and ask before: over HTTP as nginx and Traefik do, and over gRPC as Envoy.
+
+import { createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
+import { Authorization, type CheckResponse } from "@usher/protocol/ext-authz";
+import { formatTicketId } from "@usher/replica";
+import { expect, test } from "vitest";
+import {
+  type Answer,
+  configure,
+  NAVIGATION,
+  type Node,
+  openNode,
+  openShop,
+  problemIn,
+  QUEUE,
+  Visitor,
+} from "./support/pass-queue.ts";
+
+const CHECK = `/_usher/check?queue=${QUEUE}`;
+
+async function open(settings: Parameters<typeof configure>[1] = {}): Promise<Node> {
+  const node = await openNode({ service: (await openShop()).port });
+  await configure(node, settings);
+  return node;
+}
+
+function linesOf({ headers }: Answer, name: string): string[] {
+  return [headers[name] ?? []].flat();
+}
+
+test("who may go through is told so without a body, with the pass for the service and the cookies for the client", async () => {
+  const node = await open();
+  const ann = new Visitor(node);
+  const answer = await ann.ask(CHECK, { "x-original-uri": "/buy?seat=1", "x-original-method": "POST" });
+  expect([answer.status, answer.text]).toEqual([200, ""]);
+  expect(answer.headers["usher-ticket"]).toBe("1");
+  expect(answer.headers["usher-pass"]).toBe(ann.cookies.get(`usher-pass-${QUEUE}`));
+  const cookies = linesOf(answer, "set-cookie");
+  expect(cookies).toEqual([answer.headers["usher-set-visitor"], answer.headers["usher-set-pass"]]);
+  expect(answer.headers["cache-control"]).toBe("no-store");
+
+  const again = await ann.ask(CHECK, { "x-original-uri": "/buy" });
+  expect([again.status, again.headers["usher-pass"]]).toEqual([200, answer.headers["usher-pass"]]);
+  expect(linesOf(again, "set-cookie")).toEqual([]);
+  expect(node.replica.fold.queue(QUEUE)?.lastNumber).toBe(1);
+});
+
+test("who has to wait is never told so by a success, which a proxy would take for leave", async () => {
+  const node = await open();
+  await new Visitor(node).ask(CHECK);
+  const [program, person] = [new Visitor(node), new Visitor(node)];
+  const problem = await program.ask(CHECK, { "x-forwarded-uri": "/buy", "x-forwarded-method": "POST" });
+  expect(problem.status).toBe(429);
+  expect(problemIn(problem)).toMatchObject({ type: "urn:usher:problem:must_wait", ticket: { number: 2 } });
+  const page = await person.see(CHECK, { "x-forwarded-uri": "/buy?seat=%221%22" });
+  expect(page.status).toBe(429);
+  expect(page.headers["content-type"]).toMatch(/^text\/html/);
+  expect(page.text).toContain("/buy?seat=%221%22");
+  expect(page.headers["usher-pass"]).toBeUndefined();
+});
+
+test("nginx is refused as it wants it, and fetches the answer for the same visitor", async () => {
+  const node = await open();
+  await new Visitor(node).ask(CHECK);
+  const nginx = new Visitor(node);
+  const refused = await nginx.see(`${CHECK}&deny=401`, { "x-original-uri": "/buy" });
+  expect(refused.status).toBe(401);
+  const visitor = `${refused.headers["usher-visitor"]}`;
+  expect(visitor).toMatch(/^usher-visitor=[\w-]{22}$/);
+  // The client does not have the cookie yet; nginx adds it to what it sends.
+  const waiting = await new Visitor(node).see(`/_usher/wait?queue=${QUEUE}`, {
+    ...{ "x-original-uri": "/buy", cookie: `theme=dark; ${visitor}` },
+  });
+  expect(waiting.status).toBe(202);
+  expect(waiting.headers["usher-ticket"]).toBe("2");
+  expect(waiting.headers["usher-visitor"]).toBeUndefined();
+  expect(`${waiting.headers["set-cookie"]}`).toContain(visitor);
+  expect(node.replica.fold.queue(QUEUE)?.lastNumber).toBe(2);
+});
+
+test("whose turn has come in between is sent back to where they wanted to go, form and all", async () => {
+  const node = await open();
+  await new Visitor(node).ask(CHECK);
+  const bob = new Visitor(node);
+  await bob.ask(`${CHECK}&deny=401`, { "x-original-uri": "/buy", "x-original-method": "POST" });
+  const id = formatTicketId({ queue: QUEUE, epoch: node.replica.epoch(), number: 1 });
+  await node.replica.desk.complete(node.replica.desk.named(id));
+  const sent = await bob.ask(`/_usher/wait?queue=${QUEUE}`, { "x-original-uri": "/buy?seat=1" }, "POST");
+  expect([sent.status, sent.headers.location]).toEqual([307, "/buy?seat=1"]);
+  expect(bob.cookies.has(`usher-pass-${QUEUE}`)).toBe(true);
+});
+
+test("without a queue's name, the routes say which one it is", async () => {
+  const node = await open();
+  const through = await new Visitor(node).ask("/_usher/check", { "x-forwarded-uri": "/buy" });
+  const waits = await new Visitor(node).ask("/_usher/check", { "x-forwarded-uri": "/buy" });
+  expect([through.status, waits.status]).toEqual([200, 429]);
+});
+
+test("an open queue lets everybody through without a pass, and a closed one says that it is closed", async () => {
+  const node = await open({ mode: "open" });
+  const through = await new Visitor(node).ask(CHECK);
+  expect([through.status, through.headers["usher-pass"]]).toEqual([200, undefined]);
+  await configure(node, { mode: "closed" });
+  const closed = await new Visitor(node).ask(CHECK);
+  expect([closed.status, problemIn(closed).type]).toEqual([503, "urn:usher:problem:queue_closed"]);
+});
+
+test.each([
+  ["nothing that says which request is meant", "/_usher/check", {}, 400, "request_malformed"],
+  ["a queue that is not there", "/_usher/check?queue=nowhere", {}, 404, "queue_not_found"],
+  ["a target that names a host", CHECK, { "x-original-uri": "//elsewhere/buy" }, 400, "target_not_path"],
+  ["a target that is a URL", CHECK, { "x-original-uri": "https://elsewhere/buy" }, 400, "target_not_path"],
+  [
+    "a path that can be read in two ways",
+    CHECK,
+    { "x-original-uri": "/a/%2e%2e/b" },
+    400,
+    "target_ambiguous",
+  ],
+  ["a target with a line's end in it", CHECK, { "x-original-uri": "/a%0d%0ab" }, 400, "target_malformed"],
+])("%s is refused", async (_, path, headers, status, reason) => {
+  const node = await open();
+  const answer = await new Visitor(node).ask(path, headers);
+  expect([answer.status, problemIn(answer).type]).toEqual([status, `urn:usher:problem:${reason}`]);
+  expect((await new Visitor(node).ask(CHECK)).headers["usher-ticket"]).toBe("1");
+});
+
+test.each([
+  ["forged", () => "eyJhbGciOiJub25lIn0.e30."],
+  [
+    "of another deployment",
+    async () => `${(await new Visitor(await open()).ask(CHECK)).headers["usher-pass"]}`,
+  ],
+])("a pass that is %s opens nothing", async (_, make) => {
+  const node = await open();
+  await new Visitor(node).ask(CHECK);
+  const answer = await new Visitor(node).ask(CHECK, { "usher-pass": await make() });
+  expect(answer.status).toBe(429);
+});
+
+/** As Envoy asks. */
+function envoyOf({ gateway }: Node) {
+  const client = createClient(Authorization, createGrpcTransport({ baseUrl: gateway.url }));
+  return (
+    path: string,
+    {
+      headers = {},
+      queue = QUEUE,
+      method = "GET",
+    }: { headers?: Record<string, string>; queue?: string; method?: string } = {},
+  ): Promise<CheckResponse> =>
+    client.check({
+      attributes: {
+        request: { http: { method, path, host: "shop.example", scheme: "https", headers } },
+        contextExtensions: queue === "" ? {} : { queue },
+      },
+    });
+}
+
+function optionsIn({ httpResponse }: CheckResponse): Map<string, string[]> {
+  const options =
+    httpResponse.case === "okResponse"
+      ? [...httpResponse.value.headers, ...httpResponse.value.responseHeadersToAdd]
+      : (httpResponse.value?.headers ?? []);
+  const all = new Map<string, string[]>();
+  for (const { header } of options)
+    if (header) all.set(header.key, [...(all.get(header.key) ?? []), header.value]);
+  return all;
+}
+
+test("Envoy is told over gRPC who may go through, and what is set and taken away on the way", async () => {
+  const node = await open();
+  const ask = envoyOf(node);
+  const first = await ask("/buy");
+  expect(first.status?.code).toBe(0);
+  expect(first.httpResponse.case).toBe("okResponse");
+  const set = optionsIn(first);
+  const cookies = (set.get("set-cookie") ?? []).map((line) => line.split(";", 1)[0] ?? "");
+  expect(cookies.map((pair) => pair.split("=", 1)[0])).toEqual([
+    "__Host-usher-visitor",
+    `__Host-usher-pass-${QUEUE}`,
+  ]);
+  expect(set.get("usher-ticket")).toEqual(["1"]);
+
+  const again = await ask("/buy", { headers: { cookie: `theme=dark; ${cookies.join("; ")}` } });
+  expect(optionsIn(again).get("usher-pass")).toEqual(set.get("usher-pass"));
+  expect(optionsIn(again).get("cookie")).toEqual(["theme=dark"]);
+  const bare = await ask("/buy", { headers: { cookie: cookies.join("; ") } });
+  expect(bare.httpResponse).toMatchObject({ case: "okResponse", value: { headersToRemove: ["cookie"] } });
+});
+
+test("Envoy gets the problem or the waiting page for its client, as a refusal", async () => {
+  const node = await open();
+  const ask = envoyOf(node);
+  await ask("/buy");
+  const [program, person] = [
+    await ask("/buy", { method: "POST" }),
+    await ask("/buy", { headers: NAVIGATION }),
+  ];
+  for (const { status, httpResponse } of [program, person]) {
+    expect(status?.code).toBe(7);
+    expect(httpResponse).toMatchObject({ case: "deniedResponse", value: { status: { code: 429 } } });
+  }
+  expect(optionsIn(program).get("content-type")).toEqual(["application/problem+json"]);
+  expect(optionsIn(person).get("content-type")?.[0]).toMatch(/^text\/html/);
+  expect(optionsIn(person).get("set-cookie")?.[0]).toMatch(/^__Host-usher-visitor=[\w-]{22};.*; Secure$/);
+});
+
+test("what a client says of itself does not reach the service when nobody gave it a pass", async () => {
+  const node = await open({ mode: "open" });
+  const answer = await envoyOf(node)("/buy", { headers: { "usher-pass": "forged", "usher-ticket": "1" } });
+  expect(answer.httpResponse).toMatchObject({
+    ...{ case: "okResponse", value: { headersToRemove: ["usher-pass", "usher-ticket"], headers: [] } },
+  });
+});
+
+test("a question of Envoy's without a request, or about no path, is refused, and the next one answered", async () => {
+  const node = await open();
+  const client = createClient(Authorization, createGrpcTransport({ baseUrl: node.gateway.url }));
+  const nothing = await client.check({});
+  expect(nothing.httpResponse).toMatchObject({ case: "deniedResponse", value: { status: { code: 400 } } });
+  const strange = await envoyOf(node)("*", { method: "OPTIONS" });
+  expect(strange.httpResponse).toMatchObject({ case: "deniedResponse", value: { status: { code: 400 } } });
+  expect((await envoyOf(node)("/buy", { queue: "" })).status?.code).toBe(0);
+});
