@@ -157,7 +157,10 @@ describe("while people wait", () => {
     const young = await admitted();
     await keys("prune", "--older-than", "31d");
     expect(await through(old)).toBe(true);
-    await keys("prune", "--older-than", "0s");
+    await keys("prune", "tag", "--older-than", "0s");
+    await heard("tag no longer good");
+    expect(await through(old)).toBe(true);
+    await keys("prune", "signing", "--older-than", "0s");
     await heard("signing no longer good");
     expect(await through(old)).toBe(false);
     expect(await through(young)).toBe(true);

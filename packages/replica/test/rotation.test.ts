@@ -102,6 +102,8 @@ describe("pruning", () => {
     expect(removed(9)).toEqual([]);
     expect(removed(10)).toEqual(["tag 0"]);
     expect(removed(NOW_MS)).toEqual(["tag 0", "tag 1"]);
+    const kinds = ["encryption", "signing"] as const;
+    expect(pruneKeys(keys, { kinds, before_ms: NOW_MS, now_ms: NOW_MS }).removed).toEqual([]);
     const { keys: pruned } = pruneKeys(keys, { before_ms: NOW_MS, now_ms: NOW_MS });
     expect(pruned).toEqual({ ...keys, tag: keys.tag.slice(2) });
   });

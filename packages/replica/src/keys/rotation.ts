@@ -64,14 +64,23 @@ export interface Pruned {
   readonly id: string;
 }
 
-/** Without the keys that have made nothing since `before_ms`. The one in use, and those to come, always stay. */
+/** Without the keys, of these kinds, that have made nothing since `before_ms`. The one in use, and those to come, always
+ * stay. */
 export function prune(
   keys: Keys,
-  { before_ms, now_ms }: { readonly before_ms: number; readonly now_ms: number },
+  {
+    kinds = ROTATED,
+    before_ms,
+    now_ms,
+  }: {
+    readonly kinds?: readonly Rotated[] | undefined;
+    readonly before_ms: number;
+    readonly now_ms: number;
+  },
 ): { readonly keys: Keys; readonly removed: readonly Pruned[] } {
   const removed: Pruned[] = [];
   const kept = { ...keys };
-  for (const kind of ROTATED)
+  for (const kind of kinds)
     kept[kind] = keys[kind].filter((key) => {
       const since_ms = supersededSince(key, keys[kind], now_ms);
       if (since_ms === undefined || since_ms > before_ms) return true;

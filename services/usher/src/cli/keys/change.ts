@@ -50,12 +50,17 @@ export async function revokeInFile(id: string, flags: FileFlags): Promise<void> 
     say("no API key is left, so backends and operators are refused; usher keys rotate api makes one");
 }
 
-export async function pruneFile(flags: FileFlags & { readonly olderThan: number }): Promise<void> {
+export async function pruneFile(
+  kind: Exclude<RotatedKind, "api"> | undefined,
+  flags: FileFlags & { readonly olderThan: number },
+): Promise<void> {
   const file = await keysFile(flags);
   const { changeKeys, pruneKeys } = await import("@usher/replica");
   const now_ms = Date.now();
+  const before_ms = now_ms - flags.olderThan;
+  const kinds = kind && [kind];
   const { removed } = await onKeysFile(() =>
-    changeKeys(file, (keys) => pruneKeys(keys, { before_ms: now_ms - flags.olderThan, now_ms })),
+    changeKeys(file, (keys) => pruneKeys(keys, { kinds, before_ms, now_ms })),
   );
   const ids = removed.map(({ kind, id }) => `${kind} ${id}`).join(", ");
   const age = formatDuration(flags.olderThan);

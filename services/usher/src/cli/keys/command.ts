@@ -15,7 +15,8 @@ const DAY_MS = 24 * 60 * 60 * SECOND_MS;
 /** The longest time between making a key and using it, or between its being superseded and its removal. */
 const LONGEST_MS = 3_650 * DAY_MS;
 
-const KINDS = ["signing", "tag", "encryption", "api"] as const;
+const LISTS = ["signing", "tag", "encryption"] as const;
+const KINDS = [...LISTS, "api"] as const;
 export type RotatedKind = (typeof KINDS)[number];
 
 export function addKeys(program: Command): void {
@@ -50,6 +51,7 @@ export function addKeys(program: Command): void {
         "Removes keys that have made nothing for so long. What they made is no good afterwards: tokens, passes, stored\n" +
           "requests. The default is the longest time that any of these can be needed. The key in use always stays.",
       )
+      .argument("[kind]", `${LISTS.join(", ")} (default: all of them)`, flag(oneOf(...LISTS)))
       .option(
         "--older-than <duration>",
         "how long ago they were superseded",
