@@ -1,0 +1,160 @@
+// examples/edges/nginx.conf, run by a real nginx: what people and programs meet whose proxy asks Usher.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { request } from "undici";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { eventually } from "../support/eventually.ts";
+import { type Service, startService } from "../support/service.ts";
+import { startUsher, type Usher } from "../support/usher.ts";
+
+const EXAMPLE = resolve(import.meta.dirname, "../../examples/edges/nginx.conf");
+const PAGE = { accept: "text/html", "sec-fetch-mode": "navigate" };
+
+let shop: Service;
+let usher: Usher;
+let nginx: { readonly url: string; stop(): Promise<void> };
+
+beforeAll(async () => {
+  shop = await startService(
+    (res, { method, target, body }) => void res.end(`shop: ${method} ${target} ${body}`),
+  );
+  usher = await startUsher({
+    config: "queues: { checkout: { kind: pass, limit: { max_active: 1 }, max_wait: 10m } }",
+    demo: true,
+  });
+  nginx = await startNginx();
+});
+afterAll(async () => {
+  await nginx?.stop();
+  await usher?.stop();
+  await shop?.stop();
+});
+
+/** With the example as it is, but for the ports, and all files in a folder of its own. */
+async function startNginx() {
+  const folder = await mkdtemp(join(tmpdir(), "usher-nginx-"));
+  const port = await freePort();
+  const example = (await readFile(EXAMPLE, "utf8"))
+    .replace("127.0.0.1:8080", `127.0.0.1:${usher.ports.gateway}`)
+    .replace("127.0.0.1:3000", new URL(shop.url).host)
+    .replace("listen 8000", `listen 127.0.0.1:${port}`);
+  const kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+  const temporary = kinds.map((kind) => `${kind}_temp_path ${folder}/${kind};`).join("\n");
+  const main = `daemon off; master_process off; error_log stderr; pid ${folder}/pid;
+events {}
+http { access_log off; ${temporary}
+${example} }`;
+  await writeFile(join(folder, "nginx.conf"), main);
+  const child = spawn("nginx", ["-p", folder, "-c", join(folder, "nginx.conf")], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  let said = "";
+  child.stderr.on("data", (chunk) => {
+    said += `${chunk}`;
+  });
+  const missing = once(child, "error").then(() => {
+    throw new Error("nginx is not installed (Debian: apt-get install nginx-light)");
+  });
+  const gone = once(child, "exit");
+  const kill = () => child.kill("SIGKILL");
+  process.on("exit", kill);
+  const url = `http://127.0.0.1:${port}`;
+  const answers = eventually(async () => {
+    if (child.exitCode !== null) throw new Error(said);
+    await (await request(`${url}/`)).body.dump();
+  });
+  await Promise.race([answers, missing]);
+  const stop = async () => {
+    process.off("exit", kill);
+    child.kill("SIGTERM");
+    await gone;
+    await rm(folder, { recursive: true, force: true });
+  };
+  return { url, stop };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === "object" && address !== null ? address.port : 0;
+}
+
+/** A browser: keeps its cookies, and follows nothing. */
+class Browser {
+  readonly cookies = new Map<string, string>();
+
+  async ask(
+    path: string,
+    options: { method?: "GET" | "POST"; body?: string; headers?: Record<string, string> } = {},
+  ) {
+    const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join("; ");
+    const headers = { ...options.headers, ...(cookie !== "" && { cookie }) };
+    const { method = "GET", body = null } = options;
+    const answer = await request(`${nginx.url}${path}`, { method, headers, body });
+    for (const line of [answer.headers["set-cookie"] ?? []].flat()) {
+      const [, name = "", value = ""] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
+      this.cookies.set(name, value);
+    }
+    return { status: answer.statusCode, headers: answer.headers, text: await answer.body.text() };
+  }
+}
+
+test("people and programs get through nginx one after the other, with one place each", async () => {
+  const [ann, bob, program] = [new Browser(), new Browser(), new Browser()];
+
+  expect((await ann.ask("/")).text).toBe("shop: GET / ");
+  const first = await ann.ask("/checkout?seat=1", { headers: { ...PAGE, "usher-ticket": "77" } });
+  expect([first.status, first.text]).toEqual([200, "shop: GET /checkout?seat=1 "]);
+  expect([...ann.cookies.keys()].toSorted()).toEqual(["usher-pass-checkout", "usher-visitor"]);
+  const { headers } = shop.seen.at(-1) ?? {};
+  expect(headers?.["usher-pass"]).toBe(ann.cookies.get("usher-pass-checkout"));
+  expect(headers?.["usher-ticket"]).toBe("1");
+  const paid = await ann.ask("/checkout/pay", { method: "POST", body: "card=4" });
+  expect([paid.status, paid.text]).toEqual([200, "shop: POST /checkout/pay card=4"]);
+
+  const page = await bob.ask("/checkout?seat=2", { headers: PAGE });
+  expect([page.status, page.headers["usher-ticket"]]).toEqual([202, "2"]);
+  expect(page.text).toContain("/checkout?seat=2");
+  expect((await bob.ask("/checkout?seat=2", { headers: PAGE })).headers["usher-ticket"]).toBe("2");
+
+  const problem = await program.ask("/checkout/pay", { method: "POST", body: "card=5" });
+  expect([problem.status, problem.headers["content-type"]]).toEqual([429, "application/problem+json"]);
+  const { ticket, ticket_url } = JSON.parse(problem.text);
+  expect(ticket).toMatchObject({ number: 3, position: 2 });
+  expect(JSON.parse((await program.ask(ticket_url)).text)).toMatchObject({ ticket: { number: 3 } });
+
+  const before = shop.seen.length;
+  await usherCalls("Complete", { ticketId: `checkout:${ticket.id.split(":")[1]}:1` });
+  const through = await bob.ask("/checkout?seat=2", { headers: PAGE });
+  expect([through.status, through.text]).toEqual([200, "shop: GET /checkout?seat=2 "]);
+  expect((await ann.ask("/checkout", { headers: PAGE })).status).toBe(202);
+  expect(shop.seen.length).toBe(before + 1);
+});
+
+test("a pass that somebody made up does not open the way through nginx", async () => {
+  const { seen } = shop;
+  const before = seen.length;
+  const thief = new Browser();
+  thief.cookies.set("usher-pass-checkout", "eyJhbGciOiJub25lIn0.e30.");
+  expect((await thief.ask("/checkout", { headers: PAGE })).status).toBe(202);
+  const header = await new Browser().ask("/checkout", {
+    headers: { "usher-pass": "eyJhbGciOiJub25lIn0.e30." },
+  });
+  expect(header.status).toBe(429);
+  expect(seen.length).toBe(before);
+});
+
+async function usherCalls(method: string, body: object): Promise<void> {
+  const { statusCode, body: answer } = await request(
+    `${usher.gatewayUrl}/usher.queue.v1.QueueService/${method}`,
+    { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) },
+  );
+  expect([statusCode, await answer.text()]).toEqual([200, expect.anything()]);
+}
