@@ -52,6 +52,8 @@ ${example} }`;
   await writeFile(join(folder, "nginx.conf"), main);
   const child = spawn("nginx", ["-p", folder, "-c", join(folder, "nginx.conf")], {
     stdio: ["ignore", "ignore", "pipe"],
+    // Where Debian puts it, and not everybody looks.
+    env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` },
   });
   let said = "";
   child.stderr.on("data", (chunk) => {
