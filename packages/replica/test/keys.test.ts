@@ -55,6 +55,7 @@ describe("the keys' file", () => {
     expect(keys.api_keys).toEqual([{ id: "default", key: expect.stringMatching(/^usher_[\w-]{43}$/) }]);
     expect((await stat(file)).mode & 0o777).toBe(0o600);
     expect(await readdir(join(folder, "data"))).toEqual(["keys.json"]);
+    expect(JSON.parse(await readFile(file, "utf8"))).toMatchObject({ version: 2 });
     const other = await openKeys({ file: join(folder, "other.json"), create: true });
     expect(other.hash.equals(keys.hash)).toBe(false);
   });
