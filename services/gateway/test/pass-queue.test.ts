@@ -281,6 +281,20 @@ test("a session goes on while it is used, and the service and the browser get th
   expect(shop.seen.at(-1)?.headers["usher-pass"]).toBe(ann.cookies.get(`usher-pass-${QUEUE}`));
 });
 
+test("whoever comes back after the pass is over, and before the slot is freed, has a pass again that services take", async () => {
+  const { node, shop } = await open({ session_ms: 600_000 });
+  const ann = new Visitor(node);
+  await ann.see("/");
+  const now_ms = node.replica.fold.now_ms;
+  await vi.waitFor(() => expect(node.replica.fold.now_ms).toBeGreaterThan(now_ms), PATIENCE);
+  node.leap(601_000);
+  expect((await ann.see("/")).status).toBe(200);
+  const [, body = ""] = `${shop.seen.at(-1)?.headers["usher-pass"]}`.split(".");
+  const { exp } = JSON.parse(Buffer.from(body, "base64url").toString());
+  expect(exp * 1000).toBeGreaterThan(Date.now() + 601_000 + 590_000);
+  expect(node.replica.fold.queue(QUEUE)?.lastNumber).toBe(1);
+});
+
 test("while the log cannot be written, passes work, and those who wait see their place", async () => {
   const { node } = await open();
   const [ann, bob] = [new Visitor(node), new Visitor(node)];

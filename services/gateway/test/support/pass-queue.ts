@@ -18,6 +18,8 @@ export interface Node {
   readonly keys: Keys;
   /** What went wrong beside any call. */
   readonly faults: readonly Error[];
+  /** Lets this node's clock on the wall leap, in ms; log time goes on as before. */
+  leap(ms: number): void;
 }
 
 export interface NodeOptions {
@@ -38,7 +40,9 @@ export async function openNode(options: NodeOptions): Promise<Node> {
   const faults: Error[] = [];
   const onFault = (error: Error) => faults.push(error);
   const audiences = () => ["shop"];
-  const replica = await Replica.open({ log, keys, node: name, audiences, onFault });
+  let leapt_ms = 0;
+  const clock = { monotonic_ms: () => performance.now(), wall_ms: () => Date.now() + leapt_ms };
+  const replica = await Replica.open({ log, keys, node: name, clock, audiences, onFault });
   const gateway = await startGateway({
     port: 0,
     starting: () => "for a test",
@@ -66,7 +70,10 @@ export async function openNode(options: NodeOptions): Promise<Node> {
     await replica.close();
     await log.close();
   });
-  return { gateway, replica, log, keys, faults };
+  const leap = (ms: number) => {
+    leapt_ms += ms;
+  };
+  return { gateway, replica, log, keys, faults, leap };
 }
 
 /** Makes the queue, or changes it. */

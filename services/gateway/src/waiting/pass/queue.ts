@@ -29,7 +29,7 @@ import { problemOf } from "../problems.ts";
 import { answerRefusal, answerWaiting } from "./answer.ts";
 import { type Asking, askingOf, isNavigation, isPreflight } from "./asking.ts";
 import { heldBy } from "./holder.ts";
-import { passLeft_ms, used } from "./sessions.ts";
+import { passLeft_ms, revived, used } from "./sessions.ts";
 import { type Visitor, visitorCookie, visitorOf } from "./visitor.ts";
 
 /** How long a visitor's cookie is kept at least, in seconds; a day. Where people may wait longer than that, as long. */
@@ -148,7 +148,12 @@ export class PassQueue {
       if (tooLong !== undefined) return { kind: "refused", problem: tooLong };
     }
     const issued = known ?? (await this.#issue(asking, caller, visitor));
-    if (issued.view.state === "admitted") return this.#admit(issued, asking, { visitor });
+    if (issued.view.state === "admitted") {
+      const place = await revived(replica, issued);
+      // Ended a moment ago: it holds no place any more, and its holder is as good as new.
+      if (place === undefined) return this.#byVisitor(asking, route);
+      return this.#admit(place, asking, { visitor });
+    }
     return {
       kind: "waits",
       place: issued,
