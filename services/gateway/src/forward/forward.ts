@@ -31,6 +31,10 @@ import type { Service } from "./service.ts";
 import { agree, join, protocolOf } from "./tunnel.ts";
 import { Upload } from "./upload.ts";
 
+/** Early hints that are passed on for one request; 16. Nobody needs as many, and they pile up before a client that takes
+ * none. */
+const HINTS_MAX = 16;
+
 export interface ForwardOptions {
   readonly service: Service;
   /** How long the service may take until its answer begins, in milliseconds. The answer may take as long as it will. */
@@ -82,6 +86,7 @@ class Passage {
   #call: Call;
   #isSecond = false;
   #status = 0;
+  #hints = 0;
 
   constructor(
     req: EdgeRequest,
@@ -146,7 +151,8 @@ class Passage {
   }
 
   #onInformation({ status, lines }: Head): void {
-    if (status !== 103 || this.#req.httpVersion === "1.0") return;
+    if (status !== 103 || this.#req.httpVersion === "1.0" || this.#hints === HINTS_MAX) return;
+    this.#hints++;
     try {
       this.#res.writeEarlyHints(pairs(answerLines(lines, status)));
     } catch {

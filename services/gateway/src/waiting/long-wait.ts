@@ -1,7 +1,7 @@
 // A newcomer who would wait longer than the route allows is told so at once, instead of being given a ticket that is of
 // no use to it.
 
-import { type Queue, waitAt } from "@usher/queue";
+import type { Queue } from "@usher/queue";
 import { type Problem, problem } from "../listener/problem.ts";
 import type { Route } from "../route.ts";
 
@@ -18,12 +18,10 @@ export function waitTooLong(
   { max_wait_ms }: Pick<Route, "max_wait_ms">,
   ahead: number,
 ): Problem | undefined {
-  const { pace } = queue;
-  if (max_wait_ms === undefined || pace === undefined) return undefined;
-  const { p50_ms } = waitAt(queue.waiting + ahead + 1, pace);
-  if (p50_ms <= max_wait_ms) return undefined;
-  const [wait_s, most_s] = [Math.round(p50_ms / 1_000), max_wait_ms / 1_000];
-  const retry_s = ((p50_ms - max_wait_ms) / 1_000) * (1 + RETRY_JITTER * Math.random());
+  const wait_ms = max_wait_ms === undefined ? undefined : queue.newcomerWait_ms(ahead);
+  if (max_wait_ms === undefined || wait_ms === undefined || wait_ms <= max_wait_ms) return undefined;
+  const [wait_s, most_s] = [Math.round(wait_ms / 1_000), max_wait_ms / 1_000];
+  const retry_s = ((wait_ms - max_wait_ms) / 1_000) * (1 + RETRY_JITTER * Math.random());
   const detail = `the wait would be about ${wait_s} s, and requests such as this may wait ${most_s} s; nothing was stored`;
   return {
     ...problem("wait_too_long", detail, Math.ceil(Math.min(RETRY_MOST_S, retry_s))),

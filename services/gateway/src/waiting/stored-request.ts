@@ -12,10 +12,10 @@ import { isIdempotent, type Route, type StoredHeaders } from "../route.ts";
 export const KEY_HEADER = "idempotency-key";
 
 /** Stored whatever the route says: what the body is read by, whom the request is for, what keeps a second sending from
- * being a second wish; and what Usher itself says of where the request came from. */
+ * being a second wish, which trace it belongs to; and what Usher itself says of where the request came from. */
 const ALWAYS = new Set([
   ...["host", "content-type", "content-encoding", "content-language", KEY_HEADER, "te"],
-  ...["via", "forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"],
+  ...["traceparent", "tracestate", "via", "forwarded"],
 ]);
 
 export function storedRequest(req: EdgeRequest, target: Target, route: Route, body: Buffer): StoredRequest {
@@ -41,6 +41,6 @@ export function storedRequest(req: EdgeRequest, target: Target, route: Route, bo
 
 function isStored([name]: Pair, wanted: StoredHeaders | undefined): boolean {
   const key = name.toLowerCase();
-  if (wanted === undefined || ALWAYS.has(key)) return true;
+  if (wanted === undefined || ALWAYS.has(key) || key.startsWith("x-forwarded-")) return true;
   return "only" in wanted ? wanted.only.includes(key) : !wanted.without.includes(key);
 }
