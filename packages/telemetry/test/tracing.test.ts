@@ -1,5 +1,7 @@
 // What decides whether there are traces, and what carries them from one process to the next.
 
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import {
   headersOf,
@@ -26,6 +28,33 @@ test.each([
   ["another signal has an endpoint", { OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: "http://localhost:4318" }, false],
 ])("where %s, traces are wanted: %o %s", (_, env, wanted) => {
   expect(wantsTraces(env)).toBe(wanted);
+});
+
+/** Starts tracing in a process of its own, with these variables, and tells which packages it loaded. */
+async function loadedBy(env: Record<string, string>): Promise<string[]> {
+  const program = `
+    import { registerHooks } from "node:module";
+    const loaded = new Set();
+    registerHooks({
+      resolve(specifier, context, next) {
+        loaded.add(specifier);
+        return next(specifier, context);
+      },
+    });
+    const { startTracing } = await import(${JSON.stringify(new URL("../src/index.ts", import.meta.url).href)});
+    const tracing = await startTracing({ version: "1.2.3", onFault: () => {} });
+    await tracing?.close();
+    console.log(JSON.stringify([...loaded].filter((name) => name.startsWith("@opentelemetry/"))));
+  `;
+  const options = { env: { ...process.env, NODE_OPTIONS: "", ...env } };
+  const args = ["--input-type=module", "--eval", program];
+  return JSON.parse((await promisify(execFile)(process.execPath, args, options)).stdout);
+}
+
+test("where traces are not wanted, nothing of the SDK is loaded", async () => {
+  expect(await loadedBy({})).toEqual(["@opentelemetry/api"]);
+  expect(await loadedBy({ ...ENDPOINT, OTEL_SDK_DISABLED: "true" })).toEqual(["@opentelemetry/api"]);
+  expect(await loadedBy(ENDPOINT)).toContain("@opentelemetry/sdk-node");
 });
 
 const TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
