@@ -87,7 +87,7 @@ export interface TicketLog {
   end(): Promise<Offset>;
   /** Makes a payload durable that goes with no entry. The same key again replaces it. */
   putPayload(payload: Payload): Promise<void>;
-  /** Absent: not here (any more). */
+  /** Absent: the store has it no more, whoever asks, or this process has dropped it. */
   getPayload(key: PayloadKey): Promise<Uint8Array | undefined>;
   /** Forgets payloads of tickets, of all attempts; no error where there are none. At most 10,000 tickets a call. */
   dropPayloads(keys: readonly TicketKey[]): Promise<void>;

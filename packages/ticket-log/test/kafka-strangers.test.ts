@@ -157,25 +157,44 @@ describe("a limit on messages that is lowered", () => {
 describe("the spool", () => {
   const MiB = 1024 * 1024;
 
-  it("keeps the newest payloads that it has room for, also when it is opened again", async () => {
+  it("without room for all fetches from the topic again what it has not, and says so once", async () => {
     const root = await nodes.open();
     const spool = { directory: root.options.spool.directory, bytes_max: 3 * MiB };
     await root.log.close();
-    const { log } = await nodes.open({ spool });
-    for (const sequence of [1, 2, 3, 4, 5])
-      await log.putPayload({ key: payloadKey(sequence), bytes: new Uint8Array(MiB).fill(sequence) });
-    // The last is here when all are.
-    await log.getPayload(payloadKey(5));
-    const kept = () => Promise.all([1, 2, 3, 4, 5].map((sequence) => log.getPayload(payloadKey(sequence))));
-    expect((await kept()).map((bytes) => bytes?.at(-1))).toEqual([undefined, undefined, 3, 4, 5]);
-    await log.dropPayloads([payloadKey(5)]);
+    const { log, told } = await nodes.open({ spool });
+    const sequences = [1, 2, 3, 4, 5, 6];
+    const put = (sequence: number) =>
+      log.putPayload({ key: payloadKey(sequence), bytes: new Uint8Array(MiB + sequence).fill(sequence) });
+    const found = async ({ log }: Pick<typeof root, "log">) => {
+      const payloads = await Promise.all(sequences.map((sequence) => log.getPayload(payloadKey(sequence))));
+      return payloads.map((bytes) => bytes && [bytes.byteLength - MiB, bytes.at(-1)]);
+    };
+    for (const sequence of sequences) await put(sequence);
+    const all = sequences.map((sequence) => [sequence, sequence]);
+    expect(await found({ log })).toEqual(all);
+    expect(told).toEqual([expect.stringMatching(/^overloaded: .*kafka\.spool\.max_bytes/)]);
+    await log.dropPayloads([payloadKey(1), payloadKey(2)]);
+    await eventually(() => expect(told.slice(1)).toEqual([expect.stringMatching(/^mended: keeping all/)]));
     await log.close();
     const again = await nodes.open({ spool });
-    for (const sequence of [6, 7])
-      await again.log.putPayload({ key: payloadKey(sequence), bytes: new Uint8Array(MiB).fill(sequence) });
-    await again.log.getPayload(payloadKey(7));
-    const left = await Promise.all([3, 4, 5, 6, 7].map((n) => again.log.getPayload(payloadKey(n))));
-    expect(left.map((bytes) => bytes?.at(-1))).toEqual([undefined, 4, undefined, 6, 7]);
+    expect(await found(again)).toEqual([undefined, undefined, ...all.slice(2)]);
+  });
+
+  it("has of what the topic has lost what there was room for", async () => {
+    const root = await nodes.open();
+    const spool = { directory: root.options.spool.directory, bytes_max: 20 };
+    await root.log.close();
+    const { log } = await nodes.open({ spool });
+    const sequences = [1, 2, 3, 4];
+    for (const sequence of sequences)
+      await log.putPayload({ key: payloadKey(sequence), bytes: new Uint8Array(10).fill(sequence) });
+    // The last is here when all are.
+    expect(await log.getPayload(payloadKey(4))).toBeDefined();
+    await log.close();
+    await stranger.deleteBelow(nodes.payloads, 3);
+    const again = await nodes.open({ spool });
+    const found = await Promise.all(sequences.map((sequence) => again.log.getPayload(payloadKey(sequence))));
+    expect(found.map((bytes) => bytes?.at(-1))).toEqual([1, 2, undefined, 4]);
   });
 
   it("of a node that comes later has what the others put before", async () => {

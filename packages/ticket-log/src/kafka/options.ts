@@ -35,7 +35,8 @@ export interface KafkaLogOptions {
 export interface SpoolOptions {
   /** Made, for its owner alone, when it is missing. */
   readonly directory: string;
-  /** How many bytes of payloads it keeps; 1 GiB. Beyond it the oldest go. */
+  /** How many bytes of payloads it keeps; 1 GiB. What is beyond it is fetched from the topic again when it is asked for,
+   * which takes some milliseconds, or a fraction of one where many are. */
   readonly bytes_max?: number;
 }
 

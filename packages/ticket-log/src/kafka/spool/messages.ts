@@ -7,7 +7,7 @@ import type { Program } from "../../sqlite/thread.ts";
 export interface SpoolSettings {
   /** The database's file. */
   readonly file: string;
-  /** How many bytes of payloads it keeps. */
+  /** How many bytes of payloads it keeps; of others their places. */
   readonly bytes_max: number;
 }
 
@@ -22,8 +22,16 @@ export interface PartHead {
   readonly length: number;
 }
 
+/** Where a part of a payload is in the topic. */
+export type Place = Pick<PartHead, "offset" | "key" | "put" | "part">;
+
+/** Whether there is no room for all bytes: of some their place alone is kept. */
+export interface Room {
+  readonly full: boolean;
+}
+
 export interface SpoolRequests {
-  /** Keeps what was followed, and how far, in one transaction; the oldest go where there is no room. */
+  /** Keeps what was followed, and how far, in one transaction; of some only the place where there is no room. */
   take: {
     readonly request: {
       readonly heads: readonly PartHead[];
@@ -31,19 +39,22 @@ export interface SpoolRequests {
       readonly next: Offset;
       readonly before: Uint8Array | undefined;
     };
-    readonly answer: Record<never, never>;
+    readonly answer: Room;
   };
   payload: {
     readonly request: { readonly key: PayloadKey };
-    readonly answer: { readonly bytes: Uint8Array<ArrayBuffer> | undefined };
+    /** Neither, if it is not here: its bytes, or the places of all its parts. */
+    readonly answer: { readonly bytes?: Uint8Array<ArrayBuffer>; readonly places?: readonly Place[] };
   };
-  drop: { readonly request: { readonly keys: readonly TicketKey[] }; readonly answer: Record<never, never> };
+  drop: { readonly request: { readonly keys: readonly TicketKey[] }; readonly answer: Room };
   /** Forgets some of the payloads stored before a time. */
   expire: {
     readonly request: { readonly before_ms: number };
     /** Whether there may be more to forget. */
-    readonly answer: { readonly more: boolean };
+    readonly answer: Room & { readonly more: boolean };
   };
+  /** Forgets what is kept by its place alone: the topic is another. */
+  forgetPlaces: { readonly request: Record<never, never>; readonly answer: Record<never, never> };
   /** Remembers which log this is by its first record. */
   identify: { readonly request: { readonly first: Uint8Array }; readonly answer: Record<never, never> };
 }
@@ -60,5 +71,5 @@ export interface SpoolOpened {
 export const SPOOL_PROGRAM: Program<SpoolRequests> = {
   url: new URL("./worker.ts", import.meta.url),
   name: "usher-spool",
-  changes: new Set(["take", "drop", "expire", "identify"] as const),
+  changes: new Set(["take", "drop", "expire", "forgetPlaces", "identify"] as const),
 };

@@ -3,6 +3,7 @@
 //   spool.ts      the main thread's side: follows the topic, answers and waits
 //   worker.ts     the thread that owns the database; messages.ts: what the two say
 //   store.ts      the tables
+//   recall.ts     fetches again what there was no room for
 
 import type { KafkaMessage } from "kafkajs";
 import { LogError, type Offset, type PayloadKey, type TicketKey } from "../../log.ts";
@@ -15,7 +16,15 @@ import type { Health } from "../health.ts";
 import type { SpoolOptions } from "../options.ts";
 import { type Loss, TopicReader } from "../reader.ts";
 import { partOf } from "../records.ts";
-import { SPOOL_PROGRAM, type SpoolOpened, type SpoolRequests, type SpoolSettings } from "./messages.ts";
+import { joined } from "./joined.ts";
+import {
+  type Room,
+  SPOOL_PROGRAM,
+  type SpoolOpened,
+  type SpoolRequests,
+  type SpoolSettings,
+} from "./messages.ts";
+import { Recall } from "./recall.ts";
 
 const FILE = "spool.db";
 
@@ -35,7 +44,7 @@ export interface FeedOptions {
  * Beyond it, what one of them replaced may be seen for a moment longer. */
 const OWN_PUTS_MAX = 20_000;
 
-type Feed = FeedOptions & { readonly ends: Ends };
+type Feed = FeedOptions & { readonly ends: Ends; readonly recall: Recall };
 
 interface Waiting {
   readonly end: Offset;
@@ -46,6 +55,7 @@ export class Spool {
   /** The log's first record, as far as this node knows it. */
   first: Uint8Array | undefined;
   readonly #thread: SpoolThread;
+  readonly #bytes_max: number;
   #next: Offset | undefined;
   #before: Uint8Array | undefined;
   #feed: Feed | undefined;
@@ -60,11 +70,12 @@ export class Spool {
     const file = await prepareDirectory(directory, FILE);
     const settings: SpoolSettings = { file, bytes_max };
     const { thread, opened } = await Thread.start<SpoolRequests, SpoolOpened>(SPOOL_PROGRAM, settings);
-    return new Spool(thread, opened);
+    return new Spool(thread, opened, bytes_max);
   }
 
-  private constructor(thread: SpoolThread, { next, before, first }: SpoolOpened) {
+  private constructor(thread: SpoolThread, { next, before, first }: SpoolOpened, bytes_max: number) {
     this.#thread = thread;
+    this.#bytes_max = bytes_max;
     this.#next = next;
     this.#before = before;
     this.first = first;
@@ -82,7 +93,9 @@ export class Spool {
 
   /** Begins to follow the topic, where it was left. */
   follow(feed: FeedOptions): void {
-    this.#feed = { ...feed, ends: new Ends(new Connection(feed.client, feed.topic)) };
+    const { client, topic } = feed;
+    const [ends, recall] = [new Connection(client, topic), new Connection(client, topic)];
+    this.#feed = { ...feed, ends: new Ends(ends), recall: new Recall(recall) };
     this.#read(this.#next ?? feed.low, this.#next === undefined ? undefined : this.#before);
   }
 
@@ -94,24 +107,28 @@ export class Spool {
     if (this.#own.size > OWN_PUTS_MAX && oldest !== undefined) this.#own.delete(oldest);
   }
 
-  /** What is not here may be on its way: it is absent only when all that is in the topic by now is here. Rejects with
-   * "unavailable" when that takes too long. */
+  /** What is not here may be on its way: it is absent only when all that is in the topic by now was looked at, and when
+   * the topic has lost what had no room here. Rejects with "unavailable" when that takes too long to tell. */
   async payload(key: PayloadKey): Promise<Uint8Array | undefined> {
     const own = this.#own.get(nameOf(key));
     if (own !== undefined) await this.#reaches(async () => own);
-    const { bytes } = await this.#ask("payload", { key });
+    const bytes = await this.#find(key);
     if (bytes !== undefined || own !== undefined) return bytes;
     await this.catchUp();
-    return (await this.#ask("payload", { key })).bytes;
+    return await this.#find(key);
   }
 
   async drop(keys: readonly TicketKey[]): Promise<void> {
-    await this.#ask("drop", { keys });
+    this.#tellRoom(await this.#ask("drop", { keys }));
   }
 
   /** Some at a time, so that others get their turn between. */
   async expire(before_ms: number): Promise<void> {
-    while ((await this.#ask("expire", { before_ms })).more);
+    for (let more = true; more; ) {
+      const answer = await this.#ask("expire", { before_ms });
+      this.#tellRoom(answer);
+      more = answer.more;
+    }
   }
 
   /** Waits until all that is in the topic now is here. Rejects with "unavailable" when that takes too long. */
@@ -123,7 +140,26 @@ export class Spool {
     this.#closed = true;
     this.#reader?.close();
     this.#feed?.ends.close();
+    this.#feed?.recall.close();
     await this.#thread.close();
+  }
+
+  async #find(key: PayloadKey): Promise<Uint8Array | undefined> {
+    const { bytes, places } = await this.#ask("payload", { key });
+    return places === undefined ? bytes : await this.#demandFeed().recall.payload(places);
+  }
+
+  /** Each time that the spool gets full is told once. */
+  #tellRoom({ full }: Room): void {
+    const { health, topic } = this.#demandFeed();
+    const part = `keeping all of ${topic} that is needed`;
+    if (!full) health.well(part);
+    else {
+      const what =
+        `there is no room here for all of ${topic} that is needed: the spool keeps ${this.#bytes_max} bytes ` +
+        "(kafka.spool.max_bytes). What it has not is fetched again when its turn comes, which takes longer";
+      health.trouble(part, new LogError("overloaded", what));
+    }
   }
 
   async #reaches(target: () => Promise<Offset>): Promise<void> {
@@ -169,8 +205,10 @@ export class Spool {
    * that it has not seen are gone, as they should be. */
   #restart({ kind, message, low = 0 }: Loss): void {
     if (this.#closed) return;
-    const { health, topic } = this.#demandFeed();
+    const { health, topic, recall } = this.#demandFeed();
     if (kind !== "begins_later") {
+      recall.forget();
+      this.#ask("forgetPlaces", {}).catch(() => {});
       const what = `the topic ${topic} is not what it was: ${message}. Requests and answers that were only there are lost`;
       health.notice(new LogError("unavailable", what));
     }
@@ -179,14 +217,9 @@ export class Spool {
 
   async #take(messages: readonly KafkaMessage[], next: Offset, before: Uint8Array): Promise<void> {
     const parts = messages.flatMap((message) => partOf(message, Number(message.offset)) ?? []);
-    const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.bytes.byteLength, 0));
-    let at = 0;
-    const heads = parts.map(({ bytes: own, ...head }) => {
-      bytes.set(own, at);
-      at += own.byteLength;
-      return { ...head, length: own.byteLength };
-    });
-    await this.#ask("take", { heads, bytes, next, before }, bytes.buffer);
+    const bytes = joined(parts.map((part) => part.bytes));
+    const heads = parts.map(({ bytes: own, ...head }) => ({ ...head, length: own.byteLength }));
+    this.#tellRoom(await this.#ask("take", { heads, bytes, next, before }, bytes.buffer));
     this.#next = next;
     for (const [name, end] of this.#own) {
       if (end > next) break;

@@ -10,23 +10,30 @@ const settings: SpoolSettings = workerData;
 
 function open(): Service<SpoolRequests, SpoolOpened> {
   // What a power loss takes is followed again.
-  const store = new SpoolStore(openDatabase({ file: settings.file }, SCHEMA, "NORMAL"), settings.bytes_max);
+  const store = new SpoolStore(openDatabase({ file: settings.file }, SCHEMA, "NORMAL"), settings);
   return {
     opened: store.opened,
     handlers: {
       take(request) {
         store.take(request);
-        return { answer: {} };
+        return { answer: { full: store.full } };
       },
       payload({ key }) {
-        const bytes = store.payload(key);
-        return { answer: { bytes }, moved: bytes };
+        const answer = store.payload(key);
+        return { answer, moved: answer.bytes };
       },
       drop({ keys }) {
         store.drop(keys);
+        return { answer: { full: store.full } };
+      },
+      expire({ before_ms }) {
+        const more = store.expire(before_ms);
+        return { answer: { more, full: store.full } };
+      },
+      forgetPlaces() {
+        store.forgetPlaces();
         return { answer: {} };
       },
-      expire: ({ before_ms }) => ({ answer: { more: store.expire(before_ms) } }),
       identify({ first }) {
         store.identify(first);
         return { answer: {} };
