@@ -280,6 +280,9 @@ describe("an answer reaches the client", () => {
     expect(await answerTo(`HTTP/1.1 103 Early Hints\r\nLink: nonsense\r\n\r\n${OK}`)).toMatch(
       /^HTTP\/1\.1 200 OK/,
     );
+    const storm = await answerTo(`${hints.repeat(1_000)}${OK}`);
+    expect(storm.match(/HTTP\/1\.1 103/g)).toHaveLength(16);
+    expect(storm).toMatch(/HTTP\/1\.1 200 OK/);
     expect(await answerTo(`${hints}${OK}`, "GET / HTTP/1.0\r\n\r\n")).toMatch(/^HTTP\/1\.1 200 OK/);
   });
 

@@ -2,11 +2,13 @@
 
 import type { Desk, Replica } from "@usher/replica";
 import { type Decision, decide, Meter, type Permit } from "@usher/traffic";
+import type { Problem } from "../listener/problem.ts";
 import { observeDecision } from "../observe/decision.ts";
 
 /** What became of a request: it has leave to be sent now, or the reason why not. */
 export type Entry =
   | { readonly action: "pass"; readonly reason: "under_limit" | "open"; readonly permit: Permit }
+  | { readonly action: "refuse"; readonly reason: "wait_too_long"; readonly problem: Problem }
   | Exclude<Decision, { action: "pass" }>;
 
 export class Lane {
@@ -40,9 +42,14 @@ export class Lane {
     this.#inherited.delete(number);
   }
 
-  /** Lets a request through at once, or tells what else has to become of it. Throws QUEUE_NOT_FOUND. */
-  enter(): Entry {
-    return observeDecision(this.queue, () => this.#enter());
+  /** Lets a request through at once, or tells what else has to become of it. `refusal`: why it may not wait, if it has
+   * to. Throws QUEUE_NOT_FOUND. */
+  enter(refusal: () => Problem | undefined = () => undefined): Entry {
+    return observeDecision(this.queue, () => {
+      const entry = this.#enter();
+      const problem = entry.action === "ticket" ? refusal() : undefined;
+      return problem === undefined ? entry : { action: "refuse", reason: "wait_too_long", problem };
+    });
   }
 
   #enter(): Entry {

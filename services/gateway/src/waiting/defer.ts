@@ -34,6 +34,8 @@ import { KEY_HEADER, storedRequest } from "./stored-request.ts";
 
 const KEY_LENGTH_MAX = 255;
 
+const CLOSED = problem("queue_closed", "it takes no newcomers at present");
+
 /** Sends a request that has leave straight on to its service, with more headers than its own, and its answer back. */
 export type PassOn = (
   req: EdgeRequest,
@@ -96,15 +98,10 @@ export class DeferQueue {
     if (this.#hasTicket(exchange)) {
       observeDecision(this.#options.lane.queue, () => ({ action: "ticket", reason: "known_key" }));
     } else {
-      const entry = this.#options.lane.enter();
+      const entry = this.#options.lane.enter(() => this.#waitTooLong(route));
       if (entry.action === "pass") return this.#pass(entry.permit, exchange);
       if (entry.action === "refuse") {
-        answerProblem(req, res, problem("queue_closed", "it takes no newcomers at present"));
-        return;
-      }
-      const refused = this.#waitTooLong(route);
-      if (refused !== undefined) {
-        answerProblem(req, res, refused);
+        answerProblem(req, res, entry.reason === "closed" ? CLOSED : entry.problem);
         return;
       }
     }
