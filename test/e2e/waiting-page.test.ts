@@ -10,7 +10,7 @@ import { startService } from "../support/service.ts";
 import { startUsher, type Usher } from "../support/usher.ts";
 import { openBrowser, openPerson, openTab } from "./browser.ts";
 
-/** A shop with room for one at a time. */
+/** A shop with room for one at a time. By its rate, who waits may expect to go soon, and is told to ask again soon. */
 async function start(): Promise<Usher> {
   const service = await startService((res, { method, target }) => {
     res.setHeader("content-type", "text/html");
@@ -22,7 +22,7 @@ async function start(): Promise<Usher> {
   const usher = await startUsher({
     config: `
 services: { shop: { url: ${service.url} } }
-queues: { checkout: { kind: pass, limit: { max_active: 1 }, max_wait: 10m } }
+queues: { checkout: { kind: pass, limit: { rate_per_second: 50, max_active: 1 }, max_wait: 10m } }
 routes: [{ match: /*, service: shop, queue: checkout }]
 `,
     demo: true,
@@ -155,6 +155,24 @@ test("a form that was sent while there is a line is not passed on; at the turn i
   await ann.page.waitForSelector("text=The shop: POST /order");
   // The browser tells of the refusal, as of any.
   expect(ann.complaints).toEqual([expect.stringContaining("429")]);
+});
+
+test("where something in between stops the stream, the page asks instead, and goes on at the turn", async () => {
+  const usher = await start();
+  const { issue, complete } = callers(usher);
+  const first = await issue();
+  const ann = await openPerson(await openBrowser());
+  let asked = 0;
+  await ann.page.route("**/_usher/**", async (route) => {
+    const streams = route.request().headers().accept === "text/event-stream";
+    if (streams) return route.fulfill({ status: 502, body: "" });
+    asked += 1;
+    await route.continue();
+  });
+  await ann.page.goto(`${usher.gatewayUrl}/checkout`);
+  await eventually(() => expect(asked).toBeGreaterThan(1));
+  await complete(first);
+  await ann.page.waitForSelector("text=The shop: GET /checkout");
 });
 
 test("a browser that keeps no cookies is not sent round in circles", async () => {

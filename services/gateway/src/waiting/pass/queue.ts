@@ -144,7 +144,7 @@ export class PassQueue {
     if (known === undefined) {
       if (replica.desk.queue(name).settings.mode === "open") return { kind: "open" };
       if (isPreflight(asking)) return { kind: "refused", problem: PREFLIGHT };
-      const tooLong = this.#tooLong(route);
+      const tooLong = waitTooLong(replica.desk.queue(name), route, replica.desk.unfolded(name));
       if (tooLong !== undefined) return { kind: "refused", problem: tooLong };
     }
     const issued = known ?? (await this.#issue(asking, caller, visitor));
@@ -160,16 +160,6 @@ export class PassQueue {
       token: issued.token,
       setCookies: this.#visitorCookies(visitor, asking),
     };
-  }
-
-  /** Where there is room and nobody waits, nobody does, whatever the pace was so far. */
-  #tooLong(route: Pick<Route, "max_wait_ms">): Problem | undefined {
-    const { desk } = this.#options.replica;
-    const queue = desk.queue(this.#options.queue);
-    const { max_active } = queue.settings;
-    const unfolded = desk.unfolded(queue.name);
-    const hasRoom = max_active === 0 || queue.active + unfolded < max_active;
-    return hasRoom && queue.waiting === 0 ? undefined : waitTooLong(queue, route, unfolded);
   }
 
   #issue({ headers }: Asking, caller: Caller, visitor: Visitor): Promise<IssuedPlace> {
