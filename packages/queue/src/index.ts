@@ -2,8 +2,8 @@
 //
 //   record.ts     what the fold reads                  outcome.ts    what it tells of each record
 //   fold.ts       the log: sessions, terms, time       queue.ts      one queue: the rules; begin here
-//   admission.ts  whose turn comes                     requests.ts   what becomes of stored requests
-//   ticket-sessions.ts  how long an admitted ticket without one may go on
+//   newcomers.ts  who is given a ticket                admission.ts  whose turn comes
+//   requests.ts   what becomes of stored requests      ticket-sessions.ts   how long those without one may stay
 //   tickets.ts    tickets by number, in columns        line.ts       who waits, and positions
 //   aliases.ts    further keys of a ticket             estimate.ts   how long a place still waits
 //   active.ts     who is admitted                      budget.ts     the rate, as a token bucket in log time

@@ -1,9 +1,9 @@
 // One queue: what each record does to it. This file is the product's rules, and the first to read; what it leaves to
 // others is
 //
-//   admission.ts   whose turn comes, and when         state.ts    what the queue holds
-//   requests.ts    what becomes of stored requests    ticket.ts   a ticket as one sees it
-//   ticket-sessions.ts   how long an admitted ticket without one may go on
+//   newcomers.ts   who is given a ticket              requests.ts          what becomes of stored requests
+//   admission.ts   whose turn comes, and when         ticket-sessions.ts   how long those without one may stay
+//   state.ts       what the queue holds               ticket.ts            a ticket as one sees it
 //
 //   waiting ──admitted──▶ admitted ──┬─ completed   a backend's word, or the service's answer
 //      │                             ├─ failed      surely not carried out; tried again on an operator's word alone
@@ -17,24 +17,20 @@ import type { Active, ActiveTickets } from "./active.ts";
 import { Admission } from "./admission.ts";
 import type { Part } from "./description.ts";
 import { type Wait, waitAt } from "./estimate.ts";
+import { Newcomers } from "./newcomers.ts";
 import { APPLIED, type Change, ignored, type Outcome, type RefusedReason, refused } from "./outcome.ts";
 import { describeQueue } from "./queue-description.ts";
-import type { Completed, Configured, Issued, Left, LogRecord, QueueEvent } from "./record.ts";
+import type { Completed, Configured, Left, QueueEvent, Stamp } from "./record.ts";
 import { StoredRequests } from "./requests.ts";
-import { DIGEST_WORDS, KEY_WORDS } from "./segment.ts";
 import { type Settings, settingsProblems } from "./settings.ts";
 import { QueueState } from "./state.ts";
 import { type TicketView, viewOf } from "./ticket.ts";
 import { TicketSessions } from "./ticket-sessions.ts";
-import { hashWords, isHash, NUMBER_MAX, type Tickets } from "./tickets.ts";
-
-const NO_BYTES = new Uint8Array();
-
-/** The part of a record that a queue's rules may look at. */
-export type Stamp = Pick<LogRecord, "session" | "sequence" | "wall_ms">;
+import type { Tickets } from "./tickets.ts";
 
 export class Queue {
   readonly #state: QueueState;
+  readonly #newcomers: Newcomers;
   readonly #admission: Admission;
   readonly #requests: StoredRequests;
   readonly #sessions: TicketSessions;
@@ -44,6 +40,7 @@ export class Queue {
     this.#state = new QueueState(queue, settings, now_ms, emit);
     this.#sessions = new TicketSessions(this.#state);
     this.#admission = new Admission(this.#state, this.#sessions);
+    this.#newcomers = new Newcomers(this.#state, this.#admission);
     this.#requests = new StoredRequests(this.#state);
   }
 
@@ -155,39 +152,24 @@ export class Queue {
     return stage === "admitted" ? 0 : undefined;
   }
 
-  /** The remembered ticket under a key, and whether the digest is the one that it was issued with. */
+  /** The remembered ticket under a key, and whether the digest is the one that it came with. */
   byKey(key: Uint8Array, digest: Uint8Array | undefined): { number: number; same: boolean } | undefined {
-    const words = hashWords(key, KEY_WORDS);
-    const number = this.#tickets.byKey(words);
-    return number === 0 ? undefined : { number, same: this.#sameRequest(words, digest) };
+    return this.#newcomers.byKey(key, digest);
   }
 
   /** The live ticket of a subject; there are none in a `defer` queue. */
   bySubject(subject: Uint8Array): number | undefined {
-    return this.#tickets.bySubject(hashWords(subject, KEY_WORDS)) || undefined;
+    return this.#newcomers.bySubject(subject);
   }
 
   /** Why no newcomer is taken now; absent when one is. */
   get refusal(): RefusedReason | undefined {
-    if (this.settings.mode === "closed") return "closed";
-    return this.#isFull || this.#tickets.last === NUMBER_MAX ? "full" : undefined;
+    return this.#newcomers.refusal;
   }
 
   /** Why somebody with this key and this subject is given no ticket now; absent when they are given one, or have it. */
   refusalOf(key: Uint8Array | undefined, subject: Uint8Array | undefined): RefusedReason | undefined {
-    if (key !== undefined && this.#tickets.byKey(hashWords(key, KEY_WORDS)) !== 0) return undefined;
-    const live = subject === undefined ? undefined : this.bySubject(subject);
-    if (live === undefined) return this.refusal;
-    return key === undefined || this.#mayAlias(live) ? undefined : "full";
-  }
-
-  /** As many as may be are remembered: each ticket that waits or has ended, and each further key. */
-  get #isFull(): boolean {
-    return this.waiting + this.remembered + this.#tickets.aliases >= this.settings.max_waiting;
-  }
-
-  #mayAlias(number: number): boolean {
-    return !this.#isFull && this.#tickets.hasRoomForAlias(number);
+    return this.#newcomers.refusalOf(key, subject);
   }
 
   /** Absent: not admitted, or ended. */
@@ -218,7 +200,7 @@ export class Queue {
       case "queue_configured":
         return this.#configure(event);
       case "ticket_issued":
-        return this.#issue(event, stamp);
+        return this.#newcomers.issue(event, stamp);
       case "ticket_left":
         return this.#leave(event, stamp);
       case "admit_requested":
@@ -264,55 +246,6 @@ export class Queue {
     this.#state.settings = settings;
     this.#admission.configure(former);
     return APPLIED;
-  }
-
-  #issue(event: Issued, stamp: Stamp): Outcome {
-    if (
-      !isHash(event.key, KEY_WORDS) ||
-      !isHash(event.subject, KEY_WORDS) ||
-      !isHash(event.digest, DIGEST_WORDS)
-    ) {
-      return ignored("impossible");
-    }
-    const key = event.key && hashWords(event.key, KEY_WORDS);
-    const subject =
-      event.subject && this.settings.kind === "pass" ? hashWords(event.subject, KEY_WORDS) : undefined;
-    const known = this.#known(event, key, subject);
-    if (known !== undefined) return known;
-    if (this.refusal !== undefined) return refused(this.refusal);
-    if (this.waiting === 0) this.#admission.beginToWait();
-    const number = this.#tickets.add({
-      key,
-      subject,
-      digest: event.digest && hashWords(event.digest, DIGEST_WORDS),
-      stored_request: event.stored_request,
-      issued_ms: this.#state.waited_ms,
-      issuedWall_ms: stamp.wall_ms,
-      session: stamp.session,
-      sequence: stamp.sequence,
-    });
-    return { kind: "issued", number, existing: false };
-  }
-
-  /** The ticket that is there already under the same key, or for the same subject. */
-  #known(event: Issued, key: Uint32Array | undefined, subject: Uint32Array | undefined): Outcome | undefined {
-    const byKey = key === undefined ? 0 : this.#tickets.byKey(key);
-    if (key !== undefined && byKey !== 0) {
-      if (!this.#sameRequest(key, event.digest)) return refused("key_reused");
-      return { kind: "issued", number: byKey, existing: true };
-    }
-    const bySubject = subject === undefined ? 0 : this.#tickets.bySubject(subject);
-    if (bySubject === 0) return undefined;
-    // Or a retry under this key would be another ticket, once the subject's has ended.
-    if (key !== undefined && event.adopt_key) {
-      if (!this.#mayAlias(bySubject)) return refused("full");
-      this.#tickets.addAlias(bySubject, key, hashWords(event.digest ?? NO_BYTES, DIGEST_WORDS));
-    }
-    return { kind: "issued", number: bySubject, existing: true };
-  }
-
-  #sameRequest(key: Uint32Array, digest: Uint8Array | undefined): boolean {
-    return this.#tickets.sameRequest(key, hashWords(digest ?? NO_BYTES, DIGEST_WORDS));
   }
 
   #leave(event: Left, stamp: Stamp): Outcome {

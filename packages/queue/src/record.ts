@@ -16,6 +16,9 @@ export interface LogRecord {
   readonly event: LogEvent;
 }
 
+/** The part of a record that a queue's rules may look at, beside its event. */
+export type Stamp = Pick<LogRecord, "session" | "sequence" | "wall_ms">;
+
 export type LogEvent =
   | { readonly kind: "genesis"; readonly id: string }
   | SessionOpened

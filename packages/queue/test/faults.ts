@@ -15,7 +15,7 @@ export const FAULTS: readonly Fault[] = [
   {
     does: "tells every fifth the number of the one before",
     caughtBy: "I1",
-    file: "queue.ts",
+    file: "newcomers.ts",
     find: 'return { kind: "issued", number, existing: false };',
     replace: 'return { kind: "issued", number: number % 5 === 0 ? number - 1 : number, existing: false };',
   },
@@ -50,7 +50,7 @@ export const FAULTS: readonly Fault[] = [
   {
     does: "does not remember a key that is answered by its subject's ticket",
     caughtBy: "I3",
-    file: "queue.ts",
+    file: "newcomers.ts",
     find: "this.#tickets.addAlias(bySubject, key, hashWords(event.digest ?? NO_BYTES, DIGEST_WORDS));",
     replace: "",
   },
@@ -78,14 +78,14 @@ export const FAULTS: readonly Fault[] = [
   {
     does: "remembers such keys without end",
     caughtBy: "reference",
-    file: "queue.ts",
-    find: "this.waiting + this.remembered + this.#tickets.aliases >=",
-    replace: "this.waiting + this.remembered >=",
+    file: "newcomers.ts",
+    find: "waiting + this.#state.remembered + aliases >=",
+    replace: "waiting + this.#state.remembered >=",
   },
   {
     does: "gives a subject a second live ticket",
     caughtBy: "I3",
-    file: "queue.ts",
+    file: "newcomers.ts",
     find: "subject === undefined ? 0 : this.#tickets.bySubject(subject)",
     replace: "subject === undefined ? 0 : 0",
   },
@@ -107,7 +107,7 @@ export const FAULTS: readonly Fault[] = [
   {
     does: "empties the budget for a ticket that it then refuses",
     caughtBy: "I4",
-    file: "queue.ts",
+    file: "newcomers.ts",
     find: "if (this.refusal !== undefined) return refused(this.refusal);",
     replace: "this.#admission.emptyBudget(); if (this.refusal !== undefined) return refused(this.refusal);",
   },
@@ -527,16 +527,16 @@ export const FAULTS: readonly Fault[] = [
   {
     does: "takes newcomers when it is closed",
     caughtBy: "reference",
-    file: "queue.ts",
-    find: 'if (this.settings.mode === "closed") return "closed";',
+    file: "newcomers.ts",
+    find: 'if (this.#settings.mode === "closed") return "closed";',
     replace: "",
   },
   {
     does: "does not count remembered tickets towards max_waiting",
     caughtBy: "reference",
-    file: "queue.ts",
-    find: "this.waiting + this.remembered + this",
-    replace: "this.waiting + this",
+    file: "newcomers.ts",
+    find: "waiting + this.#state.remembered + aliases",
+    replace: "waiting + aliases",
   },
   {
     does: "admits again for an Admit that is only repeated",

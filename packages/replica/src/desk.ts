@@ -80,6 +80,7 @@ export class Desk {
     const key =
       wish.key === undefined ? undefined : hashes.idempotencyKey(queue.name, wish.caller.id, wish.key);
     const subject = this.#subject(wish);
+    const adopts = queue.settings.kind === "pass" && key !== undefined && subject !== undefined;
     const refused = queue.refusalOf(key, subject);
     // The fold decides; but what it would surely refuse is not written, or a full queue would fill the disk.
     if (refused !== undefined) throw refusal(refused, queue.name);
@@ -94,7 +95,7 @@ export class Desk {
           subject,
           digest: key && wish.digest,
           stored_request,
-          adopt_key: (key !== undefined && subject !== undefined) || undefined,
+          adopt_key: adopts || undefined,
         },
         { payload: this.#payload(wish.store), headers: wish.trace },
       );

@@ -1,7 +1,9 @@
 // The sessions of those who were let in: how long they have, and more of it while they are there.
 
-import { MemoryStore } from "@usher/ticket-log";
+import { MemoryStore, openMemoryLog } from "@usher/ticket-log";
 import { describe, expect, it } from "vitest";
+import { planted } from "../../../test/support/planted.ts";
+import { KEYS } from "./support/keys.ts";
 import { pass, passing, stopClocks, turns } from "./support/time.ts";
 import { closeWorlds, issue, kinds, makeQueue, openWorld, type World } from "./support/world.ts";
 
@@ -89,6 +91,32 @@ describe("a session", () => {
     expect(desk.sessionLeft_ms(place)).toBeUndefined();
     await expect(desk.extend(place)).rejects.toMatchObject({ reason: "NOT_ADMITTED" });
     expect(desk.sessionLeft_ms(waits)).toBe(60 * SECOND);
+  });
+
+  it("that is extended halts a node of the build before, which would free the slot too early", async () => {
+    const former = await planted<typeof import("../src/index.ts")>("packages/replica", {
+      file: "log/codec.ts",
+      find: "export const FORMAT_LEVEL = 3;",
+      replace: "export const FORMAT_LEVEL = 2;",
+    });
+    const store = new MemoryStore({ shared: true });
+    const world = await openWorld({ store, node: "a" });
+    await makeQueue(world, "q", { session_ms: 60 * SECOND });
+    const place = await issue(world, "q");
+    const log = openMemoryLog({ store });
+    const faults: Error[] = [];
+    const onFault = (error: Error) => faults.push(error);
+    const old = await passing(former.Replica.open({ log, keys: KEYS, node: "b", onFault }));
+    await pass(40 * SECOND);
+    expect(old).toMatchObject({ ready: true, halted: undefined });
+    await passing(world.replica.desk.extend(place));
+    await turns();
+    expect(old.ready).toBe(false);
+    expect(old.halted?.message).toMatch(/format level 3.*newer Usher/);
+    expect(faults).toEqual([old.halted]);
+    expect(world.replica.ready).toBe(true);
+    await passing(old.close());
+    await log.close();
   });
 
   it("that one node extends is extended on the other", async () => {
