@@ -11,6 +11,7 @@ const LAYOUT = [
   `examples/box-office/(${IN_A_WORKSPACE}|[.]gitignore|[^/]+[.]yaml|burst[.]svg)`,
   `examples/report/${IN_A_WORKSPACE}`,
   "examples/monitoring/(README[.]md|alerts[.]yaml|dashboard[.]json)",
+  "examples/edges/(README[.]md|envoy[.]yaml|nginx[.]conf|traefik[.]yaml)",
   "test/(structure|support|acceptance|conformance|integration|e2e|bench|chaos)/.+",
   "proto/.+[.]proto",
   "(scripts|docs|[.]ci)/.+",
