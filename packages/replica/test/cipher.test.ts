@@ -1,9 +1,11 @@
 // What is stored can be opened under its own name, with its own key, as it was; and in no other way.
 
+import { createCipheriv } from "node:crypto";
 import type { PayloadKey } from "@usher/ticket-log";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Cipher } from "../src/keys/cipher.ts";
+import type { Secret } from "../src/keys/keys.ts";
 import { only } from "./support/keys.ts";
 
 const SEED = 2026;
@@ -39,6 +41,20 @@ describe("what is sealed", () => {
       { session: name.session, sequence: name.attempt, attempt: name.sequence },
     ];
     for (const other of others) expect(cipher.open(other, sealed)).toBeUndefined();
+  });
+
+  it("before keys had ids is opened with the first of them", () => {
+    const [first, second] = [only(3), only(4)];
+    const nonce = Buffer.alloc(12, 7);
+    const bytes = Buffer.alloc(16);
+    bytes.writeBigUInt64LE(name.session, 0);
+    bytes.writeUInt32LE(name.sequence, 8);
+    const former = createCipheriv("aes-256-gcm", Buffer.alloc(32, 3), nonce).setAAD(bytes);
+    const body = Buffer.concat([former.update(plain), former.final()]);
+    const sealed = Buffer.concat([Buffer.of(1), nonce, former.getAuthTag(), body]);
+    const open = (encryption: Secret[]) => new Cipher({ encryption }).open(name, sealed);
+    expect(Buffer.from(open([...first, ...second])!)).toEqual(plain);
+    expect(open([...second, ...first])).toBeUndefined();
   });
 
   it("is not opened with another key", () => {
