@@ -152,6 +152,25 @@ describe("a limit on messages that is lowered", () => {
     await writer.append(entry("small"));
     expect(texts(await readAll({}, log))).toEqual(["small"]);
   });
+
+  it("refuses no small ones along with a large one, nor for being many, and keeps their order", async () => {
+    const { log } = await nodes.open();
+    const fit = { "compression.type": "uncompressed", "message.timestamp.type": "LogAppendTime" };
+    for (const topic of [nodes.queues, nodes.payloads])
+      await stranger.set(topic, { ...fit, "retention.ms": "-1", "max.message.bytes": "5000" });
+    const names = numbered(200, "one of many");
+    const writer = log.openWriter();
+    const before = names.slice(0, 100).map((name) => writer.append(entry(name)));
+    const large = writer.append({ key: "orders", value: new Uint8Array(6_000) });
+    const after = names.slice(100).map((name) => writer.append(entry(name)));
+    const payloads = names.map((_, sequence) =>
+      log.putPayload({ key: payloadKey(sequence), bytes: new Uint8Array(100).fill(sequence) }),
+    );
+    await expect(large).rejects.toMatchObject({ code: "too_large", outcome: "refused" });
+    await Promise.all([...before, ...after, ...payloads]);
+    expect(texts(await readAll({}, log))).toEqual(names);
+    expect(await log.getPayload(payloadKey(199))).toEqual(new Uint8Array(100).fill(199));
+  });
 });
 
 describe("the spool", () => {

@@ -61,8 +61,11 @@ export class Commits {
         const first = await this.#options.producer.send(messages);
         this.#end = Math.max(this.#end, first + messages.length);
         for (const { operation } of batch) this.#options.ended(operation);
-      } catch (error) {
-        this.#failed(batch, LogError.from(error));
+      } catch (caught) {
+        const error = LogError.from(caught);
+        // Its limit may have been lowered since the start; who is small is not to blame.
+        if (error.code === "too_large" && this.#turns.split(batch)) continue;
+        this.#failed(batch, error);
       }
     }
     this.#writing = false;

@@ -83,8 +83,10 @@ export class PayloadWriter {
           this.#options.stored(put.key, first + batch.length);
           put.resolve();
         }
-      } catch (error) {
-        this.#failed(batch, LogError.from(error));
+      } catch (caught) {
+        const error = LogError.from(caught);
+        if (error.code === "too_large" && this.#turns.split(batch)) continue;
+        this.#failed(batch, error);
       }
     }
     this.#writing = false;
