@@ -42,6 +42,13 @@ routes:
     );
   });
   for (const path of ["/shop", "/away", "/nowhere"]) await (await post(path)).arrayBuffer();
+  // Answered by the lane of the plainest calls, and by connect-node.
+  for (const unusual of [{}, { "connect-timeout-ms": "5000" }])
+    await fetch(`${usher.gatewayUrl}/usher.queue.v1.QueueService/GetTicket`, {
+      method: "POST",
+      body: '{"token":"none"}',
+      headers: { "content-type": "application/json", ...unusual },
+    });
 });
 
 afterAll(async () => {
@@ -89,6 +96,7 @@ const EXPECTED = [
   ["usher_gateway_decisions_total", 'queue="stopped",action="queued",reason="paused"', 1],
   ["usher_gateway_refusals_total", 'reason="route_not_found"', 1],
   ["usher_gateway_refusals_total", 'reason="service_unreachable"', 1],
+  ["usher_rpc_errors_total", 'method="usher.queue.v1.QueueService/GetTicket",code="UNAUTHENTICATED"', 2],
   ["usher_queue_waiting", 'queue="stopped"', 1],
   ["usher_queue_admissions_total", 'queue="orders"', 2],
   ["usher_dispatch_attempts_total", 'queue="orders",result="answered"', 2],

@@ -56,6 +56,11 @@ export const TALLIES = {
     meaning: "Problems that were answered, by reason: the door's, the queues', and those of a service.",
     labels: ["reason"],
   },
+  "usher.rpc.errors": {
+    kind: "counter",
+    meaning: "RPCs on the gateway's port that ended with an error, by the method and gRPC's name of the code.",
+    labels: ["method", "code"],
+  },
   "usher.service.request_seconds": {
     kind: "histogram",
     meaning: "How long requests to a service took, to the end of the answer, by its status or what happened.",

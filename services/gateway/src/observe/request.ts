@@ -3,6 +3,7 @@
 //
 //   request.ts    from the door to the answer      call.ts      on to a service
 //   decision.ts   who goes straight through        ticket.ts    what happens later, in the same trace
+//   rpc.ts        RPCs that end with an error
 
 import {
   type Attributes,
@@ -15,6 +16,7 @@ import {
   trace,
 } from "@opentelemetry/api";
 import { AdminService } from "@usher/protocol/admin";
+import { Authorization } from "@usher/protocol/ext-authz";
 import { QueueService } from "@usher/protocol/queue";
 import { count, fail, isTracing, TRACER } from "@usher/telemetry";
 import { type EdgeRequest, type EdgeResponse, isHttp1 } from "../listener/exchange.ts";
@@ -24,7 +26,7 @@ import type { Route } from "../route.ts";
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
 
 const RPCS = new Set(
-  [QueueService, AdminService].flatMap(({ typeName, methods }) =>
+  [QueueService, AdminService, Authorization].flatMap(({ typeName, methods }) =>
     methods.map(({ name }) => `${typeName}/${name}`),
   ),
 );

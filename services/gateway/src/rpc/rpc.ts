@@ -23,6 +23,7 @@ import {
 import { LISTENER_LIMITS } from "../listener/limits.ts";
 import { lingerAfterEnd } from "../listener/linger.ts";
 import { answerProblem, type Problem, problem } from "../listener/problem.ts";
+import { rpcErrors } from "../observe/rpc.ts";
 import { UnaryLanes } from "./unary.ts";
 
 /** Bytes of one message; 64 KiB. connect-node's own default is 4 GiB, and a declared length is allocated. */
@@ -72,6 +73,7 @@ export function createRpc(
         .service(QueueService, queueService)
         .service(AdminService, createAdminService(replica, access, { nodes }))
         .service(Authorization, createAuthorization(check, { replica, public_url })),
+    interceptors: [rpcErrors],
     readMaxBytes: MESSAGE_BYTES_MAX,
     maxTimeoutMs: TIMEOUT_MAX_MS,
     jsonOptions: JSON_OPTIONS,

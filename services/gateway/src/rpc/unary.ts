@@ -18,6 +18,7 @@ import { codeToHttpStatus, errorToJsonBytes } from "@connectrpc/connect/protocol
 import { QueueService } from "@usher/protocol/queue";
 import type { BodyReader } from "../listener/body.ts";
 import { type EdgeRequest, type EdgeResponse, isGone, isHttp1 } from "../listener/exchange.ts";
+import { observeRpcError } from "../observe/rpc.ts";
 import { UnaryContext } from "./context.ts";
 
 /** Headers that ask for something which is not done here: another encoding, a deadline. */
@@ -86,6 +87,7 @@ export class UnaryLanes {
       else end(res, 200, "application/json", context, toJsonString(method.output, answer));
     } catch (thrown) {
       const error = ConnectError.from(thrown, Code.Internal);
+      observeRpcError(`${method.parent.typeName}/${method.name}`, error.code);
       const bytes = errorToJsonBytes(error, undefined);
       end(res, codeToHttpStatus(error.code), "application/json", context, bytes);
     }
