@@ -1,14 +1,10 @@
 // examples/edges/nginx.conf, run by a real nginx: what people and programs meet whose proxy asks Usher.
 
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
 import { request } from "undici";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { eventually } from "../support/eventually.ts";
+import { type Nginx, startNginx } from "../support/nginx.ts";
 import { type Service, startService } from "../support/service.ts";
 import { startUsher, type Usher } from "../support/usher.ts";
 
@@ -17,7 +13,7 @@ const PAGE = { accept: "text/html", "sec-fetch-mode": "navigate" };
 
 let shop: Service;
 let usher: Usher;
-let nginx: { readonly url: string; stop(): Promise<void> };
+let nginx: Nginx;
 
 beforeAll(async () => {
   shop = await startService(
@@ -27,7 +23,7 @@ beforeAll(async () => {
     config: "queues: { checkout: { kind: pass, limit: { max_active: 1 }, max_wait: 10m } }",
     demo: true,
   });
-  nginx = await startNginx();
+  nginx = await startExample();
 });
 afterAll(async () => {
   await nginx?.stop();
@@ -35,57 +31,15 @@ afterAll(async () => {
   await shop?.stop();
 });
 
-/** With the example as it is, but for the ports, and all files in a folder of its own. */
-async function startNginx() {
-  const folder = await mkdtemp(join(tmpdir(), "usher-nginx-"));
-  const port = await freePort();
-  const example = (await readFile(EXAMPLE, "utf8"))
-    .replace("127.0.0.1:8080", `127.0.0.1:${usher.ports.gateway}`)
-    .replace("127.0.0.1:3000", new URL(shop.url).host)
-    .replace("listen 8000", `listen 127.0.0.1:${port}`);
-  const kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
-  const temporary = kinds.map((kind) => `${kind}_temp_path ${folder}/${kind};`).join("\n");
-  const main = `daemon off; master_process off; error_log stderr; pid ${folder}/pid;
-events {}
-http { access_log off; ${temporary}
-${example} }`;
-  await writeFile(join(folder, "nginx.conf"), main);
-  const child = spawn("nginx", ["-p", folder, "-c", join(folder, "nginx.conf")], {
-    stdio: ["ignore", "ignore", "pipe"],
-    // Where Debian puts it, and not everybody looks.
-    env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` },
-  });
-  let said = "";
-  child.stderr.on("data", (chunk) => {
-    said += `${chunk}`;
-  });
-  const missing = once(child, "error").then(() => {
-    throw new Error("nginx is not installed (Debian: apt-get install nginx-light)");
-  });
-  const gone = once(child, "exit");
-  const kill = () => child.kill("SIGKILL");
-  process.on("exit", kill);
-  const url = `http://127.0.0.1:${port}`;
-  const answers = eventually(async () => {
-    if (child.exitCode !== null) throw new Error(said);
-    await (await request(`${url}/`)).body.dump();
-  });
-  await Promise.race([answers, missing]);
-  const stop = async () => {
-    process.off("exit", kill);
-    child.kill("SIGTERM");
-    await gone;
-    await rm(folder, { recursive: true, force: true });
-  };
-  return { url, stop };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === "object" && address !== null ? address.port : 0;
+/** With the example as it is, but for the ports. */
+async function startExample(): Promise<Nginx> {
+  const example = await readFile(EXAMPLE, "utf8");
+  return startNginx((port) =>
+    example
+      .replace("127.0.0.1:8080", `127.0.0.1:${usher.ports.gateway}`)
+      .replace("127.0.0.1:3000", new URL(shop.url).host)
+      .replace("listen 8000", `listen 127.0.0.1:${port}`),
+  );
 }
 
 /** A browser: keeps its cookies, and follows nothing. */

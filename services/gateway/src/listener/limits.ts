@@ -29,8 +29,10 @@ export const LISTENER_LIMITS = {
   header_bytes: 8_192,
   /** Header lines of a request; 100. A usual browser sends 20. */
   header_lines: 100,
-  /** HTTP/1.1: how long, in milliseconds, a connection may stay open between two requests; 30,000. */
-  keep_alive_ms: 30_000,
+  /** HTTP/1.1: how long, in milliseconds, a connection may stay open between two requests; 75,000. Load
+   * balancers keep theirs for 60 s, and have to be those who close: a request that meets a connection being closed is
+   * lost. */
+  keep_alive_ms: 75_000,
   /** How long, in milliseconds, a client may take none of what is ready for it; 30,000. Then its connection
    * (HTTP/2: the stream) is cut, for what it does not take is held in memory. */
   stalled_ms: 30_000,
