@@ -59,6 +59,11 @@ export class Payloads {
     return kind?.case === "request" ? kind.value : undefined;
   }
 
+  /** Whether what came with the ticket is stored, be it to be opened here or not. False: gone. */
+  async has({ session, sequence }: RecordName): Promise<boolean> {
+    return (await this.#log.getPayload({ session, sequence, attempt: REQUEST })) !== undefined;
+  }
+
   async readResponse(origin: RecordName, attempt: number): Promise<StoredResponse | undefined> {
     const kind = await this.#read(origin, attempt);
     return kind?.case === "response" ? kind.value : undefined;

@@ -113,6 +113,29 @@ test("a request that is stored elsewhere, but not here, is left to the nodes tha
   expect(shop.got.toSorted()).toEqual(["1", "2", "3", "4"]);
 });
 
+for (const [whose, name] of [
+  ["its node's next process", "a"],
+  ["another node", "b"],
+] as const) {
+  test(`a request that the log's store has lost is called failed by ${whose}, and the next has its slot`, async () => {
+    const shop = await openShop();
+    shop.answerAll();
+    const store = new MemoryStore({ shared: true });
+    const a = await openNode(store, "a", shop.port);
+    await configure(a, { mode: "paused" }, 1);
+    const lost = [await purchase(a), await purchase(a)];
+    store.dropPayloads([1, 2].flatMap((n) => a.replica.fold.queue(QUEUE)?.ticket(n)?.origin ?? []));
+    const next = await purchase(a);
+    await a.die();
+    const left = await openNode(store, name, shop.port);
+    await configure(left, { max_active: 2 }, 2);
+    expect(await answerOf(left, next)).toBe("answer to 3");
+    for (const location of lost)
+      expect((await fetch(`${left.gateway.url}${location}/response`)).status).toBe(502);
+    expect(shop.got).toEqual(["3"]);
+  });
+}
+
 for (const [when, claims] of [
   ["after its node had given up waiting for it is given back, and made anew", 1],
   ["while its node claims again is taken for that one", 2],

@@ -25,8 +25,9 @@ const AGAIN_MS = 1_000;
  * may claim it: the node may be dead, or have more to send than its share. */
 export const OWN_MS = 500;
 
-/** Before a request that is stored elsewhere, but not here, is looked for again, in ms of log time; five seconds.
- * Nodes that have it send it; if none does, the fold calls it failed after the queue's `max_wait`. */
+/** Before a request that cannot be read here is looked for again, in ms of log time; five seconds. Nodes that can read it
+ * send it meanwhile. If the log's store has lost it, it is called failed then; if it is there, and none can open it, the
+ * fold does so after the queue's `max_wait`. */
 const ABSENT_MS = 5_000;
 
 export class Dispatcher {

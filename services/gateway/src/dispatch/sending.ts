@@ -31,7 +31,7 @@ export interface SendingOptions {
 }
 
 /** - `over`: the log knows what became of it, or somebody else has claimed it.
- * - `absent`: it is not claimed, for other nodes may have it, and this has not.
+ * - `absent`: it is not claimed, for this node cannot read it, and others may.
  * - `later`: it is not claimed, for too much of what goes to its service has been there before. */
 export type AttemptEnd = "over" | "absent" | "later";
 
@@ -46,6 +46,8 @@ export class Sending {
   readonly #services = new Map<number, string>();
   /** Tickets with an attempt under way. */
   readonly #attempting = new Set<number>();
+  /** Tickets whose request the log's store has lost, as was seen once. As many as are active, at most. */
+  readonly #missed = new Set<number>();
   #notSentYet = 0;
 
   constructor(options: SendingOptions) {
@@ -74,6 +76,7 @@ export class Sending {
   ended(number: number): void {
     this.#doubts.over(number);
     this.#services.delete(number);
+    this.#missed.delete(number);
     const view = this.#replica.fold.queue(this.#queue)?.ticket(number);
     if (view !== undefined) this.#requests.forget(view.origin);
   }
@@ -99,7 +102,7 @@ export class Sending {
       const view = this.#replica.fold.queue(this.#queue)?.ticket(number);
       if (view === undefined) return "over";
       const request = await this.#requests.read(view.origin);
-      if (request === undefined && this.#replica.shared) return "absent";
+      if (request === undefined && !(await this.#isGone(number, view.origin))) return "absent";
       if (request !== undefined && known === undefined) {
         this.#services.set(number, request.service);
         if (!this.#count(request.service, retry)) return "later";
@@ -128,6 +131,17 @@ export class Sending {
       handOver();
       permit.done();
     }
+  }
+
+  /** Whether nobody can send a request that this node cannot read. What the log's store has lost, the node that took it
+   * may have in memory still, and others in what they have kept: they have a while to themselves. What is stored, and
+   * not to be opened here, is theirs. */
+  async #isGone(number: number, origin: TicketOrigin): Promise<boolean> {
+    if (!this.#replica.shared) return true;
+    if (await this.#replica.payloads.has(origin)) return false;
+    if (this.#replica.isOwn(origin) || this.#missed.has(number)) return true;
+    this.#missed.add(number);
+    return false;
   }
 
   /** Counts a sending, if there may be one more. */
