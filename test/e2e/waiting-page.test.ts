@@ -81,16 +81,22 @@ test("two people wait: each sees the place, it moves without a reload, and who i
   expect([ann.complaints, bob.complaints]).toEqual([[], []]);
 });
 
-test("two tabs of one browser are one ticket, and both are brought on", async () => {
+test("two tabs of one browser are one ticket, with one stream for both, and both are brought on", async () => {
   const usher = await start();
   const { issue, complete, queue } = callers(usher);
   const first = await issue();
   const ann = await openPerson(await openBrowser());
+  let streams = 0;
+  ann.context.on("request", (request) => {
+    if (request.headers().accept === "text/event-stream") streams += 1;
+  });
   await ann.page.goto(`${usher.gatewayUrl}/a`);
+  await eventually(() => expect(streams).toBe(1));
   const second = await openTab(ann);
   await second.goto(`${usher.gatewayUrl}/b`);
   expect(await ann.page.textContent("[data-text=number]")).toBe("2");
   expect(await second.textContent("[data-text=number]")).toBe("2");
+  expect(streams).toBe(1);
   await complete(first);
   await ann.page.waitForSelector("text=The shop: GET /a");
   await second.waitForSelector("text=The shop: GET /b");

@@ -241,6 +241,25 @@ test("where header and cookie disagree, each counts for what it is: a wrong one 
   expect(shop.seen.at(-1)?.headers).toMatchObject({ "usher-pass": pass, "usher-ticket": "1" });
 });
 
+test("another site that has a visitor's browser send something does not take the visitor's place away", async () => {
+  const { node } = await open();
+  const bob = new Visitor(node);
+  await bob.see("/");
+  const place = bob.cookies.get("usher-visitor");
+  // Cookies do not come along, and what is set would replace them.
+  for (const [headers, method] of [
+    [{ "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", accept: "text/html" }, "POST"],
+    [{ "sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors" }, "GET"],
+  ] as const) {
+    const answer = await new Visitor(node).ask("/", headers, method);
+    expect([answer.status, answer.headers["set-cookie"]]).toEqual([429, undefined]);
+  }
+  const link = await new Visitor(node).see("/", { "sec-fetch-site": "cross-site" });
+  expect(link.headers["set-cookie"]).toMatch(/^usher-visitor=/);
+  expect((await bob.see("/")).headers["usher-ticket"]).toBe("2");
+  expect(bob.cookies.get("usher-visitor")).toBe(place);
+});
+
 test("the service sees no cookie of Usher's, and its own as they came", async () => {
   const { node, shop, ann } = await open();
   const own = [...ann.cookies].map(([name, value]) => `${name}=${value}`).join("; ");

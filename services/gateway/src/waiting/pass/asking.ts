@@ -15,7 +15,7 @@ export interface Asking {
 /** The headers that make a difference. */
 const HEADERS = [
   ...["cookie", "usher-pass", "idempotency-key", "authorization", "usher-api-key"],
-  ...["accept", "accept-language", "sec-fetch-mode", "traceparent", "tracestate"],
+  ...["accept", "accept-language", "sec-fetch-mode", "sec-fetch-site", "traceparent", "tracestate"],
   "access-control-request-method",
 ] as const;
 
@@ -45,6 +45,13 @@ export function isNavigation({ headers }: Asking): boolean {
   const mode = headers["sec-fetch-mode"];
   if (mode !== undefined) return mode === "navigate";
   return /(?:^|,)\s*text\/html\s*(?:;|,|$)/i.test(headers.accept ?? "");
+}
+
+/** Whether another site had the browser send this: then the cookies that there are did not come along, and to set new ones
+ * would take somebody's place away. Only who follows a link brings them. */
+export function isForeign(asking: Asking): boolean {
+  const follows = isNavigation(asking) && !isSending(asking);
+  return asking.headers["sec-fetch-site"] === "cross-site" && !follows;
 }
 
 /** Whether a browser asks if it may ask: without cookies, and once for each request that it has in mind. */

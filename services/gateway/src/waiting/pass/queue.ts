@@ -27,7 +27,7 @@ import type { PassOn } from "../defer.ts";
 import { waitTooLong } from "../long-wait.ts";
 import { problemOf } from "../problems.ts";
 import { answerRefusal, answerWaiting } from "./answer.ts";
-import { type Asking, askingOf, isNavigation, isPreflight } from "./asking.ts";
+import { type Asking, askingOf, isForeign, isNavigation, isPreflight } from "./asking.ts";
 import { heldBy } from "./holder.ts";
 import { passLeft_ms, revived, used } from "./sessions.ts";
 import { type Visitor, visitorCookie, visitorOf } from "./visitor.ts";
@@ -180,7 +180,7 @@ export class PassQueue {
     const visitor = "visitor" in known ? this.#visitorCookies(known.visitor, asking) : [];
     // One that was presented and is older is good until its own end; the session may have been extended since.
     const isCurrent = "presented" in known && known.presented === pass;
-    const setCookies = isCurrent ? [] : [...visitor, this.#setPass(pass, place, asking)];
+    const setCookies = isCurrent || isForeign(asking) ? [] : [...visitor, this.#setPass(pass, place, asking)];
     return { kind: "admitted", place, pass, setCookies };
   }
 
@@ -190,8 +190,9 @@ export class PassQueue {
   }
 
   /** Told again with every answer, so that it outlasts any wait. */
-  #visitorCookies({ cookie }: Visitor, { secure }: Asking): string[] {
-    if (cookie === undefined) return [];
+  #visitorCookies({ cookie }: Visitor, asking: Asking): string[] {
+    if (cookie === undefined || isForeign(asking)) return [];
+    const { secure } = asking;
     const { max_wait_ms, session_ms } = this.#options.replica.desk.queue(this.#options.queue).settings;
     const maxAge_s = Math.max(VISITOR_S, Math.ceil((max_wait_ms + session_ms) / 1000));
     return [setCookie(visitorCookie(secure), cookie, { secure, maxAge_s })];
