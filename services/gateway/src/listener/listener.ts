@@ -41,6 +41,9 @@ export { BindError, CertificateError, type TlsFiles };
  * request arrives that was sent before its client could know. */
 const LAST_WORDS_MS = 250;
 
+/** The same of connections that have not said a word yet, in ms; 2,000, for most clients open one to speak at once. */
+const FIRST_WORDS_MS = 2_000;
+
 /** For how many turns of the event loop connections that wait are accepted before the port is closed, at most. */
 const ACCEPT_TURNS_MAX = 1_000;
 
@@ -170,10 +173,20 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   /** Takes the connections that wait to be accepted: closing the port would reset them. */
   const acceptAll = async (): Promise<void> => {
     let before = -1;
-    for (let turn = 0; accepted !== before && turn < ACCEPT_TURNS_MAX; turn++) {
+    for (let turns = 0; accepted !== before && turns < ACCEPT_TURNS_MAX; turns++) {
       before = accepted;
-      await new Promise(setImmediate);
+      await turn();
     }
+  };
+
+  const lastWords = async (): Promise<void> => {
+    let waited_ms = 0;
+    do {
+      await after(LAST_WORDS_MS);
+      waited_ms += LAST_WORDS_MS;
+    } while (silent.size > 0 && waited_ms < FIRST_WORDS_MS);
+    // What has come by now is read first; a timer runs before that.
+    await turn();
   };
 
   const leave = (): void => {
@@ -189,7 +202,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     // It has no port of its own: this says goodbye to HTTP/2 clients.
     http2.close();
     // A request that is on its way on a connection without any is served yet: it must not find the door shut.
-    await Promise.race([Promise.all(stopped), grace, after(LAST_WORDS_MS)]);
+    await Promise.race([Promise.all(stopped), grace, lastWords()]);
     idleEnd = true;
     http1.close();
     http2.close();
@@ -223,6 +236,11 @@ export async function listen(options: ListenOptions): Promise<Listener> {
 /** Tells whoever speaks plainly to a port that speaks TLS. */
 function refusePlain(socket: Socket, limits: ListenerLimits): void {
   refuseRaw(socket, problem("tls_required", "say https:// instead of http://"), limits);
+}
+
+/** Until the event loop has read what there is to read. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function after(ms: number): Promise<void> {
