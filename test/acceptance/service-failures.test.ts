@@ -32,7 +32,7 @@ queues:
   fast:   { kind: defer, limit: { max_active: 1 }, max_wait: 10m }
   orders: { kind: defer, mode: queue_all, limit: { max_active: 1 }, max_wait: 10m, attempts: 2 }
 routes:
-  - { match: /fast/brief, service: shop, queue: fast, hold: 0s, timeout: 1s }
+  - { match: /fast/brief, service: shop, queue: fast, hold: 0s, timeout: 1s, silence: 1s }
   - { match: /fast, service: shop, queue: fast, hold: 0s }
   - { match: POST /orders/brief, service: shop, queue: orders, hold: 0s, timeout: 1s }
   - { match: POST /orders/again, service: shop, queue: orders, hold: 0s, timeout: 1s, idempotent: true }
