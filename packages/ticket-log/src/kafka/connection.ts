@@ -21,6 +21,8 @@ export class Connection {
   #leader: Leader | undefined;
   /** Until when what is known of the leader is believed. */
   #known_ms = 0;
+  /** How often everything was given up. */
+  #forgotten = 0;
   #closed = false;
 
   constructor(client: Client, topic: string) {
@@ -77,6 +79,7 @@ export class Connection {
 
   /** Gives up all connections, and begins anew at the next request. */
   forget(): void {
+    this.#forgotten++;
     this.#link?.cut();
     this.#link = undefined;
     this.#leader = undefined;
@@ -100,9 +103,13 @@ export class Connection {
 
   async #reach(): Promise<void> {
     this.#demandOpen();
+    const forgotten = this.#forgotten;
     const link = await this.#client.reach();
-    if (this.#closed) link.cut();
+    // Whoever asked may have given up, and another may have been reached meanwhile.
+    const late = this.#forgotten !== forgotten || this.#link !== undefined;
+    if (this.#closed || late) link.cut();
     this.#demandOpen();
+    if (late) throw new LogError("unavailable", "the connection was given up");
     this.#link = link;
   }
 
