@@ -193,7 +193,6 @@ describe("a WebSocket, or the like,", () => {
 
 test("with TLS the port says https, and takes nothing else", async () => {
   const directory = await mkdtemp(join(tmpdir(), "usher-tls-"));
-  onTestFinished(() => rm(directory, { recursive: true, force: true }));
   await writeFile(join(directory, "cert.pem"), certificate.cert);
   await writeFile(join(directory, "key.pem"), certificate.key);
   const config = `
@@ -203,7 +202,11 @@ routes: [{ match: /*, service: shop }]
 `;
   await writeFile(join(directory, "usher.yaml"), config);
   const program = usherProgram(["serve", "--config", join(directory, "usher.yaml")]);
-  onTestFinished(async () => void (await program.stop()));
+  // In this order, for its data is there as well.
+  onTestFinished(async () => {
+    await program.stop();
+    await rm(directory, { recursive: true, force: true });
+  });
   const [, port = ""] = await program.says(/gateway +https:\/\/localhost:(\d+)/);
   shop.answer = (res, { headers }) => void res.end(`${headers["x-forwarded-proto"]}`);
   await eventually(async () => {

@@ -121,7 +121,6 @@ test("behind its nginx, a wish for another protocol reaches Usher, which answers
 
 test("its usher.yaml is one: a node with it listens by HTTPS", async () => {
   const directory = await mkdtemp(join(tmpdir(), "usher-proxies-"));
-  onTestFinished(() => rm(directory, { recursive: true, force: true }));
   const rest = `
 services: { shop: { url: ${shop.url} } }
 queues: { orders: { kind: defer, limit: { max_active: 5 }, max_wait: 1h } }
@@ -131,7 +130,11 @@ queues: { orders: { kind: defer, limit: { max_active: 5 }, max_wait: 1h } }
   await writeFile(join(directory, "tickets.key"), certificate.key);
   const flags = ["--config", join(directory, "usher.yaml"), "--grpc-port", "0", "--metrics-port", "0"];
   const program = usherProgram(["serve", ...flags]);
-  onTestFinished(async () => void (await program.stop()));
+  // In this order, for its data is there as well.
+  onTestFinished(async () => {
+    await program.stop();
+    await rm(directory, { recursive: true, force: true });
+  });
   await program.says(/gateway +https:\/\/0\.0\.0\.0:\d+/);
   await program.says(/ready/);
 });
