@@ -9,9 +9,12 @@ export interface HealthOptions {
   readonly onMended: (message: string) => void;
 }
 
+/** What a part has met since it was well. */
 interface Met {
   readonly code: LogErrorCode;
   readonly since_ms: number;
+  /** That, and what it was before: "unavailable" that turned out as "misconfigured". */
+  readonly codes: Set<LogErrorCode>;
 }
 
 export class Health {
@@ -29,7 +32,8 @@ export class Health {
     const { code } = error;
     const known = this.#met.get(part);
     const now_ms = performance.now();
-    if (known?.code !== code) this.#met.set(part, { code, since_ms: now_ms });
+    const codes = (known?.codes ?? new Set()).add(code);
+    if (known?.code !== code) this.#met.set(part, { code, since_ms: now_ms, codes });
     const since_ms = known?.code === code ? known.since_ms : now_ms;
     // Trouble that passes by itself has a little time to do so.
     if (this.#told.has(code) || (code === "unavailable" && now_ms - since_ms < this.#options.trouble_ms))
@@ -50,8 +54,9 @@ export class Health {
     const known = this.#met.get(part);
     if (known === undefined) return;
     this.#met.delete(part);
-    for (const { code } of this.#met.values()) if (code === known.code) return;
-    if (!this.#told.delete(known.code)) return;
+    const left = new Set([...this.#met.values()].flatMap(({ codes }) => [...codes]));
+    const over = [...known.codes].filter((code) => !left.has(code) && this.#told.delete(code));
+    if (over.length === 0) return;
     const { onMended } = this.#options;
     setImmediate(() => onMended(`${part} again`));
   }
