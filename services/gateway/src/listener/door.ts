@@ -23,9 +23,12 @@ export function inspect(req: EdgeRequest): Target | Problem {
     checkCoding(req) ??
     checkLoop(lines) ??
     checkExpectation(req) ??
-    readTarget(req.url ?? "")
+    (req.method === "OPTIONS" && req.url === WHOLE_SERVER.raw ? WHOLE_SERVER : readTarget(req.url ?? ""))
   );
 }
+
+/** What `OPTIONS *` asks about: no path, but whoever listens (RFC 9110, 9.3.7). */
+export const WHOLE_SERVER: Target = { raw: "*", path: "*", query: undefined };
 
 export function isProblem(value: Target | Problem): value is Problem {
   return "reason" in value;

@@ -26,12 +26,13 @@ import type { Socket } from "node:net";
 import { BindError, bind, portOf } from "./bind.ts";
 import { believe, type Provenance } from "./client.ts";
 import type { Cors } from "./cors.ts";
-import { inspect, isProblem } from "./door.ts";
+import { inspect, isProblem, WHOLE_SERVER } from "./door.ts";
 import { type EdgeRequest, type EdgeResponse, type Handler, isHttp1 } from "./exchange.ts";
 import { createHttp1, refuseRaw } from "./http1.ts";
 import { createHttp2 } from "./http2.ts";
 import { LISTENER_LIMITS, type ListenerLimits } from "./limits.ts";
 import { answerProblem, problem } from "./problem.ts";
+import { respond } from "./respond.ts";
 import { type Protocol, sniff } from "./sniff.ts";
 import { CertificateError, type TlsFiles, TlsPort } from "./tls.ts";
 
@@ -126,6 +127,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
         ? problem("overloaded", "this node has as many requests as it may", 1)
         : inspect(req);
       if (isProblem(target)) answerProblem(req, res, target);
+      else if (target === WHOLE_SERVER) respond(res, 204, [], undefined);
       else if (!cors?.answerPreflight(req, res)) await handler(req, res, target);
     } catch (error) {
       onFault(error);
