@@ -128,11 +128,18 @@ describe("the topics", () => {
     expect(message).toContain("it has a replication factor of 1 instead of 2");
   });
 
-  it("are refused when fewer in-sync replicas would do than asked for", async () => {
-    const nodes = nodesAt({ replication: 3 });
-    await stranger.create(nodes.queues, { ...FIT, "min.insync.replicas": "1" });
-    expect((await nodes.refusal()).message).toContain("min.insync.replicas is 1 instead of 2");
-  });
+  it.each([
+    [2, 2],
+    [3, 2],
+    [5, 4],
+  ])(
+    "that shall have %i replicas are refused when fewer than %i need what is written",
+    async (replication, min) => {
+      const nodes = nodesAt({ replication });
+      await stranger.create(nodes.queues, { ...FIT, "min.insync.replicas": "1" });
+      expect((await nodes.refusal()).message).toContain(`min.insync.replicas is 1 instead of ${min}`);
+    },
+  );
 
   it("are not made on fewer brokers than there shall be replicas", async () => {
     const nodes = nodesAt({ replication: 3 });

@@ -13,7 +13,8 @@ export interface KafkaLogOptions {
   readonly spool: SpoolOptions;
   /** What the topics' names begin with, "usher": `usher.queues` and `usher.payloads`. */
   readonly topics?: string;
-  /** How many brokers hold each record; 3. A record counts as written when all but one of them have it. */
+  /** How many brokers hold each record; 3. A record counts as written when all but one of them have it, and two at least:
+   * with 2, nothing can be written while one is down; with 1, what is on a broker is lost with its disk. */
   readonly replication?: number;
   /** How long the cluster must keep payloads at least, in milliseconds. */
   readonly payload_retention_ms: number;

@@ -31,9 +31,10 @@ export interface TopicsWanted {
   readonly limits: LogLimits;
 }
 
-/** How many in-sync replicas must have a record before it counts as written: one may be down. */
+/** How many in-sync replicas must have a record before it counts as written: one may be down. But two at least, where
+ * there are as many, so that it is not lost with one. */
 export function inSyncMin(replication: number): number {
-  return Math.max(1, replication - 1);
+  return Math.min(replication, Math.max(2, replication - 1));
 }
 
 export function queuesSettings({ prefix, replication, limits }: TopicsWanted): TopicSettings {
