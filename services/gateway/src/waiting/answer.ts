@@ -48,9 +48,9 @@ function isObject(value: JsonValue): value is JsonObject {
 }
 
 /** Tells the key that the service is given with a stored request: by it, the service can be asked what became of the
- * request, when nobody else knows. */
-export async function tellKey(requests: Requests, res: EdgeResponse, { queue, view }: Place): Promise<void> {
-  if (queue.settings.kind !== "defer") return;
+ * request, when nobody else knows. Of one that was taken back or expired the service knows nothing. */
+export async function tellKey(requests: Requests, res: EdgeResponse, { view }: Place): Promise<void> {
+  if (view.request === undefined) return;
   const key = await requests.keyOf(view.origin);
   if (key !== undefined && /^[\x20-\x7e]+$/.test(key)) res.setHeader("usher-idempotency-key", key);
 }
