@@ -305,6 +305,23 @@ test("while the log cannot be written, passes work, and those who wait see their
   expect((await bob.see("/")).headers["usher-ticket"]).toBe("2");
 });
 
+test("a node that cannot read the log says on the page that the place is the last that it knew", async () => {
+  const { node } = await open();
+  await new Visitor(node).see("/");
+  const bob = new Visitor(node);
+  expect((await bob.see("/")).text).toMatch(/data-text="stale"\s+hidden/);
+  node.log.cut();
+  await vi.waitFor(async () => {
+    const page = await bob.see("/", { "accept-language": "en" });
+    expect([page.status, page.headers["usher-ticket"]]).toEqual([202, "2"]);
+    expect(page.text).toContain('data-text="stale">The line cannot be reached just now.');
+  }, PATIENCE);
+  // Newcomers are told to come again, and that nothing has happened.
+  const newcomer = await new Visitor(node).see("/", { "accept-language": "en" });
+  expect([newcomer.status, newcomer.headers["retry-after"]]).toEqual([503, "1"]);
+  expect(newcomer.text).toContain("No places can be given out just now");
+});
+
 test("leaving by the page's form gives the place up, without scripts and without cookies", async () => {
   const { node } = await open();
   await new Visitor(node).see("/");

@@ -2,6 +2,7 @@
 
 import { once } from "node:events";
 import { get, type IncomingMessage } from "node:http";
+import { connect } from "node:http2";
 import { formatTicketId } from "@usher/replica";
 import { expect, onTestFinished, test } from "vitest";
 import { configure, type Node, openNode, openShop, problemIn, QUEUE, Visitor } from "./support/pass-queue.ts";
@@ -143,6 +144,35 @@ test("a client that goes away takes its watcher with it", async () => {
   await events.until(() => true);
   expect(node.replica.places.watchers).toBe(1);
   events.answer.destroy();
+  while (node.replica.places.watchers > 0) await new Promise(setImmediate);
+});
+
+test("over HTTP/2 the page, the stream and the way through are the same", async () => {
+  const { node, ticket_url } = await open();
+  const client = connect(node.gateway.url);
+  onTestFinished(() => client.destroy());
+  const ask = async (headers: Record<string, string>) => {
+    const stream = client.request({ ":path": "/", ...headers });
+    const [head] = (await once(stream, "response")) as [Record<string, unknown>];
+    return { stream, head };
+  };
+  const page = await ask({ accept: "text/html", "sec-fetch-mode": "navigate" });
+  expect(page.head).toMatchObject({
+    ":status": 202,
+    "set-cookie": [expect.stringMatching(/^usher-visitor=/)],
+  });
+  page.stream.resume();
+  const events = await ask({ ":path": ticket_url, accept: "text/event-stream" });
+  expect(events.head).toMatchObject({ ":status": 200, "content-type": "text/event-stream" });
+  const [first] = (await once(events.stream, "data")) as [Buffer];
+  expect(`${first}`).toMatch(/^retry: \d+\nid: \d+\ndata: \{"ticket":/);
+  events.stream.close();
+  await end(node, 1);
+  const { pass } = JSON.parse((await new Visitor(node).ask(ticket_url)).text);
+  const cookie = `usher-pass-${QUEUE}=${pass}`;
+  const through = await ask({ cookie });
+  expect(through.head).toMatchObject({ ":status": 200 });
+  through.stream.resume();
   while (node.replica.places.watchers > 0) await new Promise(setImmediate);
 });
 

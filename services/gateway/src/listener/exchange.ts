@@ -43,6 +43,8 @@ export function goneSignal(res: EdgeResponse): AbortSignal {
   res.once("close", () => {
     if (!res.writableFinished) gone.abort();
   });
+  // A stream that its client resets without calling that an error closes only when its request has been read.
+  if (!isHttp1(res)) res.stream.once("aborted", () => gone.abort());
   return gone.signal;
 }
 

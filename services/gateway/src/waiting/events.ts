@@ -42,6 +42,8 @@ export async function streamEvents(
     return;
   }
   const gone = goneSignal(res);
+  // Nobody reads its body, and until it has ended a stream of HTTP/2 does not close.
+  req.resume();
   const sink: Writable = res;
   let last = place;
   let told: string | undefined;
