@@ -41,14 +41,18 @@ export class Upload extends Readable {
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#leave();
+    this.#wanted = false;
+    this.#req.pause();
+    callback(error);
+  }
+
+  #leave(): void {
     this.#req
       .off("data", this.#onData)
       .off("end", this.#onEnd)
       .off("close", this.#onGone)
       .off("error", this.#onGone);
-    this.#wanted = false;
-    this.#req.pause();
-    callback(error);
   }
 
   readonly #onData = (chunk: Buffer): void => {
@@ -58,8 +62,13 @@ export class Upload extends Readable {
 
   readonly #onEnd = (): void => {
     this.#wanted = false;
-    if (hasArrived(this.#req)) this.push(null);
-    else this.#onGone();
+    if (!hasArrived(this.#req)) {
+      this.#onGone();
+      return;
+    }
+    // A request that is over closes at once, and of this body the service may still have to take something.
+    this.#leave();
+    this.push(null);
   };
 
   readonly #onGone = (): void => {
