@@ -9,30 +9,24 @@ import { DIGEST_WORDS, KEY_WORDS } from "./segment.ts";
  * could become another ticket. Somebody who asks so often needs no new key. */
 export const ALIASES_MAX = 16;
 
-const CAPACITY_MIN = 16;
+const CAPACITY_MIN = 4;
 const ROW_WORDS = KEY_WORDS + DIGEST_WORDS;
 
 export class Aliases {
   /** By place, from 1: the key, and the digest of the request. */
-  #rows = new Uint32Array(CAPACITY_MIN * ROW_WORDS);
+  #rows = new Uint32Array();
   /** By place: the ticket; 0: free. */
-  #tickets = new Uint32Array(CAPACITY_MIN);
+  #tickets = new Uint32Array();
   /** By place: the same ticket's alias after it, or the next free place; 0: none. */
-  #next = new Uint32Array(CAPACITY_MIN);
+  #next = new Uint32Array();
   /** By ticket: its first. */
   readonly #first = new Map<number, number>();
   #size = 0;
   /** The highest place ever taken, and the first of those that were given back. */
   #taken = 0;
   #free = 0;
-  readonly #index: KeyIndex;
-
-  constructor() {
-    this.#index = new KeyIndex({
-      firstWord: (place) => this.#rows[place * ROW_WORDS]!,
-      matches: (place, words) => this.#matches(place * ROW_WORDS, words),
-    });
-  }
+  /** From the first on: most queues have none. */
+  #index: KeyIndex | undefined;
 
   get size(): number {
     return this.#size;
@@ -40,12 +34,13 @@ export class Aliases {
 
   /** The ticket that a key is a further one of; 0: none. */
   get(key: Uint32Array): number {
-    return this.#size === 0 ? 0 : this.#tickets[this.#index.get(key)]!;
+    return this.#index === undefined ? 0 : this.#tickets[this.#index.get(key)]!;
   }
 
   /** Whether a key that is here came with this digest. */
   sameRequest(key: Uint32Array, digest: Uint32Array): boolean {
-    return this.#matches(this.#index.get(key) * ROW_WORDS + KEY_WORDS, digest);
+    const place = this.#index?.get(key) ?? 0;
+    return place !== 0 && this.#matches(place * ROW_WORDS + KEY_WORDS, digest);
   }
 
   /** Whether the ticket may have one more. */
@@ -63,6 +58,10 @@ export class Aliases {
     const last = this.#places(ticket).at(-1);
     if (last === undefined) this.#first.set(ticket, place);
     else this.#next[last] = place;
+    this.#index ??= new KeyIndex({
+      firstWord: (at) => this.#rows[at * ROW_WORDS]!,
+      matches: (at, words) => this.#matches(at * ROW_WORDS, words),
+    });
     this.#index.add(place);
     this.#size++;
   }
@@ -79,7 +78,7 @@ export class Aliases {
   forget(ticket: number): void {
     if (this.#size === 0) return;
     for (const place of this.#places(ticket)) {
-      this.#index.delete(place);
+      this.#index?.delete(place);
       this.#tickets[place] = 0;
       this.#next[place] = this.#free;
       this.#free = place;
@@ -107,7 +106,8 @@ export class Aliases {
       this.#free = this.#next[place]!;
       return place;
     }
-    if (this.#taken + 1 === this.#tickets.length) this.#resize(this.#tickets.length * 2);
+    const capacity = this.#tickets.length;
+    if (this.#taken + 1 >= capacity) this.#resize(Math.max(CAPACITY_MIN, capacity * 2));
     return ++this.#taken;
   }
 
@@ -126,6 +126,7 @@ export class Aliases {
   #letGo(): void {
     this.#taken = 0;
     this.#free = 0;
-    this.#resize(CAPACITY_MIN);
+    this.#index = undefined;
+    this.#resize(0);
   }
 }

@@ -19,33 +19,28 @@ export class Pace {
   #second = 0;
   /** When the line last began to wait, or the limit changed: before that, nothing is measured. */
   #since_ms: number | undefined;
+  /** What was made of it last: many ask between two ticks. */
+  #told: { readonly now_ms: number; readonly measured: Measured | undefined } | undefined;
 
   /** Tells that somebody waits from now on (a pause in which nobody waits says nothing of the pace), or that another
    * limit holds. */
   begin(now_ms: number): void {
     this.#advance(now_ms);
+    this.#told = undefined;
     this.#buckets.fill(0);
     this.#since_ms = now_ms;
   }
 
   admitted(now_ms: number): void {
     this.#advance(now_ms);
+    this.#told = undefined;
     this.#buckets[this.#second % WINDOW_S]!++;
   }
 
   /** What the last half minute says; absent while too little was measured, or nobody was admitted. */
   measured(now_ms: number): Measured | undefined {
-    if (this.#since_ms === undefined) return undefined;
-    const now_s = Math.floor(now_ms / 1000);
-    const oldest_ms = Math.max(this.#since_ms, (now_s - WINDOW_S + 1) * 1000);
-    const measured_ms = now_ms - oldest_ms;
-    if (measured_ms < MEASURED_MIN_MS) return undefined;
-    let admitted = 0;
-    for (let second = now_s - WINDOW_S + 1; second <= now_s; second++) admitted += this.#count(second);
-    if (admitted === 0) return undefined;
-    const whole = { from_s: Math.ceil(oldest_ms / 1000), to_s: now_s };
-    const dispersion = Math.max(...SPANS_S.map((span_s) => this.#dispersion(span_s, whole)));
-    return { perSecond: (admitted * 1000) / measured_ms, admitted, dispersion };
+    if (this.#told?.now_ms !== now_ms) this.#told = { now_ms, measured: this.#measure(now_ms) };
+    return this.#told.measured;
   }
 
   /** When it began to be measured. */
@@ -62,6 +57,20 @@ export class Pace {
       if (count > 0) counts.push(second, count);
     }
     return counts;
+  }
+
+  #measure(now_ms: number): Measured | undefined {
+    if (this.#since_ms === undefined) return undefined;
+    const now_s = Math.floor(now_ms / 1000);
+    const oldest_ms = Math.max(this.#since_ms, (now_s - WINDOW_S + 1) * 1000);
+    const measured_ms = now_ms - oldest_ms;
+    if (measured_ms < MEASURED_MIN_MS) return undefined;
+    let admitted = 0;
+    for (let second = now_s - WINDOW_S + 1; second <= now_s; second++) admitted += this.#count(second);
+    if (admitted === 0) return undefined;
+    const whole = { from_s: Math.ceil(oldest_ms / 1000), to_s: now_s };
+    const dispersion = Math.max(...SPANS_S.map((span_s) => this.#dispersion(span_s, whole)));
+    return { perSecond: (admitted * 1000) / measured_ms, admitted, dispersion };
   }
 
   /** The variance of the counts of the spans over their mean, in whole seconds alone. */

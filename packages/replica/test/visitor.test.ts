@@ -1,9 +1,10 @@
 // A visitor: somebody whom nothing tells apart but a secret of their browser's.
 
+import { ALIASES_MAX } from "@usher/queue";
 import { MemoryStore } from "@usher/ticket-log";
 import { describe, expect, it } from "vitest";
 import { pass, stopClocks, turns } from "./support/time.ts";
-import { closeWorlds, issue, kinds, makeQueue, openWorld, type World } from "./support/world.ts";
+import { closeWorlds, issue, kinds, makeQueue, NOBODY, openWorld, type World } from "./support/world.ts";
 
 stopClocks();
 closeWorlds();
@@ -84,5 +85,42 @@ describe("a visitor", () => {
       await expect(issue(world, "q", wish)).rejects.toMatchObject({ reason: "QUEUE_FULL" });
     }
     expect(issues(world)).toBe(before);
+  });
+});
+
+describe("a key that a visitor's ticket answered", () => {
+  const KEY = "a-key-of-22-characters-or-more";
+  const wish = { visitor: VISITOR, key: KEY, digest: Buffer.alloc(8, 1) };
+
+  it("leads to that ticket after its end, on every node, though the visitor has another by then", async () => {
+    const store = new MemoryStore({ shared: true });
+    const [a, b] = await Promise.all([openWorld({ store, node: "a" }), openWorld({ store, node: "b" })]);
+    await pass(1_000);
+    await makeQueue(a, "q");
+    const first = await issue(a, "q", { visitor: VISITOR });
+    const same = await issue(a, "q", wish);
+    expect([same.view.number, same.existing]).toEqual([first.view.number, true]);
+    await a.replica.desk.leave(first);
+    const second = await issue(a, "q", { visitor: VISITOR });
+    expect(second.view.number).toBe(2);
+    await turns();
+    for (const world of [a, b]) {
+      expect(world.replica.desk.find({ queue: "q", caller: NOBODY, ...wish })?.view.number).toBe(1);
+      expect((await issue(world, "q", wish)).view).toMatchObject({ number: 1, state: "left" });
+    }
+    const another = { ...wish, digest: Buffer.alloc(8, 2) };
+    await expect(issue(b, "q", another)).rejects.toMatchObject({ reason: "KEY_REUSED" });
+  });
+
+  it("is one of sixteen; for the next nothing is written", async () => {
+    const world = await openWorld();
+    await makeQueue(world, "q");
+    await issue(world, "q", { visitor: VISITOR });
+    for (let n = 0; n < ALIASES_MAX; n++) await issue(world, "q", { ...wish, key: `${KEY} ${n}` });
+    const before = issues(world);
+    const next = issue(world, "q", { ...wish, key: `${KEY} and one more` });
+    await expect(next).rejects.toMatchObject({ reason: "QUEUE_FULL" });
+    expect(issues(world)).toBe(before);
+    expect((await issue(world, "q", { visitor: VISITOR })).view.number).toBe(1);
   });
 });
