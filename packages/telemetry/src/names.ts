@@ -58,7 +58,8 @@ export const TALLIES = {
   },
   "usher.rpc.errors": {
     kind: "counter",
-    meaning: "RPCs on the gateway's port that ended with an error, by the method and gRPC's name of the code.",
+    meaning:
+      "RPCs on the gateway's port that ended with an error, by the method and gRPC's name of the code.",
     labels: ["method", "code"],
   },
   "usher.service.request_seconds": {
