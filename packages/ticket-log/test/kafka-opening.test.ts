@@ -1,7 +1,7 @@
 // Opening the log on Kafka: what is made, what is refused, and with which words.
 
 import { connect, createServer, type Socket } from "node:net";
-import { type KafkaCluster, START_WAIT_MS, startKafka } from "@usher/local-kafka";
+import { type KafkaCluster, runTool, START_WAIT_MS, startKafka } from "@usher/local-kafka";
 import kafkajs from "kafkajs";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { Program } from "../../../test/support/program.ts";
@@ -104,6 +104,10 @@ describe("the topics", () => {
       expect(message).toContain(`${name} is ${found} instead of ${wanted}`);
       expect(message).toContain(`--topic ${nodes.queues} --add-config ${name}=${wanted}`);
     }
+    // The command does as it says, but for where the tool is.
+    const [, command = ""] = /kafka-configs\.sh (.* --add-config retention\.ms=-1)/.exec(message) ?? [];
+    expect(await runTool("kafka.admin.ConfigCommand", command.split(" "))).toMatchObject({ code: 0 });
+    expect(await stranger.settings(nodes.queues)).toMatchObject({ "retention.ms": "-1" });
     await stranger.set(nodes.queues, FIT);
     await nodes.open();
   });
@@ -216,7 +220,7 @@ describe("a cluster that cannot be reached", () => {
     async (brokers) => {
       expect(await nodesAt({ brokers }).refusal()).toMatchObject({
         code: "misconfigured",
-        message: expect.stringContaining("(brokers)"),
+        message: expect.stringContaining("(log, --log)"),
       });
     },
   );
@@ -232,7 +236,7 @@ describe("passwords and certificates", () => {
       const nodes = nodesAt({ brokers: kafka.at("sasl"), sasl: { ...ann, password: "wrong", mechanism } });
       expect(await nodes.refusal()).toMatchObject({
         code: "misconfigured",
-        message: expect.stringMatching(/Kafka refuses the credentials \(sasl\)/),
+        message: expect.stringMatching(/Kafka refuses the credentials \(kafka\.sasl\)/),
       });
     },
   );
@@ -265,7 +269,7 @@ describe("passwords and certificates", () => {
   it("a certificate that nobody vouches for is told", async () => {
     expect(await nodesAt({ brokers: kafka.at("tls"), tls: true }).refusal()).toMatchObject({
       code: "misconfigured",
-      message: expect.stringContaining("no TLS with Kafka (tls)"),
+      message: expect.stringContaining("no TLS with Kafka (kafka.tls)"),
     });
   });
 
@@ -281,7 +285,7 @@ describe("passwords and certificates", () => {
       const timings = { connect_ms: 500, request_ms: 500, open_ms: 1_000 };
       expect(await nodesAt({ brokers: kafka.at(listener), timings }).refusal()).toMatchObject({
         code: "unavailable",
-        message: expect.stringContaining("does the broker want TLS (tls) or a password (sasl)?"),
+        message: expect.stringContaining("does the broker want TLS (kafka.tls) or a password (kafka.sasl)?"),
       });
     },
   );
@@ -323,7 +327,10 @@ describe("rights", () => {
       expect(await nodes.refusal()).toMatchObject({
         code: "misconfigured",
         retryable: true,
-        message: expect.stringContaining(`the operation ${name} on the topic ${nodes.queues}`),
+        message: expect.stringMatching(
+          `the operation ${name} on the topic ${nodes.queues}. Grant it: kafka-acls.sh --bootstrap-server ` +
+            `${kafka.at("sasl")[0]} --add --allow-principal User:bob --operation ${name} --topic ${nodes.queues}$`,
+        ),
       });
       await allow("bob", prefix, [right]);
     }

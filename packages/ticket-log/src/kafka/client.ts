@@ -7,7 +7,7 @@ import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { type Admin, type Cluster, Kafka, type KafkaConfig, logLevel } from "kafkajs";
 import { LogError } from "../log.ts";
-import { unreachable } from "./errors.ts";
+import { type Login, unreachable } from "./errors.ts";
 import { mendKafkajs } from "./mending.ts";
 import type { KafkaLogOptions, KafkaTimings } from "./options.ts";
 
@@ -32,6 +32,13 @@ export class Client {
 
   get timings(): KafkaTimings {
     return this.#options.timings;
+  }
+
+  get login(): Login {
+    const { brokers, tls, sasl } = this.#options;
+    const certified = typeof tls === "object" && tls.cert !== undefined;
+    const user = sasl?.username ?? (certified ? "<the subject of kafka.tls.cert>" : "ANONYMOUS");
+    return { broker: brokers[0] ?? "", user };
   }
 
   /** A connected link, through whichever of the brokers answers first: one that is dead or paused holds up nobody.

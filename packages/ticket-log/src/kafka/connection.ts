@@ -4,7 +4,7 @@
 import type { Broker, Cluster } from "kafkajs";
 import { LogError } from "../log.ts";
 import type { Client, Link } from "./client.ts";
-import { faultOf, TimeoutError } from "./errors.ts";
+import { faultOf, type Login, TimeoutError } from "./errors.ts";
 import type { KafkaTimings } from "./options.ts";
 
 /** kafkajs's, with what its types leave out. */
@@ -32,6 +32,10 @@ export class Connection {
 
   get timings(): KafkaTimings {
     return this.#client.timings;
+  }
+
+  get login(): Login {
+    return this.#client.login;
   }
 
   /** The broker that leads the topic, connected. */

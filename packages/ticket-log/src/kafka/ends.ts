@@ -40,7 +40,7 @@ export class Ends {
   }
 
   async #ask(): Promise<Offset> {
-    const { timings, topic } = this.#connection;
+    const { timings, topic, login } = this.#connection;
     const deadline_ms = performance.now() + timings.request_ms;
     for (let count = 1; ; count++) {
       try {
@@ -48,7 +48,7 @@ export class Ends {
       } catch (error) {
         if (this.#closed) throw new LogError("closed", "the log was closed");
         if (performance.now() > deadline_ms || !passes(error))
-          throw errorOf(error, { operation: "Describe", topic });
+          throw errorOf(error, { login, operation: "Describe", topic });
         this.#connection.recover(error);
         await new Promise((resolve) => setTimeout(resolve, pauseBefore(count, timings.pause_ms)));
       }

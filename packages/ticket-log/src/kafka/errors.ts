@@ -24,8 +24,17 @@ export class NoKafkaError extends Error {
   }
 }
 
+/** Where and as whom this node asks, for the commands that errors advise. */
+export interface Login {
+  /** A broker, as it was named. */
+  readonly broker: string;
+  /** As Kafka's access control lists have it, without "User:". */
+  readonly user: string;
+}
+
 /** What was tried: for errors that say what to grant. */
 export interface Attempt {
+  readonly login: Login;
   /** As in Kafka's access control lists, such as "Write". */
   readonly operation: string;
   readonly topic: string;
@@ -135,7 +144,7 @@ function isRefusedLogin(error: unknown): boolean {
 
 export function errorOf(
   error: unknown,
-  { operation, topic }: Attempt,
+  { login, operation, topic }: Attempt,
   outcome: LogError["outcome"] = "refused",
 ): LogError {
   if (error instanceof LogError)
@@ -144,12 +153,14 @@ export function errorOf(
       : new LogError(error.code, error.message, { outcome, cause: error });
   const make = (code: LogErrorCode, text: string) => new LogError(code, text, { outcome, cause: error });
   const { name, message, type, code: system, broker } = faultOf(error);
-  if (isRefusedLogin(error)) return make("misconfigured", `Kafka refuses the credentials (sasl): ${message}`);
+  if (isRefusedLogin(error))
+    return make("misconfigured", `Kafka refuses the credentials (kafka.sasl): ${message}`);
   if (isDenied(error)) {
     return make(
       "misconfigured",
-      `Kafka denies this node the operation ${operation} on the topic ${topic}. Grant it: kafka-acls.sh --add ` +
-        `--allow-principal User:… --operation ${operation} --topic ${topic}`,
+      `Kafka denies this node the operation ${operation} on the topic ${topic}. Grant it: kafka-acls.sh ` +
+        `--bootstrap-server ${login.broker} --add --allow-principal ${quoted(`User:${login.user}`)} ` +
+        `--operation ${operation} --topic ${topic}`,
     );
   }
   if (type === "UNKNOWN_TOPIC_OR_PARTITION") return make("unavailable", `the topic ${topic} is missing`);
@@ -164,7 +175,12 @@ export function errorOf(
 /** Both are what a broker does, too, that wants TLS or a password. */
 const PERHAPS_SECURED: ReadonlySet<string> = new Set(["ECONNRESET", NO_KAFKA]);
 
-const CLOSED_ADVICE = "Should it go on: does the broker want TLS (tls) or a password (sasl)?";
+/** For a shell. */
+function quoted(text: string): string {
+  return /^[\w.:@-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+const CLOSED_ADVICE = "Should it go on: does the broker want TLS (kafka.tls) or a password (kafka.sasl)?";
 
 /** What Node says of certificates and of what is no TLS. */
 const TLS_CODE = /^(ERR_TLS|ERR_SSL|EPROTO|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_)/;
@@ -186,9 +202,9 @@ export function unreachable(tries: readonly { broker: string; reason: unknown }[
   const untrusted = tries.some(({ reason }) => TLS_CODE.test(faultOf(reason).code ?? ""));
   const cause = tries[0]?.reason;
   if (refused)
-    return new LogError("misconfigured", `Kafka refuses the credentials (sasl): ${told}`, { cause });
-  if (untrusted) return new LogError("misconfigured", `no TLS with Kafka (tls): ${told}`, { cause });
-  return new LogError("unavailable", `Kafka cannot be reached (brokers): ${told}`, { cause });
+    return new LogError("misconfigured", `Kafka refuses the credentials (kafka.sasl): ${told}`, { cause });
+  if (untrusted) return new LogError("misconfigured", `no TLS with Kafka (kafka.tls): ${told}`, { cause });
+  return new LogError("unavailable", `Kafka cannot be reached (log, --log): ${told}`, { cause });
 }
 
 /** In words, where there are better ones than kafkajs's. */

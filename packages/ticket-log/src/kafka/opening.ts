@@ -26,7 +26,7 @@ export interface Opened {
 
 /** Tries for some seconds. Rejects with a `LogError`, leaving nothing open. */
 export async function enter(options: OpeningOptions): Promise<Opened> {
-  const { timings } = options.client;
+  const { timings, login } = options.client;
   const deadline_ms = performance.now() + timings.open_ms;
   for (let count = 1; ; count++) {
     try {
@@ -35,7 +35,7 @@ export async function enter(options: OpeningOptions): Promise<Opened> {
     } catch (error) {
       const pause_ms = pauseBefore(count, timings.pause_ms);
       if (!passes(error) || performance.now() + pause_ms > deadline_ms)
-        throw errorOf(error, { operation: "Describe", topic: options.topics.queues.topic });
+        throw errorOf(error, { login, operation: "Describe", topic: options.topics.queues.topic });
       await new Promise((resolve) => setTimeout(resolve, pause_ms));
     }
   }
@@ -45,7 +45,7 @@ export async function enter(options: OpeningOptions): Promise<Opened> {
 async function prepare({ client, topics, replication, identity }: OpeningOptions): Promise<void> {
   const { admin, cut } = await client.reach();
   await limited(client, cut, async () => {
-    const found = new Topics(admin, replication);
+    const found = new Topics({ admin, replication, login: client.login });
     for (const wanted of [topics.queues, topics.payloads]) {
       if (!(await found.exists(wanted.topic))) {
         if (wanted === topics.queues) identity.demandNone();
@@ -88,22 +88,23 @@ async function limited<T>({ timings }: Client, end: () => void, work: () => Prom
 
 /** Nothing is written: Kafka looks at the rights before it refuses an empty batch. */
 async function demandWrite(connection: Connection): Promise<void> {
-  const { topic } = connection;
+  const { topic, login } = connection;
   const topicData = [{ topic, partitions: [{ partition: 0, firstSequence: 0, messages: [] }] }];
   const leader = await connection.leader();
   try {
     await connection.within(connection.timings.request_ms, leader.produce({ acks: -1, topicData }));
   } catch (error) {
-    if (isDenied(error)) throw errorOf(error, { operation: "Write", topic });
+    if (isDenied(error)) throw errorOf(error, { login, operation: "Write", topic });
   }
 }
 
 async function demandRead(connection: Connection) {
+  const { topic, login } = connection;
   try {
     const { low } = await rangeOf(connection);
     const { messages } = await fetch(connection, low, 0);
     return { low, first: messages[0] };
   } catch (error) {
-    throw isDenied(error) ? errorOf(error, { operation: "Read", topic: connection.topic }) : error;
+    throw isDenied(error) ? errorOf(error, { login, operation: "Read", topic }) : error;
   }
 }

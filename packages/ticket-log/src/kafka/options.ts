@@ -95,13 +95,13 @@ export const KAFKA_TIMINGS: KafkaTimings = {
 
 /** Throws a `LogError` for what is no list of brokers. */
 export function brokersOf(brokers: readonly string[]): readonly string[] {
-  if (brokers.length === 0) throw new LogError("misconfigured", "no broker is named (brokers)");
+  if (brokers.length === 0) throw new LogError("misconfigured", "no broker is named (log, --log)");
   for (const broker of brokers) {
     const [, port] = /^(?:[^:/\s]+|\[[0-9a-f:.]+\]):(\d{1,5})$/i.exec(broker) ?? [];
     if (port === undefined || Number(port) < 1 || Number(port) > 65_535)
       throw new LogError(
         "misconfigured",
-        `"${broker}" is no broker: it takes host:port, or [IPv6]:port (brokers)`,
+        `"${broker}" is no broker: it takes host:port, or [IPv6]:port (log, --log)`,
       );
   }
   return brokers;

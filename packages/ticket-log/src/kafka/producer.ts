@@ -4,7 +4,7 @@
 import type { Message } from "kafkajs";
 import { LogError, type Offset } from "../log.ts";
 import type { Connection, Leader } from "./connection.ts";
-import { errorOf, passes, surelyNothingWritten } from "./errors.ts";
+import { errorOf, faultOf, passes, surelyNothingWritten } from "./errors.ts";
 import type { Health } from "./health.ts";
 import type { KafkaTimings } from "./options.ts";
 import { Pause, pauseBefore } from "./pause.ts";
@@ -135,9 +135,10 @@ export class Producer {
   }
 
   #errorOf(error: unknown, sent: boolean, outcome: LogError["outcome"]): LogError {
-    const { topic } = this.#options.connection;
-    const operation = sent ? "Write" : "Describe";
-    const reason = errorOf(error, { operation, topic }, outcome);
+    const { topic, login } = this.#options.connection;
+    // Who may write in any topic may have a producer's id; without that right it is the cluster that refuses one.
+    const writing = sent || faultOf(error).type === "CLUSTER_AUTHORIZATION_FAILED";
+    const reason = errorOf(error, { login, operation: writing ? "Write" : "Describe", topic }, outcome);
     if (outcome === "refused") return reason;
     return new LogError(reason.code, `${reason.message}; what was sent before may have been written`, {
       outcome,

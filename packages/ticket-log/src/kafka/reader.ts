@@ -106,6 +106,7 @@ export class TopicReader {
 
   async run(): Promise<void> {
     const { connection, health, timings, lost } = this.#options;
+    const { login, topic } = connection;
     for (let failures = 0; this.#open; ) {
       try {
         await this.#step();
@@ -120,7 +121,7 @@ export class TopicReader {
           return;
         }
         this.#verified = false;
-        health.trouble(this.#part, errorOf(error, { operation: "Read", topic: this.#topic }));
+        health.trouble(this.#part, errorOf(error, { login, operation: "Read", topic }));
         connection.recover(error);
         failures++;
       }

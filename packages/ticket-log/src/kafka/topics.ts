@@ -2,16 +2,25 @@
 
 import kafkajs, { type Admin, type ITopicMetadata } from "kafkajs";
 import { LogError } from "../log.ts";
-import { errorOf, faultOf } from "./errors.ts";
+import { errorOf, faultOf, type Login } from "./errors.ts";
 import { inSyncMin, type TopicSettings } from "./settings.ts";
+
+export interface TopicsOptions {
+  readonly admin: Admin;
+  /** How many replicas each topic is to have. */
+  readonly replication: number;
+  readonly login: Login;
+}
 
 export class Topics {
   readonly #admin: Admin;
   readonly #replication: number;
+  readonly #login: Login;
 
-  constructor(admin: Admin, replication: number) {
+  constructor({ admin, replication, login }: TopicsOptions) {
     this.#admin = admin;
     this.#replication = replication;
+    this.#login = login;
   }
 
   /** Rejects with a `LogError`. */
@@ -34,7 +43,7 @@ export class Topics {
         ],
       });
     } catch (error) {
-      throw creationError(error, topic, this.#replication);
+      throw creationError(error, topic, this.#replication, this.#login);
     }
   }
 
@@ -52,14 +61,14 @@ export class Topics {
     if (partitions.length !== 1) {
       wrong.push(
         `- it has ${partitions.length} partitions instead of 1, in which alone there is one order. Partitions cannot be ` +
-          "taken away: name another prefix for the topics, or delete this one if nothing in it is needed",
+          "taken away: name others (kafka.topics), or delete this one if nothing in it is needed",
       );
     }
     const replicas = Math.min(...partitions.map((partition) => partition.replicas.length));
     if (replicas < this.#replication) {
       wrong.push(
         `- it has a replication factor of ${replicas} instead of ${this.#replication}. Raise it with ` +
-          `kafka-reassign-partitions.sh, or set the replication of the log to ${replicas}`,
+          `kafka-reassign-partitions.sh, or set kafka.replication to ${replicas}`,
       );
     }
     const inSync = inSyncMin(this.#replication);
@@ -75,7 +84,7 @@ export class Topics {
       if (value === undefined || fits(value)) return [];
       return (
         `- ${name} is ${value} instead of ${wanted}: ${reason}. Mend it: ` +
-        `kafka-configs.sh --alter --topic ${topic} --add-config ${name}=${wanted}`
+        `kafka-configs.sh --bootstrap-server ${this.#login.broker} --alter --topic ${topic} --add-config ${name}=${wanted}`
       );
     });
   }
@@ -86,7 +95,7 @@ export class Topics {
       return topics[0];
     } catch (error) {
       if (faultOf(error).type === "UNKNOWN_TOPIC_OR_PARTITION") return undefined;
-      throw errorOf(error, { operation: "Describe", topic });
+      throw errorOf(error, { login: this.#login, operation: "Describe", topic });
     }
   }
 
@@ -99,18 +108,18 @@ export class Topics {
       const entries = resources[0]?.configEntries ?? [];
       return new Map(entries.map(({ configName, configValue }) => [configName, configValue]));
     } catch (error) {
-      throw errorOf(error, { operation: "DescribeConfigs", topic });
+      throw errorOf(error, { login: this.#login, operation: "DescribeConfigs", topic });
     }
   }
 }
 
-function creationError(error: unknown, topic: string, replication: number): LogError {
+function creationError(error: unknown, topic: string, replication: number, login: Login): LogError {
   if (faultOf(error).type !== "INVALID_REPLICATION_FACTOR")
-    return errorOf(error, { operation: "Create", topic });
+    return errorOf(error, { login, operation: "Create", topic });
   return new LogError(
     "misconfigured",
-    `the topic ${topic} cannot have ${replication} replicas: the cluster has fewer brokers. Start more, or set the ` +
-      "replication of the log to the number that there are",
+    `the topic ${topic} cannot have ${replication} replicas: the cluster has fewer brokers. Start more, or set ` +
+      "kafka.replication to the number that there are",
     { cause: error },
   );
 }

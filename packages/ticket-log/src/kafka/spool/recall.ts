@@ -60,7 +60,7 @@ export class Recall {
   }
 
   async #message(offset: Offset, deadline_ms: number): Promise<RawMessage | undefined> {
-    const { timings, topic } = this.#connection;
+    const { timings, topic, login } = this.#connection;
     for (let count = 1; ; count++) {
       if (this.#closed) throw new LogError("closed", "the log was closed");
       const known = this.#kept.find((fetched) => fetched.has(offset))?.get(offset);
@@ -70,7 +70,7 @@ export class Recall {
       } catch (error) {
         if (this.#closed) continue;
         if (performance.now() > deadline_ms || !passes(error))
-          throw errorOf(error, { operation: "Read", topic });
+          throw errorOf(error, { login, operation: "Read", topic });
         this.#connection.recover(error);
         await new Promise((resolve) => setTimeout(resolve, pauseBefore(count, timings.pause_ms)));
       }
