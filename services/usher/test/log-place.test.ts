@@ -304,7 +304,7 @@ test("a password without encryption is warned of", () => {
       `${KAFKA}\nnodes: 2\nkafka: { ${more} sasl: { mechanism: ${mechanism}, username: u, password_file: secret } }`,
     );
   expect(warnings(sasl("plain"))).toEqual([
-    expect.stringMatching(/without kafka\.tls: .*so does the password/),
+    expect.stringMatching(/without kafka\.tls: .*so can the password/),
   ]);
   expect(warnings(sasl("scram-sha-256"))).toEqual([expect.stringMatching(/^kafka\.sasl without kafka\.tls/)]);
   expect(warnings(sasl("plain", "tls: true,"))).toEqual([]);

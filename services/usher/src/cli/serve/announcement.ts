@@ -13,8 +13,8 @@ export function warnings({ trusted_proxies, log, nodes }: Config): string[] {
     lines.push("trusted_proxies has everybody in it (/0): whatever a client says of itself is believed");
   if (log.kind === "kafka" && log.sasl !== undefined && log.tls === undefined)
     lines.push(
-      "kafka.sasl without kafka.tls: what is stored goes to the brokers unencrypted" +
-        (log.sasl.mechanism === "plain" ? ", and so does the password" : ""),
+      "kafka.sasl without kafka.tls: what goes to the brokers can be read on the way" +
+        (log.sasl.mechanism === "plain" ? ", and so can the password" : ""),
     );
   if (log.kind === "kafka" && nodes === 1)
     lines.push(
