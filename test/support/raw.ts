@@ -11,21 +11,22 @@ export interface RawAnswer {
 
 export class Raw {
   readonly socket: Socket;
-  #seen = Buffer.alloc(0);
+  /** One char a byte. */
+  #seen = "";
 
   private constructor(socket: Socket) {
     this.socket = socket;
-    socket.on("data", (chunk: Buffer) => {
-      this.#seen = Buffer.concat([this.#seen, chunk]);
+    socket.setEncoding("latin1").on("data", (text: string) => {
+      this.#seen += text;
     });
     // A reset is one of the ways in which servers end connections.
     socket.on("error", () => undefined);
   }
 
-  /** `url`: `http://<host>:<port>`. */
-  static async open(url: string): Promise<Raw> {
-    const { hostname, port } = new URL(url);
-    const socket = connect({ host: hostname, port: Number(port) });
+  /** `to`: `http://<host>:<port>`, or a port of `host`. */
+  static async open(to: string | number, host = "127.0.0.1"): Promise<Raw> {
+    const url = typeof to === "number" ? undefined : new URL(to);
+    const socket = connect({ host: url?.hostname ?? host, port: Number(url?.port ?? to) });
     await once(socket, "connect");
     return new Raw(socket);
   }
@@ -38,15 +39,24 @@ export class Raw {
 
   /** Everything that came so far and was not taken by `answer`, one char a byte. */
   get seen(): string {
-    return this.#seen.toString("latin1");
+    return this.#seen;
+  }
+
+  /** Waits until what came matches, and tells it. Throws when the connection ends before. */
+  async until(pattern: RegExp): Promise<string> {
+    while (!pattern.test(this.#seen)) {
+      if (this.socket.closed) throw new Error(`closed before ${pattern} came, after: ${this.#seen}`);
+      await this.#news();
+    }
+    return this.#seen;
   }
 
   /** Waits for a whole answer, and takes it. Throws when the connection ends before. */
   async answer(): Promise<RawAnswer> {
     for (;;) {
-      const parsed = parse(this.#seen, this.socket.closed);
+      const parsed = parse(Buffer.from(this.#seen, "latin1"), this.socket.closed);
       if (parsed !== undefined) {
-        this.#seen = this.#seen.subarray(parsed.bytes);
+        this.#seen = this.#seen.slice(parsed.bytes);
         return parsed.answer;
       }
       if (this.socket.closed) throw new Error(`closed without a whole answer, after: ${this.seen}`);

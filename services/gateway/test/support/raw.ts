@@ -1,52 +1,8 @@
-// A client that sends bytes, whatever they are, and keeps what comes back.
+// Bytes for the gateway, whatever they are, and what comes back.
 
-import { once } from "node:events";
-import { connect, type Socket } from "node:net";
+import { Raw } from "../../../../test/support/raw.ts";
 
-export class Raw {
-  readonly socket: Socket;
-  #seen = "";
-
-  private constructor(socket: Socket) {
-    this.socket = socket;
-    socket.setEncoding("latin1").on("data", (text: string) => {
-      this.#seen += text;
-    });
-    // A reset is one of the ways in which servers end connections.
-    socket.on("error", () => undefined);
-  }
-
-  static async open(port: number, host = "127.0.0.1"): Promise<Raw> {
-    const socket = connect({ port, host });
-    await once(socket, "connect");
-    return new Raw(socket);
-  }
-
-  send(bytes: string): this {
-    this.socket.write(bytes, "latin1");
-    return this;
-  }
-
-  /** Everything that came so far, one char a byte. */
-  get seen(): string {
-    return this.#seen;
-  }
-
-  /** Waits until what came matches. */
-  async until(pattern: RegExp): Promise<string> {
-    while (!pattern.test(this.#seen)) {
-      if (this.socket.closed) throw new Error(`closed before ${pattern} came, after: ${this.#seen}`);
-      await new Promise((resolve) => this.socket.once("data", resolve).once("close", resolve));
-    }
-    return this.#seen;
-  }
-
-  /** Waits until the server has closed the connection; tells everything that came. */
-  async closed(): Promise<string> {
-    if (!this.socket.closed) await new Promise((resolve) => this.socket.once("close", resolve));
-    return this.#seen;
-  }
-}
+export { Raw };
 
 /** Sends bytes on a connection of their own, and waits until the server has closed it. */
 export async function exchange(port: number, bytes: string): Promise<string> {
