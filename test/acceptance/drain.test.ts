@@ -80,6 +80,10 @@ async function load(usher: Usher, acknowledged: Map<string, string>): Promise<St
         const headers: Record<string, string> = port.needsKey ? { "usher-api-key": usher.apiKey } : {};
         const caller = callerOf(usher, port, headers);
         clients.add(`watching by ${port.name}`, 3, () => watched(caller, token, resolve));
+        clients.add(`asking by ${port.name}`, 2, async () => {
+          await caller.getTicket({ token });
+          return "ok";
+        });
       }),
   );
   await Promise.all(watching);

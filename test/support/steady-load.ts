@@ -91,8 +91,12 @@ export async function watched(
   throw new Error(`the stream ended without a word, after ${last}`);
 }
 
+/** HTTP/2's word for a request that was surely not looked at (RFC 9113, 8.7). */
+const NOT_PROCESSED = /NGHTTP2_REFUSED_STREAM/;
+
 function endOf(error: unknown): End {
   if (NOT_SENT.has(systemCode(error) ?? "")) return "refused";
+  if (error instanceof ConnectError && NOT_PROCESSED.test(error.message)) return "refused";
   const told = error instanceof ConnectError && error.code === Code.Unavailable && error.details.length > 0;
   return told ? "refused" : "cut";
 }

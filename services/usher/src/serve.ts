@@ -231,8 +231,10 @@ class StartedNode implements Node {
     clearInterval(this.#looking);
     this.#keys.close();
     const { delay_ms, grace_ms } = this.#config.drain;
-    this.#listeners.leave();
-    if (this.#opened !== undefined) await sleep(delay_ms);
+    if (this.#opened !== undefined && delay_ms > 0) {
+      this.#listeners.leave();
+      await sleep(delay_ms);
+    }
     this.#opened?.replica.drain();
     await this.#listeners.close({ grace_ms });
     const opened = this.#opened;

@@ -39,6 +39,14 @@ interface Answered extends Ending {
   readonly status: number;
 }
 
+/** A request for something to look at. */
+interface Look {
+  readonly method: string;
+  readonly path: string;
+  /** The number of the ticket with which Usher let it through. */
+  readonly ticket: number | null;
+}
+
 export interface ShopPlace {
   readonly host: string;
   /** 0: any free port. */
@@ -100,6 +108,7 @@ export class Shop {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse, door: number): Promise<void> {
+    const ticket = ticketOf(request);
     const path = (request.url ?? "").split("?", 1)[0] ?? "";
     const purchase = request.method === "POST" && path === "/api/purchases";
     const open = this.#log.arrive(
@@ -108,16 +117,16 @@ export class Shop {
         method: request.method ?? "",
         path: path.slice(0, 256),
         key: oneHeader(request, "idempotency-key")?.slice(0, 255) ?? null,
-        ticket: ticketOf(request),
+        ticket,
       },
       purchase,
     );
     if (purchase) await this.#purchase(request, response, open);
-    else this.#browse(request.method ?? "", path, response, open);
+    else this.#browse({ method: request.method ?? "", path, ticket }, response, open);
   }
 
-  #browse(method: string, path: string, response: ServerResponse, open: OpenRequest): void {
-    const seen = path === "/" || path === "/api/show";
+  #browse({ method, path, ticket }: Look, response: ServerResponse, open: OpenRequest): void {
+    const seen = path === "/" || path === "/api/show" || path === "/backstage";
     if (!seen && path !== "/api/purchases")
       answer(response, open, { status: 404 }, { error: "there is no such thing here" });
     else if (!seen || (method !== "GET" && method !== "HEAD")) {
@@ -126,6 +135,8 @@ export class Shop {
     } else if (path === "/") {
       open.end({ status: 200 });
       response.setHeader("content-type", "text/html; charset=utf-8").end(page);
+    } else if (path === "/backstage") {
+      answer(response, open, { status: 200 }, { show: SHOW, backstage: true, ticket });
     } else {
       const { total, left } = this.#venue;
       const sold = total - left;

@@ -16,6 +16,7 @@
 //   target.ts    the target, and the one path that routes are matched against
 //   respond.ts   answering whole, over either protocol
 //   problem.ts   refusals that clients can read
+//   lull.ts      a moment for closing things
 //   linger.ts    answering a client that is still sending
 //   body.ts      reading a body whole, bounded in bytes and time
 //
@@ -31,6 +32,7 @@ import { type EdgeRequest, type EdgeResponse, type Handler, isHttp1 } from "./ex
 import { createHttp1, refuseRaw } from "./http1.ts";
 import { createHttp2 } from "./http2.ts";
 import { LISTENER_LIMITS, type ListenerLimits } from "./limits.ts";
+import { lull } from "./lull.ts";
 import { answerProblem, problem } from "./problem.ts";
 import { respond } from "./respond.ts";
 import { type Protocol, sniff } from "./sniff.ts";
@@ -45,8 +47,8 @@ const LAST_WORDS_MS = 250;
 /** The same of connections that have not said a word yet, in ms; 2,000, for most clients open one to speak at once. */
 const FIRST_WORDS_MS = 2_000;
 
-/** For how many turns of the event loop connections that wait are accepted before the port is closed, at most. */
-const ACCEPT_TURNS_MAX = 1_000;
+/** For how long a lull is waited for, in ms, in which nothing is reset that has come and was not read; 250. */
+const LULL_MS = 250;
 
 export interface ListenOptions {
   /** The address to listen at; default `localhost`: 127.0.0.1, and ::1 where there is IPv6. `0.0.0.0` or `::` is
@@ -102,8 +104,6 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   /** Of them, those that have not said a word: clients open such in advance. */
   const silent = new Set<Socket>();
   const requests = new Set<EdgeResponse>();
-  /** Connections, since the beginning. */
-  let accepted = 0;
   let leaving = false;
   let closing: Promise<{ cut: number }> | undefined;
   /** Connections that are idle from now on are closed. */
@@ -139,7 +139,6 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const http2 = createHttp2(limits, deliver);
 
   const accept = (socket: Socket): void => {
-    accepted++;
     if (sockets.size >= limits.connections) {
       socket.destroy();
       return;
@@ -172,23 +171,13 @@ export async function listen(options: ListenOptions): Promise<Listener> {
 
   for (const server of servers) server.on("connection", accept);
 
-  /** Takes the connections that wait to be accepted: closing the port would reset them. */
-  const acceptAll = async (): Promise<void> => {
-    let before = -1;
-    for (let turns = 0; accepted !== before && turns < ACCEPT_TURNS_MAX; turns++) {
-      before = accepted;
-      await turn();
-    }
-  };
-
   const lastWords = async (): Promise<void> => {
     let waited_ms = 0;
     do {
       await after(LAST_WORDS_MS);
       waited_ms += LAST_WORDS_MS;
     } while (silent.size > 0 && waited_ms < FIRST_WORDS_MS);
-    // What has come by now is read first; a timer runs before that.
-    await turn();
+    await lull(LULL_MS);
   };
 
   const leave = (): void => {
@@ -197,10 +186,11 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   };
 
   const close = async (grace_ms: number): Promise<{ cut: number }> => {
-    leave();
-    await acceptAll();
+    // Connections that wait to be accepted would be reset: so in a lull, and before clients are told to come anew.
+    await lull(LULL_MS);
     const grace = after(grace_ms);
     const stopped = servers.map((server) => new Promise((resolve) => server.close(resolve)));
+    leave();
     // It has no port of its own: this says goodbye to HTTP/2 clients.
     http2.close();
     // A request that is on its way on a connection without any is served yet: it must not find the door shut.
@@ -238,11 +228,6 @@ export async function listen(options: ListenOptions): Promise<Listener> {
 /** Tells whoever speaks plainly to a port that speaks TLS. */
 function refusePlain(socket: Socket, limits: ListenerLimits): void {
   refuseRaw(socket, problem("tls_required", "say https:// instead of http://"), limits);
-}
-
-/** Until the event loop has read what there is to read. */
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function after(ms: number): Promise<void> {
