@@ -4,6 +4,7 @@
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
+import { connect as connectHttp2 } from "node:http2";
 import { request } from "node:https";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -129,6 +130,25 @@ describe("a page of an allowed origin", () => {
     expect(waited.headers.get("vary")).toContain("Accept");
     for (const res of answers) await res.arrayBuffer();
   });
+});
+
+test("a stream of Usher's own asks proxies not to hold it back, over HTTP/1.1 and HTTP/2", async () => {
+  const path = "/usher.queue.v1.QueueService/WatchPosition";
+  const message = Buffer.from(`{"token":"none"}`);
+  const body = Buffer.concat([Buffer.from([0, 0, 0, 0, message.length]), message]);
+  const headers = { "content-type": "application/connect+json" };
+  const res = await fetch(`${usher.gatewayUrl}${path}`, { method: "POST", headers, body });
+  expect([res.headers.get("x-accel-buffering"), await res.text()]).toEqual([
+    "no",
+    expect.stringContaining("error"),
+  ]);
+  const session = connectHttp2(usher.gatewayUrl);
+  onTestFinished(() => session.destroy());
+  const stream = session.request({ ":method": "POST", ":path": path, ...headers });
+  stream.end(body);
+  const [head] = await once(stream, "response");
+  stream.resume();
+  expect(head["x-accel-buffering"]).toBe("no");
 });
 
 test("a stream of events goes on beyond the route's time-out, each event as it is sent", async () => {

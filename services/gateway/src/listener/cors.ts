@@ -39,10 +39,10 @@ export class Cors {
   /** Answers the question of a browser whether a request may be made, where an allowed origin asks: all may. Otherwise
    * false: then it is a request like any other. */
   answerPreflight(req: EdgeRequest, res: EdgeResponse): boolean {
+    if (req.method !== "OPTIONS") return false;
     const { origin } = req.headers;
     const method = req.headers["access-control-request-method"];
-    if (req.method !== "OPTIONS" || origin === undefined || method === undefined) return false;
-    if (!this.#allowed.has(origin)) return false;
+    if (origin === undefined || method === undefined || !this.#allowed.has(origin)) return false;
     const headers = req.headers["access-control-request-headers"];
     respond(
       res,

@@ -86,6 +86,8 @@ export function createRpc(
       if (lanes.take(req, res)) return;
       letBodyCome(req, res);
       boundRequest(req, res);
+      // Of a stream, proxies that know the word pass on each message as it comes.
+      res.setHeader("x-accel-buffering", "no");
       adapter(req, res);
     },
   };
