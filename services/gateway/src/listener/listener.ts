@@ -40,9 +40,9 @@ import { CertificateError, type TlsFiles, TlsPort } from "./tls.ts";
 
 export { BindError, CertificateError, type TlsFiles };
 
-/** How long connections on which nothing is under way stay open once no new ones are accepted, in ms; 250, in which a
- * request arrives that was sent before its client could know. */
-const LAST_WORDS_MS = 250;
+/** How long connections on which nothing is under way stay open once no new ones are accepted, in ms; a second, in which
+ * a client that asks all the time has asked again, and is told to go with the answer. */
+const LAST_WORDS_MS = 1_000;
 
 /** The same of connections that have not said a word yet, in ms; 2,000, for most clients open one to speak at once. */
 const FIRST_WORDS_MS = 2_000;
