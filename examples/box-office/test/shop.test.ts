@@ -124,6 +124,15 @@ describe("a shop", () => {
     await undeclared.body.dump();
   });
 
+  test("tells whoever comes backstage the number of the ticket that Usher let through", async () => {
+    const url = await open();
+    const ask = async (headers: Record<string, string>) =>
+      (await fetch(`${url}/backstage`, { headers })).json();
+    const show = "The Last Night";
+    expect(await ask({ "usher-ticket": "7" })).toEqual({ show, backstage: true, ticket: 7 });
+    expect(await ask({})).toEqual({ show, backstage: true, ticket: null });
+  });
+
   test("answers 404 and 405 to what it does not have", async () => {
     const url = await open();
     expect((await fetch(`${url}/nothing`)).status).toBe(404);
