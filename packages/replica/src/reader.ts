@@ -5,10 +5,10 @@ import { type Following, LogError, type Offset, type StoredEntry, type TicketLog
 import { decodeRecord, FORMAT_LEVEL } from "./log/codec.ts";
 
 export interface ReaderListener {
-  /** After each record that was folded. */
-  folded(record: LogRecord, outcome: Outcome): void;
-  /** After each batch. */
-  batch(changes: readonly Change[]): void;
+  /** After each record that was folded; with what it carried beside it. */
+  folded(record: LogRecord, outcome: Outcome, headers: StoredEntry["headers"]): void;
+  /** After each batch, which took so long to fold, in ms. */
+  batch(changes: readonly Change[], took_ms: number): void;
   /** The log cannot be followed any further: this node knows nothing newer from here on. The last call. */
   halted(error: Error): void;
 }
@@ -104,6 +104,7 @@ export class Reader {
   }
 
   #take(batch: readonly StoredEntry[], next: Offset): void {
+    const began_ms = performance.now();
     try {
       for (const entry of batch) this.#fold(entry);
       // The log's end may be beyond the last entry.
@@ -114,7 +115,8 @@ export class Reader {
       return;
     }
     const changes = this.fold.takeChanges();
-    for (const listener of [...this.#listeners]) listener.batch(changes);
+    const took_ms = performance.now() - began_ms;
+    for (const listener of [...this.#listeners]) listener.batch(changes, took_ms);
   }
 
   #fold(entry: StoredEntry): void {
@@ -123,7 +125,7 @@ export class Reader {
       const { record } = decoded;
       const outcome = this.fold.apply(record);
       this.#records[outcome.kind === "ignored" ? "ignored" : "folded"]++;
-      for (const listener of this.#listeners) listener.folded(record, outcome);
+      for (const listener of this.#listeners) listener.folded(record, outcome, entry.headers);
     } else if (decoded.kind === "newer" && this.#mayCount(decoded.session)) {
       throw new LogError(
         "corrupt",
