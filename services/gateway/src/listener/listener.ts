@@ -104,6 +104,8 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   /** Of them, those that have not said a word: clients open such in advance. */
   const silent = new Set<Socket>();
   const requests = new Set<EdgeResponse>();
+  /** Connections, since the beginning. */
+  let accepted = 0;
   let leaving = false;
   let closing: Promise<{ cut: number }> | undefined;
   /** Connections that are idle from now on are closed. */
@@ -139,6 +141,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const http2 = createHttp2(limits, deliver);
 
   const accept = (socket: Socket): void => {
+    accepted++;
     if (sockets.size >= limits.connections) {
       socket.destroy();
       return;
@@ -177,7 +180,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
       await after(LAST_WORDS_MS);
       waited_ms += LAST_WORDS_MS;
     } while (silent.size > 0 && waited_ms < FIRST_WORDS_MS);
-    await lull(LULL_MS);
+    await lull(LULL_MS, () => accepted);
   };
 
   const leave = (): void => {
@@ -187,7 +190,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
 
   const close = async (grace_ms: number): Promise<{ cut: number }> => {
     // Connections that wait to be accepted would be reset: so in a lull, and before clients are told to come anew.
-    await lull(LULL_MS);
+    await lull(LULL_MS, () => accepted);
     const grace = after(grace_ms);
     const stopped = servers.map((server) => new Promise((resolve) => server.close(resolve)));
     leave();
