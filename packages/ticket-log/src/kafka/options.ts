@@ -36,8 +36,7 @@ export interface KafkaLogOptions {
 export interface SpoolOptions {
   /** Made, for its owner alone, when it is missing. */
   readonly directory: string;
-  /** How many bytes of payloads it keeps; 1 GiB. What is beyond it is fetched from the topic again when it is asked for,
-   * which takes some milliseconds, or a fraction of one where many are. */
+  /** How many bytes of payloads it keeps; 1 GiB. What is beyond it is fetched from the topic again when it is asked for. */
   readonly bytes_max?: number;
 }
 
