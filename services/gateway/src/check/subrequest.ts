@@ -8,7 +8,7 @@
 // hands the answer on as it is.
 
 import type { EdgeRequest, EdgeResponse } from "../listener/exchange.ts";
-import { answerProblem, problem } from "../listener/problem.ts";
+import { answerProblem, type Problem, problem } from "../listener/problem.ts";
 import type { Target } from "../listener/target.ts";
 import { send } from "../waiting/pass/answer.ts";
 import { type Asking, askingOf } from "../waiting/pass/asking.ts";
@@ -40,7 +40,7 @@ export async function answerCheck(
   target: Target,
 ): Promise<void> {
   const inquiry = inquiryOf(req, target);
-  if (inquiry === undefined) return answerProblem(req, res, NOTHING_ASKED);
+  if ("reason" in inquiry) return answerProblem(req, res, inquiry);
   const checked = await check.decide(inquiry);
   const denied = denial(where, inquiry, checked);
   if (denied === undefined) {
@@ -72,7 +72,7 @@ export async function answerWait(
   target: Target,
 ): Promise<void> {
   const inquiry = inquiryOf(req, target);
-  if (inquiry === undefined) return answerProblem(req, res, NOTHING_ASKED);
+  if ("reason" in inquiry) return answerProblem(req, res, inquiry);
   const checked = await check.decide(inquiry);
   const { verdict } = checked;
   const told = answerTo(where, inquiry, checked);
@@ -91,20 +91,28 @@ const NOTHING_ASKED = problem(
   "say which request is meant: its target in X-Original-URI or X-Forwarded-Uri, or at least ?queue=…",
 );
 
+const TWO_ASKED = problem(
+  "request_malformed",
+  "X-Original-URI and X-Forwarded-Uri, or the methods beside them, tell of different requests: have the proxy take away those that it does not set itself",
+);
+
 const NOTHING = Buffer.alloc(0);
 
-/** Undefined where nothing says what is asked. */
-function inquiryOf(req: EdgeRequest, { query }: Target): Inquiry | undefined {
+/** Or a problem, where nothing says what is asked, or two things are: a proxy sets one pair of headers, hands on the
+ * other as its client sent it, and must not be answered about a request that its client thought of. */
+function inquiryOf(req: EdgeRequest, { query }: Target): Inquiry | Problem {
   const named = new URLSearchParams(query).get("queue") ?? undefined;
-  const uri = firstOf(req, URI_HEADERS) ?? (named === undefined ? undefined : "/");
-  if (uri === undefined) return undefined;
-  const method = firstOf(req, METHOD_HEADERS) ?? req.method ?? "GET";
+  const [uri = named === undefined ? undefined : "/", ...otherUris] = valuesOf(req, URI_HEADERS);
+  const [method = req.method ?? "GET", ...otherMethods] = valuesOf(req, METHOD_HEADERS);
+  if (otherUris.length + otherMethods.length > 0) return TWO_ASKED;
+  if (uri === undefined) return NOTHING_ASKED;
   return { asking: { ...askingOf(req), method }, uri, lines: req.rawHeaders, queue: named };
 }
 
-function firstOf({ headers }: EdgeRequest, names: readonly string[]): string | undefined {
-  for (const name of names) if (typeof headers[name] === "string") return headers[name];
-  return undefined;
+/** What these headers say, each thing once. */
+function valuesOf({ headers }: EdgeRequest, names: readonly string[]): string[] {
+  const said = names.map((name) => headers[name]).filter((value) => typeof value === "string");
+  return [...new Set(said)];
 }
 
 /** The cookies of a verdict, as browsers take them and, for proxies that can hand on one line alone, each by itself. */
