@@ -36,6 +36,7 @@ describe("a failed request", () => {
       queue: "q",
       number: 1,
       reason: "the service is well again",
+      actor: "key:backend",
     });
     await send(world, "q", 1, 2);
     await world.replica.append({
