@@ -2,12 +2,14 @@
 // they say they are, and the next ticket has the next number.
 
 import { gzipSync } from "node:zlib";
-import { create, toBinary } from "@bufbuild/protobuf";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { ErrorInfoSchema } from "@usher/protocol/error-details";
 import { IssueRequestSchema } from "@usher/protocol/queue";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { backendOf } from "../support/callers.ts";
 import { Ledger } from "../support/ledger.ts";
 import { residentBytes } from "../support/memory.ts";
+import { counted } from "../support/metrics.ts";
 import { exchange, Raw, type RawAnswer } from "../support/raw.ts";
 import { answerOf, envelope, RawGrpc } from "../support/raw-grpc.ts";
 import { startUsher, type Usher } from "../support/usher.ts";
@@ -107,13 +109,10 @@ describe.each([
     });
   });
 
-  // connect-node says INTERNAL, which is gRPC's own word for a request that cannot be parsed.
   test("text that is no UTF-8, and bytes that are no message, are refused", async () => {
-    const refusal = native
-      ? { http: 200, code: "InvalidArgument", reason: "INVALID_FIELD" }
-      : { http: 200, code: "Internal" };
+    const refusal = { http: 200, code: "InvalidArgument", reason: "INVALID_FIELD" };
     for (const bytes of [noText, Uint8Array.of(0x0a, 0x7f, 0x61), Buffer.alloc(30_000, 0x2b)])
-      expect(await call(envelope(bytes))).toMatchObject(refusal);
+      for (const path of [ISSUE, WATCH]) expect(await call(envelope(bytes), {}, path)).toMatchObject(refusal);
   });
 
   test("no message, two messages, and a part of one are refused", async () => {
@@ -238,7 +237,45 @@ describe("Connect and gRPC-Web on the gateway", () => {
     ["a prototype", '{"__proto__":{"queue":"line"}}'],
   ])("JSON of %s is refused as invalid", async (_, body) => {
     const answer = await send({ type: JSON_TYPE, body });
-    expect([answer.status, codeOf(answer)]).toEqual([400, "invalid_argument"]);
+    expect([answer.status, codeOf(answer), reasonOf(answer)]).toEqual([
+      400,
+      "invalid_argument",
+      "INVALID_FIELD",
+    ]);
+    // A deadline takes a call out of the lane of the plainest, to connect-node.
+    const headers = "Connect-Timeout-Ms: 5000\r\n";
+    const other = await send({ type: JSON_TYPE, headers, body });
+    expect([other.status, reasonOf(other)]).toEqual([400, "INVALID_FIELD"]);
+  });
+
+  test.each(["", "Connect-Timeout-Ms: 5000\r\n"])(
+    "bytes that are no message are refused as invalid",
+    async (headers) => {
+      for (const body of [noText, Uint8Array.of(0x0a, 0x7f, 0x61), Buffer.alloc(30_000, 0x2b)]) {
+        const answer = await send({ type: "application/proto", headers, body });
+        expect([answer.status, codeOf(answer), reasonOf(answer)]).toEqual([
+          400,
+          "invalid_argument",
+          "INVALID_FIELD",
+        ]);
+      }
+    },
+  );
+
+  test("what cannot be read is counted by method and code, however it came", async () => {
+    const count = () =>
+      counted(
+        usher,
+        "usher_rpc_errors_total",
+        'method="usher.queue.v1.QueueService/Issue",code="INVALID_ARGUMENT"',
+      );
+    const before = await count();
+    for (const headers of ["", "Connect-Timeout-Ms: 5000\r\n"])
+      await send({ type: JSON_TYPE, headers, body: "[]" });
+    const client = new RawGrpc(usher.gatewayUrl);
+    await client.call(ISSUE, envelope(noText));
+    client.close();
+    expect(await count()).toBe(before + 3);
   });
 
   test.each(["-1", "4294967296", "1.5", "1e300", '"NaN"', "true", "[1]"])(
@@ -288,6 +325,13 @@ describe("Connect and gRPC-Web on the gateway", () => {
       expect(codeOf(answer)).toBe("invalid_argument");
     }
   });
+
+  /** Of `google.rpc.ErrorInfo`. */
+  function reasonOf({ body }: RawAnswer): string | undefined {
+    const { details } = JSON.parse(body) as { details?: { value: string }[] };
+    const [detail] = details ?? [];
+    return detail && fromBinary(ErrorInfoSchema, Buffer.from(detail.value, "base64")).reason;
+  }
 
   function codeOf({ body }: RawAnswer): string {
     return (JSON.parse(body) as { code: string }).code;

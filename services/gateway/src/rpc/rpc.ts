@@ -1,7 +1,8 @@
 // The RPCs on the gateway's port: Connect, gRPC-Web and gRPC, by connect-node (Envoy's questions among them), and the plainest of them by a lane of
 // their own.
 //
-//   unary.ts   that lane      context.ts   what its methods are told of their call
+//   unary.ts        that lane                          context.ts   what its methods are told of their call
+//   unreadable.ts   messages that are none
 
 import type { Socket } from "node:net";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
@@ -25,6 +26,7 @@ import { lingerAfterEnd } from "../listener/linger.ts";
 import { answerProblem, type Problem, problem } from "../listener/problem.ts";
 import { rpcErrors } from "../observe/rpc.ts";
 import { UnaryLanes } from "./unary.ts";
+import { explaining, explainingStreams } from "./unreadable.ts";
 
 /** Bytes of one message; 64 KiB. connect-node's own default is 4 GiB, and a declared length is allocated. */
 const MESSAGE_BYTES_MAX = 64 * 1024;
@@ -68,12 +70,14 @@ export function createRpc(
   );
   const prefixes = [QueueService, AdminService, Authorization].map(({ typeName }) => `/${typeName}/`);
   const adapter = connectNodeAdapter({
-    routes: (router) =>
+    routes: (router) => {
       router
         .service(QueueService, queueService)
         .service(AdminService, createAdminService(replica, access, { nodes }))
-        .service(Authorization, createAuthorization(check, { replica, public_url })),
-    interceptors: [rpcErrors],
+        .service(Authorization, createAuthorization(check, { replica, public_url }));
+      router.handlers.splice(0, Number.POSITIVE_INFINITY, ...router.handlers.map(explaining));
+    },
+    interceptors: [rpcErrors, explainingStreams],
     readMaxBytes: MESSAGE_BYTES_MAX,
     maxTimeoutMs: TIMEOUT_MAX_MS,
     jsonOptions: JSON_OPTIONS,

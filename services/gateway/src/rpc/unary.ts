@@ -20,6 +20,7 @@ import type { BodyReader } from "../listener/body.ts";
 import { type EdgeRequest, type EdgeResponse, isGone, isHttp1 } from "../listener/exchange.ts";
 import { observeRpcError } from "../observe/rpc.ts";
 import { UnaryContext } from "./context.ts";
+import { unreadable } from "./unreadable.ts";
 
 /** Headers that ask for something which is not done here: another encoding, a deadline. */
 const UNUSUAL = ["content-encoding", "connect-timeout-ms", "transfer-encoding"] as const;
@@ -113,7 +114,7 @@ function decode({ input }: DescMethodUnary, format: "json" | "binary", bytes: Bu
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     const text = `cannot decode ${input.typeName} from ${format === "json" ? "JSON" : "binary"}: ${why}`;
-    throw new ConnectError(text, Code.InvalidArgument, undefined, undefined, cause);
+    throw unreadable(text);
   }
 }
 
