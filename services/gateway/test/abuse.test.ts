@@ -4,10 +4,6 @@
 import { once } from "node:events";
 import { connect } from "node:http2";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { createHttp1 } from "../src/listener/http1.ts";
-import { createHttp2 } from "../src/listener/http2.ts";
-import { LISTENER_LIMITS, type ListenerLimits } from "../src/listener/limits.ts";
-import { type Edge, openEdge } from "./support/edge.ts";
 import {
   ACK,
   bytes,
@@ -19,7 +15,11 @@ import {
   greeting,
   INITIAL_WINDOW,
   streams,
-} from "./support/frames.ts";
+} from "../../../test/support/frames.ts";
+import { createHttp1 } from "../src/listener/http1.ts";
+import { createHttp2 } from "../src/listener/http2.ts";
+import { LISTENER_LIMITS, type ListenerLimits } from "../src/listener/limits.ts";
+import { type Edge, openEdge } from "./support/edge.ts";
 import { Raw } from "./support/raw.ts";
 import { until } from "./support/service.ts";
 
