@@ -7,6 +7,7 @@ import { backendOf } from "../support/callers.ts";
 import { eventually } from "../support/eventually.ts";
 import { Ledger } from "../support/ledger.ts";
 import { residentBytes } from "../support/memory.ts";
+import { refusalsCounted } from "../support/metrics.ts";
 import { Raw, type RawAnswer } from "../support/raw.ts";
 import { type Service, startService } from "../support/service.ts";
 import { startUsher, type Usher } from "../support/usher.ts";
@@ -159,6 +160,13 @@ describe("a body", () => {
     expect(answer.status).toBe(400);
     expect(JSON.parse(answer.body)).toMatchObject({ type: "urn:usher:problem:request_malformed" });
     raw.close();
+  });
+
+  test("that is too large is counted so, and the log has said it", async () => {
+    const counted = await refusalsCounted(usher, "body_too_large");
+    await expectTooLarge(await post("/notes", Buffer.alloc(1_001, "x")));
+    expect(await refusalsCounted(usher, "body_too_large")).toBe(counted + 1);
+    expect(usher.output()).toContain("refused with 413 body_too_large");
   });
 
   test("that breaks off is no request, and takes no ticket", async () => {

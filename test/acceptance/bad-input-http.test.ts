@@ -6,14 +6,20 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { backendOf } from "../support/callers.ts";
 import { eventually } from "../support/eventually.ts";
 import { Ledger } from "../support/ledger.ts";
+import { residentBytes } from "../support/memory.ts";
+import { refusalsCounted } from "../support/metrics.ts";
 import { exchange, Raw } from "../support/raw.ts";
 import { type Service, startService } from "../support/service.ts";
 import { startUsher, type Usher } from "../support/usher.ts";
+
+/** What memory may grow by, in bytes, for all rows of this file together; 128 MiB. */
+const GROWTH_MAX = 128 * 1_024 * 1_024;
 
 let shop: Service;
 /** Where targets that name a host of their own would lead. */
 let evil: Service;
 let usher: Usher;
+let bytes_before: number;
 let orders: Ledger;
 /** What the shop had seen before the test. */
 let before: number;
@@ -33,6 +39,7 @@ routes:
 `,
   });
   orders = new Ledger(backendOf(usher), "orders");
+  bytes_before = await residentBytes(usher.pid);
 });
 beforeEach(() => {
   before = shop.seen.length;
@@ -45,6 +52,7 @@ afterEach(async () => {
 });
 afterAll(async () => {
   await orders.check();
+  expect((await residentBytes(usher.pid)) - bytes_before).toBeLessThan(GROWTH_MAX);
   expect(usher.output()).not.toMatch(/^\s+at /m);
   await usher.stop();
   await Promise.all([shop.stop(), evil.stop()]);
@@ -267,6 +275,25 @@ describe("a request", () => {
       expect(await raw.closed()).toMatch(/^(HTTP\/1\.1 400 .*request_malformed.*)?$/s);
     }
   });
+});
+
+test("each refusal is counted by its reason, and the log has said it", async () => {
+  const shapes = [
+    ["target_ambiguous", "GET /public/%2e%2e/x HTTP/1.1\r\nHost: localhost"],
+    ["host_duplicate", "GET /public/x HTTP/1.1\r\nHost: localhost\r\nHost: evil.example"],
+    ["connection_header", "GET /public/x HTTP/1.1\r\nHost: localhost\r\nConnection: x-forwarded-for"],
+    ["header_duplicate", "GET /public/x HTTP/1.1\r\nHost: localhost\r\nUsher-Api-Key: a\r\nUsher-Api-Key: b"],
+    ["headers_too_large", `GET /public/x HTTP/1.1\r\nHost: localhost\r\nX: ${"x".repeat(9_000)}`],
+    ["request_malformed", "GET /public/x HTTP/1.1\r\nHost: localhost\r\nX : a"],
+    ["route_not_found", "GET /nowhere HTTP/1.1\r\nHost: localhost"],
+    ["api_key_invalid", "POST /orders HTTP/1.1\r\nHost: localhost\r\nUsher-Api-Key: guessed"],
+  ] as const;
+  for (const [reason, head] of shapes) {
+    const counted = await refusalsCounted(usher, reason);
+    await refused(head);
+    expect([reason, await refusalsCounted(usher, reason)]).toEqual([reason, counted + 1]);
+    expect(usher.output()).toMatch(new RegExp(`refused with \\d{3} ${reason}: `));
+  }
 });
 
 describe("an idempotency key", () => {

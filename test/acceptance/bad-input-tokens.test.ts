@@ -4,10 +4,13 @@
 import { copyFile, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { TicketState } from "@usher/protocol/queue";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { backendOf, PORTS, type QueueClient, refusalOf, refusalsOf } from "../support/callers.ts";
 import { eventually } from "../support/eventually.ts";
 import { Ledger } from "../support/ledger.ts";
+import { residentBytes } from "../support/memory.ts";
+import { counted, refusalsCounted } from "../support/metrics.ts";
 import { startUsher, type Usher } from "../support/usher.ts";
 
 /** Nobody is admitted; `brief` forgets whoever has ended after the least time that can be set. */
@@ -17,7 +20,11 @@ queues:
   brief: { kind: defer, mode: paused, limit: { max_active: 1 }, max_wait: 1h, key_retention: 1s }
 `;
 
+/** What memory may grow by, in bytes, for all rows of this file together; 128 MiB. */
+const GROWTH_MAX = 128 * 1_024 * 1_024;
+
 let usher: Usher;
+let bytes_before: number;
 let line: Ledger;
 /** A token that is good, and what was made of it. */
 let good: string;
@@ -30,12 +37,14 @@ beforeAll(async () => {
   for (const [what, token] of Object.entries(spoilt(good))) bad.set(what, token);
   await using elsewhere = await startUsher({ config: CONFIG });
   bad.set("of another deployment", (await backendOf(elsewhere).issue({ queue: "line" })).token);
+  bytes_before = await residentBytes(usher.pid);
 });
 afterEach(async () => {
   await line.takeNext();
 });
 afterAll(async () => {
   await line.check();
+  expect((await residentBytes(usher.pid)) - bytes_before).toBeLessThan(GROWTH_MAX);
   expect(usher.output()).not.toMatch(/^\s+at /m);
   await usher.stop();
 });
@@ -190,6 +199,33 @@ describe("over HTTP", () => {
       expect(await res.text()).not.toContain(good);
     }
   });
+});
+
+test("a token that is not ours is counted by its reason, by RPC by its code, and the log has said it", async () => {
+  const code = 'method="usher.queue.v1.QueueService/GetTicket",code="UNAUTHENTICATED"';
+  const counts = async () => [
+    await refusalsCounted(usher, "ticket_not_found"),
+    await counted(usher, "usher_rpc_errors_total", code),
+  ];
+  const [problems = 0, errors = 0] = await counts();
+  const token = `${good}A`;
+  await (await fetch(`${usher.gatewayUrl}/_usher/tickets/${token}`)).arrayBuffer();
+  await refusalOf(backendOf(usher).getTicket({ token }));
+  expect(await counts()).toEqual([problems + 1, errors + 1]);
+  expect(usher.output()).toContain("refused with 404 ticket_not_found");
+});
+
+test("one token in a hundred hands at once: all are told the same place, and to leave by it is to leave once", async () => {
+  const client = backendOf(usher);
+  const { token, status } = await line.takeNext();
+  const hundred = <T>(call: () => Promise<T>) => Promise.all(Array.from({ length: 100 }, call));
+  const told = await hundred(() => client.getTicket({ token }));
+  expect(new Set(told.map((answer) => answer.status?.ticket?.id))).toEqual(new Set([status?.ticket?.id]));
+  const { queue: before } = await client.getQueue({ queue: "line" });
+  const left = await hundred(() => client.leave({ token }));
+  expect(new Set(left.map((answer) => answer.status?.ticket?.state))).toEqual(new Set([TicketState.LEFT]));
+  const { queue: after } = await client.getQueue({ queue: "line" });
+  expect(after?.waiting).toBe(Number(before?.waiting) - 1);
 });
 
 test("tokens of a log that was made anew, under the same keys, are told so", async () => {

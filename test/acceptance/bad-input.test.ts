@@ -6,6 +6,7 @@ import type { AdmitRequestSchema, IssueRequestSchema } from "@usher/protocol/que
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { backendOf, callerOf, PORTS, type QueueClient, refusalOf, refusalsOf } from "../support/callers.ts";
 import { Ledger } from "../support/ledger.ts";
+import { residentBytes } from "../support/memory.ts";
 import { startUsher, type Usher } from "../support/usher.ts";
 
 /** Nobody is admitted from any of them but by Admit. */
@@ -19,18 +20,24 @@ ${PORTS.map((_, n) => `  door-${n}: { kind: defer, mode: paused, limit: { max_ac
 /** 128 bits, as a caller without an API key needs. */
 const KEY = "0123456789abcdefABCDEF";
 
+/** What memory may grow by, in bytes, for all rows of this file together; 128 MiB. */
+const GROWTH_MAX = 128 * 1_024 * 1_024;
+
 let usher: Usher;
+let bytes_before: number;
 let line: Ledger;
 
 beforeAll(async () => {
   usher = await startUsher({ config: CONFIG });
   line = new Ledger(backendOf(usher), "line");
+  bytes_before = await residentBytes(usher.pid);
 });
 afterEach(async () => {
   await line.takeNext();
 });
 afterAll(async () => {
   await line.check();
+  expect((await residentBytes(usher.pid)) - bytes_before).toBeLessThan(GROWTH_MAX);
   expect(usher.output()).not.toMatch(/^\s+at /m);
   await usher.stop();
 });
