@@ -55,9 +55,8 @@ async function openNode(
   gateway.serve({
     replica,
     access: new Access({ keys: KEYS, hashes: replica.hashes, require: "backends" }),
-    routes: ROUTES.map((route) => ({
-      ...route,
-      path: `/${route.queue}`,
+    routes: ROUTES.map(({ method, queue, hold_ms, idempotent }) => ({
+      ...{ methods: [method], path: `/${queue}`, queue, hold_ms, idempotent },
       service: "shop",
       timeout_ms: TIMEOUT_MS,
       body_bytes: 1_024,
