@@ -100,7 +100,6 @@ describe("a request goes", () => {
     "/Orders",
     "/orders;v=1",
     "/orders%3Bv=1",
-    "/x/%252e%252e/orders",
   ])("to the queue as %s, and is forwarded as it came", async (target) => {
     const body = `to ${target}`;
     const raw = await Raw.open(usher.gatewayUrl);
@@ -113,7 +112,10 @@ describe("a request goes", () => {
   });
 
   test("nowhere as a path that can be read as another", async () => {
-    for (const target of ["//orders", "/x/../orders", "/%2e%2e/orders", "/a%2f..%2forders", "/..;/orders"]) {
+    for (const target of [
+      ...["//orders", "/x/../orders", "/%2e%2e/orders", "/a%2f..%2forders", "/..;/orders"],
+      ...["/x/%252e%252e/orders", "/orders;a%252fb"],
+    ]) {
       const before = shop.seen.length;
       const raw = await Raw.open(usher.gatewayUrl);
       raw.send(`POST ${target} HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n`);

@@ -5,7 +5,7 @@
 // the others, unless a route says exactly that path.
 
 import type { Lines } from "./listener/exchange.ts";
-import { plain } from "./spelling.ts";
+import { folded, spellings } from "./spelling.ts";
 
 /** The part of a path after which anything may follow. */
 const WILDCARD = "*";
@@ -68,10 +68,10 @@ export interface Asked {
 const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 
 export class Routes {
-  readonly #routes: readonly { readonly route: Route; readonly plain: string }[];
+  readonly #routes: readonly { readonly route: Route; readonly patterns: readonly string[] }[];
 
   constructor(routes: readonly Route[]) {
-    this.#routes = routes.map((route) => ({ route, plain: plainPattern(route.path) }));
+    this.#routes = routes.map((route) => ({ route, patterns: patternsOf(route) }));
   }
 
   find(asked: Asked): Route | undefined {
@@ -80,11 +80,13 @@ export class Routes {
     );
     // What no route fits goes nowhere, however it is spelled.
     if (exact === undefined || says(exact.route.path, asked.path)) return exact?.route;
-    const spelling = plain(asked.path);
-    const other = this.#routes.find(
-      (one) => fitsPath(one.plain, spelling) && fitsRest(one.route, asked),
-    )?.route;
-    return other?.queue === undefined ? exact.route : other;
+    // Nobody knows which of the spellings the service goes by: one that leads to a queue is enough.
+    const fitting = this.#routes.filter(({ route }) => fitsRest(route, asked));
+    const others = [...spellings(asked.path)].map((spelling) =>
+      fitting.findIndex(({ patterns }) => patterns.some((pattern) => fitsPath(pattern, spelling))),
+    );
+    const first = Math.min(...others.filter((at) => fitting[at]?.route.queue !== undefined));
+    return fitting[first]?.route ?? exact.route;
   }
 }
 
@@ -98,11 +100,14 @@ function says(pattern: string, path: string): boolean {
   return pattern === path && !pattern.endsWith(WILDCARD);
 }
 
-function plainPattern(path: string): string {
-  if (!path.endsWith(WILDCARD)) return plain(path);
+/** A route's path in all its spellings, where it leads to a queue. An open route means what it says: `/orders;status`
+ * opens no `/orders`. */
+function patternsOf({ path, queue }: Route): string[] {
+  const spelled = (text: string) => (queue === undefined ? [folded(text)] : [...spellings(text)]);
+  if (!path.endsWith(WILDCARD)) return spelled(path);
   const prefix = path.slice(0, -WILDCARD.length);
   const slash = prefix.endsWith("/") && prefix !== "/" ? "/" : "";
-  return `${plain(prefix)}${slash}${WILDCARD}`;
+  return spelled(prefix).map((spelling) => `${spelling}${slash}${WILDCARD}`);
 }
 
 function fitsPath(pattern: string, path: string): boolean {

@@ -49,14 +49,49 @@ function readPath(raw: string): string | Problem {
     return problem("target_ambiguous", "the path holds a backslash, or an encoded slash or backslash");
   if (decoded.split("/").some(isDots))
     return problem("target_ambiguous", "the path holds a segment that is `.` or `..`, encoded or not");
+  if (isOtherDecodedAgain(decoded))
+    return problem(
+      "target_ambiguous",
+      "the path holds a dot segment, a delimiter or a control character that is encoded twice or more often",
+    );
   return decoded.replace(/\/{2,}/g, "/");
+}
+
+/** How often a path is decoded beyond the first time, at most; two: no service decodes more often by accident. */
+export const DECODINGS = 2;
+
+/** Whether a service that decodes once more than Usher, or twice, reads other segments, or another end of the path. */
+function isOtherDecodedAgain(path: string): boolean {
+  let text = path;
+  for (let n = 0; n < DECODINGS && text.includes("%"); n++) {
+    if (ENCODED_DELIMITER.test(text)) return true;
+    text = decodeAgain(text);
+    if (CONTROLS.test(text) || text.split("/").some(isDots)) return true;
+  }
+  return false;
+}
+
+/** One of `/`, `\`, `;`, `?` and `#`. */
+const ENCODED_DELIMITER = /%(?:2f|5c|3b|3f|23)/i;
+
+/** What a path that was decoded becomes if it is decoded again, as leniently as any service may do it: a bare % stays,
+ * and so do bytes that are no UTF-8. */
+export function decodeAgain(path: string): string {
+  return path.replace(/(?:%[0-9a-f]{2})+/gi, (escapes) => decode(escapes) ?? escapes.replace(ASCII, charOf));
+}
+
+const ASCII = /%([0-7][0-9a-f])/gi;
+
+function charOf(_: string, hex: string): string {
+  return String.fromCharCode(Number.parseInt(hex, 16));
 }
 
 const CONTROLS = /\p{Cc}/u;
 
-/** `.` and `..`, also before parameters (`..;x`), which some servers cut off before they resolve the dots. */
+/** `.` and `..`, also before parameters (`..;x`), or a query once it is decoded: some servers cut these off before they
+ * resolve the dots. */
 function isDots(segment: string): boolean {
-  const [name] = segment.split(";", 1);
+  const [name] = segment.split(/[;?#]/, 1);
   return name === "." || name === "..";
 }
 
