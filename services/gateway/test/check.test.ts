@@ -91,10 +91,12 @@ test("whose turn has come in between is sent back to where they wanted to go, fo
   expect(bob.cookies.has(`usher-pass-${QUEUE}`)).toBe(true);
 });
 
+const BUY = { "x-forwarded-uri": "/buy", "x-forwarded-method": "GET" };
+
 test("without a queue's name, the routes say which one it is", async () => {
   const node = await open();
-  const through = await new Visitor(node).ask("/_usher/check", { "x-forwarded-uri": "/buy" });
-  const waits = await new Visitor(node).ask("/_usher/check", { "x-forwarded-uri": "/buy" });
+  const through = await new Visitor(node).ask("/_usher/check", BUY);
+  const waits = await new Visitor(node).ask("/_usher/check", BUY);
   expect([through.status, waits.status]).toEqual([200, 429]);
 });
 
@@ -118,6 +120,22 @@ test.each([
     { "x-original-uri": "/a/%2e%2e/b" },
     400,
     "target_ambiguous",
+  ],
+  ["a method in small letters", CHECK, { "x-original-method": "get" }, 501, "method_refused"],
+  ["a method that is none", CHECK, { "x-original-method": "GET, POST" }, 501, "method_refused"],
+  [
+    "a method in small letters, by the routes,",
+    "/_usher/check",
+    { ...BUY, "x-forwarded-method": "post" },
+    501,
+    "method_refused",
+  ],
+  [
+    "a target without the method that routes go by",
+    "/_usher/check",
+    { "x-forwarded-uri": "/buy" },
+    400,
+    "request_malformed",
   ],
   ["a target with a line's end in it", CHECK, { "x-original-uri": "/a%0d%0ab" }, 400, "target_malformed"],
 ])("%s is refused", async (_, path, headers, status, reason) => {
@@ -216,12 +234,20 @@ test("what a client says of itself does not reach the service when nobody gave i
   });
 });
 
-test("a question of Envoy's without a request, or about no path, is refused, and the next one answered", async () => {
+test("a question of Envoy's without a request, or about no path or method, is refused, and the next one answered", async () => {
   const node = await open();
   const client = createClient(Authorization, createGrpcTransport({ baseUrl: node.gateway.url }));
   const nothing = await client.check({});
   expect(nothing.httpResponse).toMatchObject({ case: "deniedResponse", value: { status: { code: 400 } } });
   const strange = await envoyOf(node)("*", { method: "OPTIONS" });
   expect(strange.httpResponse).toMatchObject({ case: "deniedResponse", value: { status: { code: 400 } } });
+  for (const [method, queue] of [
+    ["get", ""],
+    ["get", QUEUE],
+    ["", ""],
+  ] as const) {
+    const wrong = await envoyOf(node)("/buy", { queue, method });
+    expect(wrong.httpResponse).toMatchObject({ case: "deniedResponse", value: { status: { code: 501 } } });
+  }
   expect((await envoyOf(node)("/buy", { queue: "" })).status?.code).toBe(0);
 });

@@ -4,6 +4,7 @@
 //   subrequest.ts   nginx and Traefik ask over HTTP, and nginx fetches the answer for those who wait
 //   envoy.ts        Envoy asks over gRPC (ext_authz)
 
+import { checkMethod } from "../listener/door.ts";
 import type { Lines } from "../listener/exchange.ts";
 import { type Problem, problem } from "../listener/problem.ts";
 import { readTarget, type Target } from "../listener/target.ts";
@@ -43,7 +44,7 @@ export class Check {
   }
 
   async decide(inquiry: Inquiry): Promise<Checked> {
-    const target = readTarget(inquiry.uri);
+    const target = checkMethod(inquiry.asking.method) ?? readTarget(inquiry.uri);
     if ("reason" in target) return { verdict: refused(target), target: undefined };
     return { verdict: await this.#decide(inquiry, target), target };
   }

@@ -91,6 +91,11 @@ const NOTHING_ASKED = problem(
   "say which request is meant: its target in X-Original-URI or X-Forwarded-Uri, or at least ?queue=…",
 );
 
+const NO_METHOD = problem(
+  "request_malformed",
+  "say the request's method in X-Original-Method or X-Forwarded-Method, since routes go by it; or name the queue (?queue=…)",
+);
+
 const TWO_ASKED = problem(
   "request_malformed",
   "X-Original-URI and X-Forwarded-Uri, or the methods beside them, tell of different requests: have the proxy take away those that it does not set itself",
@@ -103,9 +108,13 @@ const NOTHING = Buffer.alloc(0);
 function inquiryOf(req: EdgeRequest, { query }: Target): Inquiry | Problem {
   const named = new URLSearchParams(query).get("queue") ?? undefined;
   const [uri = named === undefined ? undefined : "/", ...otherUris] = valuesOf(req, URI_HEADERS);
-  const [method = req.method ?? "GET", ...otherMethods] = valuesOf(req, METHOD_HEADERS);
+  const [method = named === undefined ? undefined : (req.method ?? "GET"), ...otherMethods] = valuesOf(
+    req,
+    METHOD_HEADERS,
+  );
   if (otherUris.length + otherMethods.length > 0) return TWO_ASKED;
   if (uri === undefined) return NOTHING_ASKED;
+  if (method === undefined) return NO_METHOD;
   return { asking: { ...askingOf(req), method }, uri, lines: req.rawHeaders, queue: named };
 }
 

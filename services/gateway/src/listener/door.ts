@@ -50,7 +50,7 @@ function checkSize(req: EdgeRequest): Problem | undefined {
 
 /** CONNECT asks for a tunnel, TRACE for an echo of headers that may hold secrets. A method in small letters is
  * another one to Usher's routes, and maybe the same one to a service. */
-function checkMethod(method: string): Problem | undefined {
+export function checkMethod(method: string): Problem | undefined {
   if (method === "CONNECT" || method === "TRACE")
     return problem("method_refused", `${method} does not go through a waiting room`);
   if (!/^[A-Z][A-Z-]{0,31}$/.test(method))
