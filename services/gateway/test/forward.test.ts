@@ -75,6 +75,12 @@ describe("a request reaches the service", () => {
       ],
       ...[
         "X-Real-IP: 6.6.6.6",
+        "X_Forwarded_For: 6.6.6.6",
+        "X_Real_IP: 6.6.6.6",
+        "X-Forwarded_Proto: https",
+        "Usher_Ticket: 1",
+        "usher_pass: x",
+        "Proxy_Authorization: x",
         "X-Original-URL: /admin",
         "X-Rewrite-Url: /admin",
         "Usher-Ticket: 1",

@@ -113,13 +113,20 @@ export function trailerPairs(lines: Lines): [string, string][] {
 }
 
 function isLeftBehind(key: string, named: ReadonlySet<string>): boolean {
-  if (HOP_BY_HOP.has(key) || key.startsWith("proxy-") || key.startsWith("usher-") || key.startsWith(":"))
+  const name = dashed(key);
+  if (HOP_BY_HOP.has(name) || name.startsWith("proxy-") || name.startsWith("usher-") || name.startsWith(":"))
     return true;
   return named.has(key) && !isEndToEnd(key);
 }
 
 function isClaim(key: string): boolean {
-  return CLAIMS.has(key) || key.startsWith("x-forwarded-");
+  const name = dashed(key);
+  return CLAIMS.has(name) || name.startsWith("x-forwarded-");
+}
+
+/** As services of CGI, WSGI and Rack read a name: to them `X_Real_IP` and `X-Real-IP` are one variable. */
+function dashed(key: string): string {
+  return key.replaceAll("_", "-");
 }
 
 function* pairsOf(lines: Lines): Generator<Pair> {
