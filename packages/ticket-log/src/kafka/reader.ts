@@ -44,6 +44,10 @@ export interface Loss {
   readonly low?: Offset;
 }
 
+/** Faster than this, in milliseconds, no cluster deletes a topic and has another of its name filled; 100. Looking costs
+ * one small fetch, and none while records come quickly. */
+const REMADE_MS = 100;
+
 /** A record, by what tells it from any other at its offset. */
 interface Mark {
   readonly offset: Offset;
@@ -139,7 +143,10 @@ export class TopicReader {
     // After a pause, the process may have slept through anything.
     if (performance.now() - this.#fetched_ms > 2 * this.#options.timings.poll_ms) this.#verified = false;
     if (!this.#verified) await this.#verify();
+    const begun_ms = performance.now();
     const fetched = await this.#fetch(this.#next, this.#options.timings.poll_ms);
+    // A fetch that was waiting while the topic was made anew is answered from the new one.
+    if (fetched.messages.length > 0 && performance.now() - begun_ms > REMADE_MS) await this.#verify();
     if (!this.#open) return;
     this.#options.begins?.(fetched.low);
     const { messages, next, last } = this.#consecutive(fetched.messages);
