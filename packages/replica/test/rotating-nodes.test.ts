@@ -12,6 +12,7 @@ import {
   revokeApiKey,
   rotateKey,
 } from "../src/index.ts";
+import { SILENCE_MS } from "../src/places.ts";
 import { clientsOf, refusalOf } from "./support/rpc.ts";
 import { pass, stopClocks, turns } from "./support/time.ts";
 import { closeWorlds, issue, makeQueue, openWorld, type World } from "./support/world.ts";
@@ -118,14 +119,23 @@ it("a stream ends with the next thing that it would have told, once its API key 
   const keys = freshKeys();
   const [a] = await nodes(keys);
   const { queue, admin } = clientsOf(a, { [API_KEY_HEADER]: keys.api_keys[0]?.key ?? "" });
-  const streams = [queue.watchAdmissions({ queue: "sale" }), admin.readLog({ follow: true })];
+  await makeQueue(a, "line", { mode: "paused" });
+  const { token } = await issue(a, "line", { caller: { id: "key:a", trusted: true } });
+  await turns();
+  const streams = [
+    queue.watchAdmissions({ queue: "sale" }),
+    queue.watchPosition({ token }),
+    admin.readLog({ follow: true }),
+  ];
   const reading = streams.map((stream) => (stream as AsyncIterable<unknown>)[Symbol.asyncIterator]());
   await made(a);
   for (const stream of reading) expect((await stream.next()).done).toBe(false);
   a.keys.replace(revokeApiKey(addApiKey(keys, {}).keys, "default"));
+  const ends = reading.map((stream) => refusalOf(stream.next()));
   await made(a);
-  for (const stream of reading)
-    expect(await refusalOf(stream.next())).toMatchObject({ reason: "API_KEY_REQUIRED" });
+  // A place that stays the same is told again before a proxy would cut the stream.
+  await pass(SILENCE_MS + 1_000);
+  for (const end of ends) expect(await end).toMatchObject({ reason: "API_KEY_REQUIRED" });
 });
 
 it("an API key of the same caller is the same caller's, and a revoked one is nobody's", async () => {

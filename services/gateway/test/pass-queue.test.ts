@@ -3,6 +3,7 @@
 import { createPublicKey, verify } from "node:crypto";
 import { formatTicketId } from "@usher/replica";
 import { expect, test, vi } from "vitest";
+import { waitTooLong } from "../src/waiting/long-wait.ts";
 import {
   configure,
   NAVIGATION,
@@ -251,6 +252,22 @@ test("who would wait longer than the route allows is told so, and gets no place"
   const page = await new Visitor(node).see("/", { "accept-language": "en" });
   expect([page.status, page.text.includes("The line is too long")]).toEqual([503, true]);
   expect(node.replica.fold.queue(QUEUE)?.lastNumber).toBe(2);
+});
+
+test("while the log is not read on, no wait is told, and nobody is refused for it", async () => {
+  const { node } = await open({}, { max_wait_ms: 1 });
+  await new Visitor(node).ask("/");
+  await new Visitor(node).ask("/");
+  await complete(node, 1);
+  const { desk, fold } = node.replica;
+  const queue = desk.queue(QUEUE);
+  await vi.waitFor(() => expect(fold.queue(QUEUE)?.pace).toBeDefined(), PATIENCE);
+  const route = { max_wait_ms: 1 };
+  expect(waitTooLong(desk, QUEUE, route)).toBeDefined();
+  node.log.cut();
+  await vi.waitFor(() => expect(node.replica.stale).toBe(true), PATIENCE);
+  expect(queue.newcomerWait_ms()).toBeGreaterThan(1);
+  expect(waitTooLong(desk, QUEUE, route)).toBeUndefined();
 });
 
 test("where clients speak https, cookies are bound to the host, and plain ones do not count", async () => {

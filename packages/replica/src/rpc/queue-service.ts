@@ -48,6 +48,8 @@ export function createQueueService(replica: Replica, access: Access): ServiceImp
       const place = await desk.held(request.token, Number(request.asOf));
       let told = place;
       for await (const current of desk.watch(place, context.signal)) {
+        // The key may have been revoked since.
+        access.visitor(context.requestHeader);
         told = current;
         yield { status: desk.status(current) };
       }

@@ -7,11 +7,18 @@ import type { Replica, TicketOrigin } from "@usher/replica";
 /** Bytes of bodies kept for each of the two. */
 const KEPT_BYTES_MAX = 32 * 1024 * 1024;
 
-/** Idempotency keys that are remembered, the latest asked for; 50,000, of which each takes about 200 bytes. */
+/** Idempotency keys that are remembered, the latest; 50,000, of which each takes 200 bytes as a rule and 500 at most. */
 const KEYS_MAX = 50_000;
 
-/** What an entry takes beside its body, about. */
+/** What an entry takes beside its body, its target and its headers, about. */
 const ENTRY_BYTES = 1_024;
+
+/** What a header takes beside its name and its value, about: two objects and a place in a list. */
+const HEADER_BYTES = 200;
+
+/** Keys that are told: those that a header can carry, and that are no longer than a ticket's may be. Another goes to the
+ * service alone. */
+const TOLD = /^[\x20-\x7e]{1,255}$/;
 
 export class Requests {
   readonly #replica: Replica;
@@ -19,7 +26,8 @@ export class Requests {
   readonly #requests = new Kept<StoredRequest>("newest");
   /** When full, the oldest goes: an answer is collected soon or not at all. */
   readonly #responses = new Kept<StoredResponse>("oldest");
-  readonly #keys = new Map<string, string>();
+  /** By request; undefined where it cannot be told. */
+  readonly #keys = new Map<string, string | undefined>();
 
   constructor(replica: Replica) {
     this.#replica = replica;
@@ -28,11 +36,14 @@ export class Requests {
   /** A request that was stored with a ticket. */
   took(origin: TicketOrigin, request: StoredRequest): void {
     this.#requests.add(nameOf(origin, 0), request);
+    this.#remember(nameOf(origin, 0), request);
   }
 
-  /** A request that will not be sent (again): it left, expired, was answered or given up. */
-  forget(origin: TicketOrigin): void {
+  /** A request that will not be sent (again): it left, expired, was answered or given up. `sent`: its key may still be
+   * asked for. */
+  forget(origin: TicketOrigin, sent: boolean): void {
     this.#requests.delete(nameOf(origin, 0));
+    if (!sent) this.#keys.delete(nameOf(origin, 0));
   }
 
   /** An answer that is about to be stored. */
@@ -45,20 +56,18 @@ export class Requests {
     return this.#requests.get(nameOf(origin, 0)) ?? this.#replica.payloads.readRequest(origin);
   }
 
-  /** The idempotency key that the service is given with a request: its sender's own, or Usher's. Asked for with each
-   * look at a ticket, and so not read anew each time. Absent: the request is gone. */
+  /** The idempotency key of a request that this node took or looked up a while ago. Absent: not in memory, or it
+   * cannot be told. */
+  knownKey(origin: TicketOrigin): string | undefined {
+    return this.#keys.get(nameOf(origin, 0));
+  }
+
+  /** The same, read from the log's store where it is not in memory. Absent: the request is gone too. */
   async keyOf(origin: TicketOrigin): Promise<string | undefined> {
     const name = nameOf(origin, 0);
-    const known = this.#keys.get(name);
-    if (known !== undefined) return known;
+    if (this.#keys.has(name)) return this.#keys.get(name);
     const request = await this.read(origin);
-    const header = request?.headers.find(({ name }) => name.toLowerCase() === "idempotency-key");
-    if (header === undefined) return undefined;
-    const key = Buffer.from(header.value).toString("latin1");
-    const [oldest] = this.#keys.keys();
-    if (this.#keys.size >= KEYS_MAX && oldest !== undefined) this.#keys.delete(oldest);
-    this.#keys.set(name, key);
-    return key;
+    return request && this.#remember(name, request);
   }
 
   /** Absent: gone. */
@@ -67,9 +76,32 @@ export class Requests {
       this.#responses.get(nameOf(origin, attempt)) ?? this.#replica.payloads.readResponse(origin, attempt)
     );
   }
+
+  #remember(name: string, request: StoredRequest): string | undefined {
+    const key = keyIn(request);
+    const [oldest] = this.#keys.keys();
+    if (this.#keys.size >= KEYS_MAX && oldest !== undefined) this.#keys.delete(oldest);
+    this.#keys.set(name, key);
+    return key;
+  }
 }
 
-class Kept<Message extends { readonly body: Uint8Array }> {
+/** The idempotency key that the service is given with a request: its sender's own, or Usher's. Absent: it cannot be
+ * told. */
+export function keyIn({ headers }: StoredRequest): string | undefined {
+  const header = headers.find(({ name }) => name.toLowerCase() === "idempotency-key");
+  const key = header && Buffer.from(header.value).toString("latin1");
+  return key !== undefined && TOLD.test(key) ? key : undefined;
+}
+
+/** What of a message takes room. */
+interface Sized {
+  readonly body: Uint8Array;
+  readonly headers: readonly { readonly name: string; readonly value: Uint8Array }[];
+  readonly target?: string;
+}
+
+class Kept<Message extends Sized> {
   readonly #drop: "newest" | "oldest";
   readonly #byName = new Map<string, Message>();
   #bytes = 0;
@@ -102,8 +134,10 @@ class Kept<Message extends { readonly body: Uint8Array }> {
   }
 }
 
-function sizeOf(message: { readonly body: Uint8Array }): number {
-  return message.body.length + ENTRY_BYTES;
+function sizeOf({ body, headers, target = "" }: Sized): number {
+  let bytes = ENTRY_BYTES + body.length + target.length;
+  for (const { name, value } of headers) bytes += HEADER_BYTES + name.length + value.length;
+  return bytes;
 }
 
 function nameOf(origin: TicketOrigin, attempt: number): string {

@@ -78,7 +78,7 @@ export class Sending {
     this.#services.delete(number);
     this.#missed.delete(number);
     const view = this.#replica.fold.queue(this.#queue)?.ticket(number);
-    if (view !== undefined) this.#requests.forget(view.origin);
+    if (view !== undefined) this.#requests.forget(view.origin, view.request !== undefined);
   }
 
   /** Whether a request that has been sent before may be sent again now. True where its service is not known yet. */

@@ -48,11 +48,29 @@ function isObject(value: JsonValue): value is JsonObject {
 }
 
 /** Tells the key that the service is given with a stored request: by it, the service can be asked what became of the
- * request, when nobody else knows. Of one that was taken back or expired the service knows nothing. */
-export async function tellKey(requests: Requests, res: EdgeResponse, { view }: Place): Promise<void> {
-  if (view.request === undefined) return;
-  const key = await requests.keyOf(view.origin);
-  if (key !== undefined && /^[\x20-\x7e]+$/.test(key)) res.setHeader("usher-idempotency-key", key);
+ * request, when nobody else knows. Of one that was taken back or expired the service knows nothing. `key`: where it is
+ * not at hand, it is looked for. */
+export async function tellKey(
+  requests: Requests,
+  res: EdgeResponse,
+  place: Place,
+  key?: string,
+): Promise<void> {
+  if (place.view.request === undefined) return;
+  const told = key ?? (await findKey(requests, place));
+  if (told !== undefined) res.setHeader("usher-idempotency-key", told);
+}
+
+/** While a ticket waits, it is answered from memory. At its end the store is read; where that fails, the end is worth
+ * telling all the same. */
+async function findKey(requests: Requests, place: Place): Promise<string | undefined> {
+  const { origin } = place.view;
+  if (endOf(place) === undefined) return requests.knownKey(origin);
+  try {
+    return await requests.keyOf(origin);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Tells the holder where the ticket stands: 202 where it is the answer to the request, 200 where it was asked for. */

@@ -18,7 +18,7 @@ import {
 } from "@usher/replica";
 import type { Permit } from "@usher/traffic";
 import type { Lane } from "../dispatch/lane.ts";
-import type { Requests } from "../dispatch/requests.ts";
+import { keyIn, type Requests } from "../dispatch/requests.ts";
 import type { ForwardOptions } from "../forward/forward.ts";
 import type { BodyReader } from "../listener/body.ts";
 import { type EdgeRequest, type EdgeResponse, goneSignal } from "../listener/exchange.ts";
@@ -108,14 +108,15 @@ export class DeferQueue {
     const body = await this.#options.bodies.read(req, res, route.body_bytes);
     if (body.kind !== "whole") return;
     const gone = goneSignal(res);
-    const issued = await this.#issue(exchange, storedRequest(req, target, route, body.bytes));
-    await this.#hold(exchange, issued, gone);
+    const request = storedRequest(req, target, route, body.bytes);
+    const issued = await this.#issue(exchange, request);
+    // A retry has its ticket's key, or it would not be one.
+    await this.#hold(exchange, issued, keyIn(request), gone);
   }
 
   #waitTooLong(route: Route): Problem | undefined {
     const { replica, lane } = this.#options;
-    const { desk } = replica;
-    return waitTooLong(desk.queue(lane.queue), route, desk.unfolded(lane.queue));
+    return waitTooLong(replica.desk, lane.queue, route);
   }
 
   async #pass(permit: Permit, { req, res, route }: Exchange): Promise<void> {
@@ -159,7 +160,12 @@ export class DeferQueue {
   }
 
   /** Waits a while for the answer; then sends the client away with its ticket. */
-  async #hold(exchange: Exchange, issued: IssuedPlace, gone: AbortSignal): Promise<void> {
+  async #hold(
+    exchange: Exchange,
+    issued: IssuedPlace,
+    toldKey: string | undefined,
+    gone: AbortSignal,
+  ): Promise<void> {
     const { req, res, route, key, keyIgnored } = exchange;
     const { replica, requests } = this.#options;
     const hold = holdOf(route, req);
@@ -171,7 +177,7 @@ export class DeferQueue {
     }
     if (hold.applied !== undefined) res.setHeader("preference-applied", hold.applied);
     if (keyIgnored !== undefined) res.setHeader("usher-idempotency-key-ignored", keyIgnored);
-    await tellKey(requests, res, place);
+    await tellKey(requests, res, place, toldKey);
     if (endOf(place) !== undefined) {
       await answerEnd(requests, req, res, place);
       return;

@@ -144,7 +144,7 @@ export class PassQueue {
     if (known === undefined) {
       if (replica.desk.queue(name).settings.mode === "open") return { kind: "open" };
       if (isPreflight(asking)) return { kind: "refused", problem: PREFLIGHT };
-      const tooLong = waitTooLong(replica.desk.queue(name), route, replica.desk.unfolded(name));
+      const tooLong = waitTooLong(replica.desk, name, route);
       if (tooLong !== undefined) return { kind: "refused", problem: tooLong };
     }
     const issued = known ?? (await this.#issue(asking, caller, visitor));
