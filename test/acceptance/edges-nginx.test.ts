@@ -94,6 +94,17 @@ test("people and programs get through nginx one after the other, with one place 
   expect(shop.seen.length).toBe(before + 1);
 });
 
+test.each([
+  "/_usher/check?queue=checkout",
+  "/_usher/check?queue=checkout&deny=401",
+  "/_usher/wait?queue=checkout",
+])("a client gets no answer to a question that is nginx's to ask: %s", async (path) => {
+  const answer = await new Browser().ask(path, { headers: PAGE });
+  expect([answer.status, answer.headers["usher-pass"], answer.headers["set-cookie"]]).toEqual([
+    ...[404, undefined, undefined],
+  ]);
+});
+
 test("a pass that somebody made up does not open the way through nginx", async () => {
   const { seen } = shop;
   const before = seen.length;

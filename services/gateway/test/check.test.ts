@@ -4,7 +4,8 @@ import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { Authorization, type CheckResponse } from "@usher/protocol/ext-authz";
 import { formatTicketId } from "@usher/replica";
-import { expect, test } from "vitest";
+import { onRefusal } from "@usher/telemetry";
+import { expect, onTestFinished, test } from "vitest";
 import {
   type Answer,
   configure,
@@ -107,6 +108,25 @@ test("an open queue lets everybody through without a pass, and a closed one says
   await configure(node, { mode: "closed" });
   const closed = await new Visitor(node).ask(CHECK);
   expect([closed.status, problemIn(closed).type]).toEqual([503, "urn:usher:problem:queue_closed"]);
+});
+
+test("a queue's name that is none is not repeated to whoever made it up", async () => {
+  const node = await open();
+  const answer = await new Visitor(node).ask("/_usher/check?queue=x%0Ausher:%20stopped", {
+    ...{ "x-original-uri": "/buy", "x-original-method": "GET" },
+  });
+  expect(answer.status).toBe(404);
+  expect(answer.text).not.toContain("stopped");
+});
+
+test("a refusal is counted, whether a program or a person is told", async () => {
+  const node = await open({ mode: "closed" });
+  const reasons: string[] = [];
+  onRefusal(({ reason }) => reasons.push(reason));
+  onTestFinished(() => onRefusal(undefined));
+  await new Visitor(node).ask(CHECK);
+  await new Visitor(node).see("/buy");
+  expect(reasons).toEqual(["queue_closed", "queue_closed"]);
 });
 
 test.each([

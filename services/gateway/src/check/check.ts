@@ -60,7 +60,12 @@ export class Check {
     if (name === undefined) return { kind: "open" };
     const queue = passQueue(name);
     if (queue === undefined)
-      return refused(problem("queue_not_found", `${name} is no queue in which people wait (kind: pass)`));
+      return refused(
+        problem(
+          "queue_not_found",
+          "the proxy asks about a queue that is none in which people wait (kind: pass)",
+        ),
+      );
     // A route's own bounds hold where the route leads to the queue that is meant.
     return queue.decide(asking, route?.queue === name ? route : {});
   }

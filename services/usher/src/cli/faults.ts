@@ -2,6 +2,7 @@
 // second, and whoever floods a node with requests to be refused must not fill its disk with the words for it.
 
 import type { LogFields, Refusal } from "@usher/telemetry";
+import { visible } from "./text.ts";
 
 /** How long the same words are held back, in milliseconds; ten seconds. */
 const QUIET_MS = 10_000;
@@ -45,7 +46,8 @@ export class Faults {
     if (TOLD_AS_FAULTS.has(reason)) return;
     const repeats = this.#refusals.next(reason, this.#now_ms());
     if (repeats !== undefined)
-      this.#tell(`refused with ${status} ${reason}: ${detail}`, repeats, { reason, status });
+      // Clients have a say in it, and terminals obey.
+      this.#tell(`refused with ${status} ${reason}: ${visible(detail)}`, repeats, { reason, status });
   };
 
   #tell(text: string, repeats: number, fields: LogFields): void {

@@ -1,6 +1,7 @@
 // What is told to somebody who does not get through: a problem to a program, a page to a person.
 
 import type { Place, Replica } from "@usher/replica";
+import { refused } from "@usher/telemetry";
 import type { EdgeRequest, EdgeResponse } from "../../listener/exchange.ts";
 import { endThenLinger } from "../../listener/linger.ts";
 import { type Problem, problem, render } from "../../listener/problem.ts";
@@ -85,6 +86,8 @@ export function renderRefusal({
   readonly asking: Asking;
 }): Answer {
   if (!isNavigation(asking)) return renderProblem(problem);
+  // Counted here: what is no document of a problem does not come by where those are.
+  refused(problem);
   const language = languageOf(asking.headers["accept-language"]);
   return renderPage(problem.status, refusalPage(language, refusalOf(problem)), problem.retry_after_s);
 }
