@@ -263,8 +263,14 @@ for (const [kind, rows] of Object.entries({
     });
   });
 
-test("and through all of it, nothing failed inside, and memory has stayed what it was", async () => {
+test("and through all of it, nothing failed inside", () => {
   expect(usher.output()).not.toMatch(/^\s+at /m);
-  // What was poured is far more than this: each stream of it ran for as long as it was taken.
-  expect(await residentBytes(usher.pid)).toBeLessThan(before_bytes + 300 * MiB);
+});
+
+test("and through all of it, memory has stayed what it was", async () => {
+  // What was poured is far more than this: each stream of it ran for as long as it was taken. What has been let go of is
+  // given back when Node comes round to it.
+  await eventually(async () => {
+    expect(await residentBytes(usher.pid)).toBeLessThan(before_bytes + 300 * MiB);
+  });
 });
