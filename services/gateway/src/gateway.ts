@@ -12,7 +12,7 @@
 
 import type { Access, Replica } from "@usher/replica";
 import { Check } from "./check/check.ts";
-import { answerCheck, answerWait, CHECK_PATH, WAIT_PATH } from "./check/subrequest.ts";
+import { answerCheck, answerWait, CHECK_PATH, isExactly, WAIT_PATH } from "./check/subrequest.ts";
 import { Dispatcher } from "./dispatch/dispatcher.ts";
 import { Lane } from "./dispatch/lane.ts";
 import { Requests } from "./dispatch/requests.ts";
@@ -197,8 +197,8 @@ class Edge {
   async #handle(req: EdgeRequest, res: EdgeResponse, target: Target): Promise<void> {
     if (this.#rpc.owns(target.path)) return this.#rpc.handle(req, res);
     if (target.path === KEYS_PATH) return answerKeys(this.#options.replica, req, res);
-    if (target.path === CHECK_PATH) return answerCheck(this.#check, this.#options, req, res, target);
-    if (target.path === WAIT_PATH) return answerWait(this.#check, this.#options, req, res, target);
+    if (isExactly(target, CHECK_PATH)) return answerCheck(this.#check, this.#options, req, res, target);
+    if (isExactly(target, WAIT_PATH)) return answerWait(this.#check, this.#options, req, res, target);
     if (target.path.startsWith(PREFIX)) return this.#tickets.handle(req, res, target);
     if (target.path === "/livez") return answerWell(res);
     if (target.path === "/readyz")

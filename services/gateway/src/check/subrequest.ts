@@ -6,7 +6,11 @@
 // nginx's `auth_request` knows no other refusals than 401 and 403, drops their answer, and joins cookies: for it there
 // are `?deny=401`, each cookie in a header of its own, and `/_usher/wait`, which answers in place of the service. Traefik
 // hands the answer on as it is.
+//
+// Neither path is for clients: a script in somebody's page could read here what its cookies hide from it. Proxies keep
+// them away by the path, so both are answered letter for letter, and in no other spelling.
 
+import { readCookie } from "../listener/cookies.ts";
 import type { EdgeRequest, EdgeResponse } from "../listener/exchange.ts";
 import { answerProblem, type Problem, problem } from "../listener/problem.ts";
 import type { Target } from "../listener/target.ts";
@@ -18,6 +22,11 @@ import { answerTo, type Check, denial, type Inquiry } from "./check.ts";
 
 export const CHECK_PATH = "/_usher/check";
 export const WAIT_PATH = "/_usher/wait";
+
+/** Whether a target is this path, as it came: another spelling would get by a proxy's rule that keeps clients away. */
+export function isExactly({ raw }: Target, path: string): boolean {
+  return raw === path || raw.startsWith(`${path}?`);
+}
 
 /** Where proxies say which request they ask about: nginx by its users' habit, Traefik and Caddy by themselves. */
 const URI_HEADERS = ["x-original-uri", "x-forwarded-uri"] as const;
@@ -43,23 +52,20 @@ export async function answerCheck(
   if ("reason" in inquiry) return answerProblem(req, res, inquiry);
   const checked = await check.decide(inquiry);
   const denied = denial(where, inquiry, checked);
+  const { verdict } = checked;
+  const deny = new URLSearchParams(target.query).get("deny");
+  const singles = deny === null ? [] : singleCookies(inquiry.asking, verdict);
   if (denied === undefined) {
-    const { verdict } = checked;
     const pass =
       verdict.kind === "admitted"
         ? ["usher-pass", verdict.pass, "usher-ticket", `${verdict.place.view.number}`]
         : [];
     const lines = ["content-length", "0", "cache-control", "no-store", ...pass];
-    send(req, res, {
-      status: 200,
-      lines: [...lines, ...cookieLines(inquiry.asking, verdict)],
-      body: NOTHING,
-    });
+    send(req, res, { status: 200, lines: [...lines, ...cookieLines(verdict), ...singles], body: NOTHING });
     return;
   }
-  const status = DENIALS.get(new URLSearchParams(target.query).get("deny") ?? "") ?? denied.status;
-  const lines = [...denied.lines, ...singleCookies(inquiry.asking, checked.verdict)];
-  send(req, res, { ...denied, status, lines });
+  const status = DENIALS.get(deny ?? "") ?? denied.status;
+  send(req, res, { ...denied, status, lines: [...denied.lines, ...singles] });
 }
 
 /** What the client of a refused request is told, in the service's place. Whose turn has come meanwhile is sent back to
@@ -74,16 +80,11 @@ export async function answerWait(
   const inquiry = inquiryOf(req, target);
   if ("reason" in inquiry) return answerProblem(req, res, inquiry);
   const checked = await check.decide(inquiry);
-  const { verdict } = checked;
   const told = answerTo(where, inquiry, checked);
   if (told !== undefined) return send(req, res, told);
   // 307: a form that was sent is sent again.
   const lines = ["location", inquiry.uri, "content-length", "0", "cache-control", "no-store"];
-  send(req, res, {
-    status: 307,
-    lines: [...lines, ...cookieLines(inquiry.asking, verdict)],
-    body: NOTHING,
-  });
+  send(req, res, { status: 307, lines: [...lines, ...cookieLines(checked.verdict)], body: NOTHING });
 }
 
 const NOTHING_ASKED = problem(
@@ -124,22 +125,21 @@ function valuesOf({ headers }: EdgeRequest, names: readonly string[]): string[] 
   return [...new Set(said)];
 }
 
-/** The cookies of a verdict, as browsers take them and, for proxies that can hand on one line alone, each by itself. */
-function cookieLines(asking: Asking, verdict: Verdict): string[] {
+function cookieLines(verdict: Verdict): string[] {
   const cookies = "setCookies" in verdict ? verdict.setCookies : [];
-  return [...cookies.flatMap((line) => ["set-cookie", line]), ...singleCookies(asking, verdict)];
+  return cookies.flatMap((line) => ["set-cookie", line]);
 }
 
-/** `Usher-Set-Visitor`, `Usher-Set-Pass`: one `Set-Cookie` line each. `Usher-Visitor`: the visitor's cookie as the client
- * would send it, where the client does not have it yet, so that the proxy's next question is the same visitor's. */
+/** For proxies that can hand on one line alone, `Usher-Set-Visitor` and `Usher-Set-Pass`: one `Set-Cookie` line each.
+ * `Usher-Visitor`: the visitor's cookie as the client would send it, so that the proxy's next question is the same
+ * visitor's. A cookie that the client has is not told again: scripts can read these headers. */
 function singleCookies({ headers, secure }: Asking, verdict: Verdict): string[] {
   if (!("setCookies" in verdict)) return [];
-  const lines: string[] = [];
-  for (const line of verdict.setCookies) {
-    const isVisitor = line.startsWith(`${visitorCookie(secure)}=`);
-    lines.push(isVisitor ? "usher-set-visitor" : "usher-set-pass", line);
+  const visitor = visitorCookie(secure);
+  const brought = readCookie(headers.cookie, visitor);
+  return verdict.setCookies.flatMap((line) => {
     const [pair = ""] = line.split(";", 1);
-    if (isVisitor && !(headers.cookie ?? "").includes(pair)) lines.push("usher-visitor", pair);
-  }
-  return lines;
+    if (!pair.startsWith(`${visitor}=`)) return ["usher-set-pass", line];
+    return pair === `${visitor}=${brought}` ? [] : ["usher-set-visitor", line, "usher-visitor", pair];
+  });
 }
