@@ -31,6 +31,7 @@ export interface NodeOptions {
   readonly public_url?: string;
   /** Of the route. */
   readonly max_wait_ms?: number;
+  readonly upgrade?: boolean;
 }
 
 /** A gateway that sends everything through the queue. */
@@ -56,6 +57,7 @@ export async function openNode(options: NodeOptions): Promise<Node> {
     hold_ms: 0,
     timeout_ms: 20_000,
     max_wait_ms: options.max_wait_ms,
+    upgrade: options.upgrade ?? false,
   };
   gateway.serve({
     replica,

@@ -20,6 +20,7 @@ import { hasOwn, ownCookie, readCookie, setCookie } from "../../listener/cookies
 import type { EdgeRequest, EdgeResponse } from "../../listener/exchange.ts";
 import { type Problem, problem } from "../../listener/problem.ts";
 import type { Target } from "../../listener/target.ts";
+import { upgradeOf } from "../../listener/upgrade.ts";
 import { observeDecision } from "../../observe/decision.ts";
 import { observeHolder } from "../../observe/ticket.ts";
 import type { Route } from "../../route.ts";
@@ -29,7 +30,7 @@ import { problemOf } from "../problems.ts";
 import { answerRefusal, answerWaiting } from "./answer.ts";
 import { type Asking, askingOf, isForeign, isNavigation, isPreflight } from "./asking.ts";
 import { heldBy } from "./holder.ts";
-import { passLeft_ms, revived, used } from "./sessions.ts";
+import { passLeft_ms, revived, used, usedUntil } from "./sessions.ts";
 import { type Visitor, visitorCookie, visitorOf } from "./visitor.ts";
 
 /** How long a visitor's cookie is kept at least, in seconds; a day. Where people may wait longer than that, as long. */
@@ -89,10 +90,16 @@ export class PassQueue {
           ["Usher-Pass", pass],
           ["Usher-Ticket", `${place.view.number}`],
         ];
-        return this.#options.passOn(req, res, route, {
-          headers,
-          answerHeaders: answerLines(verdict, asking),
-        });
+        const upgrade = upgradeOf(req);
+        const stop = upgrade && usedUntil(this.#options.replica, place, () => void upgrade.socket.destroy());
+        try {
+          return await this.#options.passOn(req, res, route, {
+            headers,
+            answerHeaders: answerLines(verdict, asking),
+          });
+        } finally {
+          stop?.();
+        }
       }
       case "open":
         return this.#options.passOn(req, res, route);
