@@ -1,16 +1,24 @@
 // The metrics of a live node, and the files that are made of their names: the dashboard, the alert rules, the page.
 
+import { once } from "node:events";
 import { readFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { eventually } from "../support/eventually.ts";
 import { readPromql } from "../support/promql.ts";
+import { Raw } from "../support/raw.ts";
 import { type Service, startService } from "../support/service.ts";
 import { startUsher, type Usher } from "../support/usher.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 
+/** Goes on in another protocol with whoever asks, and ends at once. */
+const switching = createServer((socket) => {
+  socket.on("error", () => undefined);
+  socket.once("data", () => socket.end("HTTP/1.1 101 x\r\nConnection: upgrade\r\nUpgrade: bytes\r\n\r\n"));
+});
 let service: Service;
 let usher: Usher;
 
@@ -20,9 +28,11 @@ beforeAll(async () => {
       res.writeHead(503, { "retry-after": "0" });
     res.end("done");
   });
+  await once(switching.listen(0, "127.0.0.1"), "listening");
+  const { port } = switching.address() as AddressInfo;
   usher = await startUsher({
     config: `
-services: { shop: { url: ${service.url} }, away: { url: "http://127.0.0.1:1" } }
+services: { shop: { url: ${service.url} }, away: { url: "http://127.0.0.1:1" }, chat: { url: "http://127.0.0.1:${port}" } }
 queues:
   orders: { kind: defer, mode: queue_all, limit: { max_active: 2 }, max_wait: 10m }
   stopped: { kind: defer, mode: paused, limit: { max_active: 2 }, max_wait: 10m }
@@ -31,6 +41,7 @@ routes:
   - { match: POST /stopped, service: shop, queue: stopped, hold: 0s, timeout: 10s }
   - { match: /away, service: away }
   - { match: /shop, service: shop }
+  - { match: /chat, service: chat, upgrade: true }
 `,
     demo: true,
   });
@@ -54,6 +65,7 @@ routes:
 afterAll(async () => {
   await usher?.stop();
   await service?.stop();
+  switching.close();
 });
 
 function post(path: string): Promise<Response> {
@@ -91,7 +103,7 @@ async function vocabulary(): Promise<{ series: Set<string>; labels: Set<string> 
 const EXPECTED = [
   ["usher_gateway_arrivals_total", 'queue="orders"', 2],
   ["usher_gateway_arrivals_total", 'queue="stopped"', 1],
-  ["usher_gateway_arrivals_total", 'queue="none"', 2],
+  ["usher_gateway_arrivals_total", 'queue="none"', 3],
   ["usher_gateway_decisions_total", 'queue="orders",action="queued",reason="queue_all"', 2],
   ["usher_gateway_decisions_total", 'queue="stopped",action="queued",reason="paused"', 1],
   ["usher_gateway_refusals_total", 'reason="route_not_found"', 1],
@@ -107,6 +119,16 @@ const EXPECTED = [
   ["usher_service_request_seconds_count", 'service="away",result="not_connected"', 1],
   ["usher_log_append_seconds_count", 'result="issued"', 3],
 ] as const;
+
+test("a connection that goes on in another protocol was answered, and its client is not gone", async () => {
+  const raw = await Raw.open(usher.gatewayUrl);
+  raw.send("GET /chat HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: bytes\r\n\r\n");
+  const closed = raw.closed();
+  raw.socket.end();
+  expect(await closed).toMatch(/^HTTP\/1\.1 101 /);
+  await eventually(async () => expect(await value("usher_gateway_answers_total", 'status="1xx"')).toBe(1));
+  expect(await value("usher_gateway_answers_total", 'status="gone"')).toBeUndefined();
+});
 
 describe("a live node", () => {
   test.each(EXPECTED)("counts %s{%s}: %i", async (name, labels, expected) => {

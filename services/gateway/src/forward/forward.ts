@@ -25,6 +25,7 @@ import {
 import { lingerAfterEnd, pairs } from "../listener/linger.ts";
 import { answerProblem, type Problem, problem } from "../listener/problem.ts";
 import { type Upgrade, upgradeOf } from "../listener/upgrade.ts";
+import { observeSwitch } from "../observe/request.ts";
 import { Call, type Failure, type Head, ServiceFull, type Stage, type Timeouts } from "./call.ts";
 import { answerLines, type Pair, requestHeaders, takeHeaders, trailerPairs } from "./headers.ts";
 import type { Service } from "./service.ts";
@@ -188,6 +189,7 @@ class Passage {
     this.#status = status;
     this.#res.off("close", this.#onClose);
     this.#sink.off("drain", this.#onDrain);
+    observeSwitch(this.#res);
     agree(client, protocolOf(lines), this.#answerLines(lines, status));
     void join(client, service, this.#options.silence_ms ?? limits.event_silence_ms).then(() =>
       this.#settle({ kind: "answered", status }),

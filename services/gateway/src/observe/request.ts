@@ -43,13 +43,21 @@ const OWN = [
 /** Asked every few seconds by whoever looks after the node: neither counted nor traced. */
 const PROBES = new Set(["/livez", "/readyz"]);
 
+/** Responses whose connection goes on in another protocol: Node knows of no answer, since none is written to them. */
+const switched = new WeakSet<EdgeResponse>();
+
+/** The client has been told 101. */
+export function observeSwitch(res: EdgeResponse): void {
+  switched.add(res);
+}
+
 /** Handles a request, and tells how it was answered. */
 export function observeRequest<T>(req: EdgeRequest, res: EdgeResponse, path: string, handle: () => T): T {
   if (PROBES.has(path)) return handle();
   const span = isTracing() ? startSpan(req, path) : undefined;
   res.once("close", () => {
-    const status = res.headersSent ? `${Math.floor(res.statusCode / 100)}xx` : "gone";
-    count("usher.gateway.answers", [status]);
+    const status = statusOf(res);
+    count("usher.gateway.answers", [status === undefined ? "gone" : `${Math.floor(status / 100)}xx`]);
     if (span !== undefined) end(span, res);
   });
   return span === undefined ? handle() : context.with(trace.setSpan(parentOf(req), span), handle);
@@ -105,13 +113,20 @@ function methodOf({ method = "" }: EdgeRequest): string {
   return METHODS.has(method) ? method : "_OTHER";
 }
 
+/** Absent where the client left before it was answered. */
+function statusOf(res: EdgeResponse): number | undefined {
+  if (switched.has(res)) return 101;
+  return res.headersSent ? res.statusCode : undefined;
+}
+
 function end(span: Span, res: EdgeResponse): void {
-  if (!res.headersSent) {
+  const status = statusOf(res);
+  if (status === undefined) {
     fail(span, "client_gone");
   } else {
-    span.setAttribute("http.response.status_code", res.statusCode);
-    if (res.statusCode >= 500) fail(span, `${res.statusCode}`);
-    else if (isHttp1(res) && !res.writableFinished) fail(span, "client_gone");
+    span.setAttribute("http.response.status_code", status);
+    if (status >= 500) fail(span, `${status}`);
+    else if (status !== 101 && isHttp1(res) && !res.writableFinished) fail(span, "client_gone");
   }
   span.end();
 }
