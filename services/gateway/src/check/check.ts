@@ -94,3 +94,9 @@ export function denial(...parts: Parameters<typeof answerTo>): Answer | undefine
 
 /** Too Many Requests (RFC 6585, 4). */
 const MUST_WAIT = 429;
+
+/** What the service is told of who may go through: header lines, flat; none where nobody was given a pass. */
+export function passLines(verdict: Verdict): string[] {
+  if (verdict.kind !== "admitted") return [];
+  return ["usher-pass", verdict.pass, "usher-ticket", `${verdict.place.view.number}`];
+}

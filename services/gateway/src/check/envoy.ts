@@ -13,7 +13,7 @@ import type { Lines } from "../listener/exchange.ts";
 import type { Answer } from "../waiting/pass/answer.ts";
 import { askingFrom } from "../waiting/pass/asking.ts";
 import type { Verdict } from "../waiting/pass/queue.ts";
-import { type Check, denial, type Inquiry } from "./check.ts";
+import { type Check, denial, type Inquiry, passLines } from "./check.ts";
 
 type Option = MessageInitShape<typeof HeaderValueOptionSchema>;
 type Reply = MessageInitShape<typeof CheckResponseSchema>;
@@ -69,10 +69,6 @@ function denied({ status, lines, body }: Answer): Reply {
 }
 
 function allowed({ asking }: Inquiry, verdict: Verdict): Reply {
-  const pass =
-    verdict.kind === "admitted"
-      ? ["usher-pass", verdict.pass, "usher-ticket", `${verdict.place.view.number}`]
-      : [];
   const removed: string[] = verdict.kind === "admitted" ? [] : [...USHERS_OWN];
   const { cookie } = asking.headers;
   const left = cookie === undefined ? "" : withoutOwn(cookie);
@@ -83,7 +79,7 @@ function allowed({ asking }: Inquiry, verdict: Verdict): Reply {
     httpResponse: {
       case: "okResponse",
       value: {
-        headers: optionsOf([...pass, ...(left === "" ? [] : ["cookie", left])]),
+        headers: optionsOf([...passLines(verdict), ...(left === "" ? [] : ["cookie", left])]),
         headersToRemove: removed,
         responseHeadersToAdd: optionsOf(cookies.flatMap((line) => ["set-cookie", line])),
       },

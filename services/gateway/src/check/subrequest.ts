@@ -18,7 +18,7 @@ import { send } from "../waiting/pass/answer.ts";
 import { type Asking, askingOf } from "../waiting/pass/asking.ts";
 import type { Verdict } from "../waiting/pass/queue.ts";
 import { visitorCookie } from "../waiting/pass/visitor.ts";
-import { answerTo, type Check, denial, type Inquiry } from "./check.ts";
+import { answerTo, type Check, denial, type Inquiry, passLines } from "./check.ts";
 
 export const CHECK_PATH = "/_usher/check";
 export const WAIT_PATH = "/_usher/wait";
@@ -56,11 +56,7 @@ export async function answerCheck(
   const deny = new URLSearchParams(target.query).get("deny");
   const singles = deny === null ? [] : singleCookies(inquiry.asking, verdict);
   if (denied === undefined) {
-    const pass =
-      verdict.kind === "admitted"
-        ? ["usher-pass", verdict.pass, "usher-ticket", `${verdict.place.view.number}`]
-        : [];
-    const lines = ["content-length", "0", "cache-control", "no-store", ...pass];
+    const lines = ["content-length", "0", "cache-control", "no-store", ...passLines(verdict)];
     send(req, res, { status: 200, lines: [...lines, ...cookieLines(verdict), ...singles], body: NOTHING });
     return;
   }
