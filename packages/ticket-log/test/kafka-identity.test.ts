@@ -95,21 +95,30 @@ describe("a topic that is followed", () => {
     expect(await appendOutcome(log)).toMatchObject({ code: "corrupt", outcome: "refused" });
   });
 
-  it("and made anew while the process slept delivers nothing of the new one when it wakes", async () => {
-    const { log, options } = await nodes.open();
-    await appendAll(log, numbered(5));
-    const sleeper = new Program("packages/ticket-log/test/programs/kafka-follow.ts", [
-      JSON.stringify({ ...options, spool: { directory: `${options.spool.directory}-sleeper` } }),
-    ]);
-    await sleeper.says(/^entry 4$/m);
-    sleeper.kill("SIGSTOP");
-    await log.close();
-    await remake(nodes.queues, numbered(50, "another"));
-    sleeper.kill("SIGCONT");
-    await sleeper.says(/^failed: corrupt/m);
-    expect(sleeper.stdout).not.toContain("another");
-    await sleeper.stop();
-  });
+  // One that sleeps where it waits for records has a fetch under way, and one that sleeps in their midst has not.
+  it.each([
+    ["waiting for records", "entry 99"],
+    ["taking one", "entry 4"],
+  ])(
+    "and made anew while the process slept, %s, delivers nothing of the new one when it wakes",
+    async (_, last) => {
+      const { log, options } = await nodes.open();
+      await appendAll(log, numbered(5));
+      const spool = { directory: `${options.spool.directory}-sleeper` };
+      const sleeper = new Program("packages/ticket-log/test/programs/kafka-follow.ts", [
+        JSON.stringify({ ...options, spool }),
+        last,
+      ]);
+      await sleeper.says(/^entry 4$/m);
+      sleeper.kill("SIGSTOP");
+      await log.close();
+      await remake(nodes.queues, numbered(50, "another"));
+      sleeper.kill("SIGCONT");
+      await sleeper.says(/^failed: corrupt/m);
+      expect(sleeper.stdout).not.toContain("another");
+      await sleeper.stop();
+    },
+  );
 
   it("and whose first records are deleted is followed on, with a word about who starts next", async () => {
     const { log, told } = await nodes.open();

@@ -46,19 +46,24 @@ export function fingerprint({ key, value, timestamp }: KafkaMessage): Uint8Array
   return hash.digest();
 }
 
-/** What is in the topic from an offset on, as far as one fetch brings it. */
-export async function fetch(connection: Connection, from: Offset, wait_ms: number): Promise<Brought> {
+/** What is in the topic from an offset on, as far as one fetch brings it: `bytes`, and the first batch whatever its size. */
+export async function fetch(
+  connection: Connection,
+  from: Offset,
+  wait_ms: number,
+  bytes: number = FETCH_BYTES,
+): Promise<Brought> {
   const response: FetchResponse = await connection.ask(
     (leader) =>
       leader.fetch({
         maxWaitTime: wait_ms,
         minBytes: 1,
-        maxBytes: FETCH_BYTES,
+        maxBytes: bytes,
         isolationLevel: READ_UNCOMMITTED,
         topics: [
           {
             topic: connection.topic,
-            partitions: [{ partition: 0, fetchOffset: String(from), maxBytes: FETCH_BYTES }],
+            partitions: [{ partition: 0, fetchOffset: String(from), maxBytes: bytes }],
           },
         ],
       }),
