@@ -26,5 +26,5 @@ export function exitCode(error: unknown): number {
 export function lastWords(error: unknown): string {
   if (error instanceof Failure) return error.message;
   const trace = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  return `a fault inside Usher, which should not happen:\n${trace}`;
+  return `a fault inside Usher, which should not happen: ${trace}`;
 }

@@ -48,7 +48,7 @@ test("a queue that was changed after it was shown is left as it is, and so are t
   const applying = carryOut(node.client, plans, "more room");
   await expect(applying).rejects.toThrow(Conflict);
   await expect(applying).rejects.toThrow(
-    /^queue second was changed meanwhile, and nothing of this change was applied:\n {2}.*Z, somebody at ann: notice "" → "Back at ten\." \("it was quicker"\)\nLook at it/,
+    /^queue second was changed meanwhile, and nothing of this change was applied:\n {2}.*Z, somebody at ann: notice "" → "Back at ten\." \("it was quicker"\)\n {2}Look at it/,
   );
   expect(said).toEqual(["usher: queue first: applied\n", "usher: first had been applied before this:\n"]);
   const rooms = ["first", "second", "third"].map(

@@ -79,9 +79,3 @@ test("of ever new faults, so many are said in a while, and of the others how man
   report(new Error("another"));
   expect(said.slice(200)).toEqual(["800 different lines were held back", "another"]);
 });
-
-test("a client's words in a refusal make no other line, and nothing that a terminal obeys", () => {
-  const { said, refused } = faults();
-  refused({ reason: "queue_not_found", status: 404, detail: "x\nusher: stopped\u001b[2J" });
-  expect(said).toEqual(["refused with 404 queue_not_found: x\\u{a}usher: stopped\\u{1b}[2J"]);
-});

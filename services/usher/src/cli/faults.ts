@@ -2,7 +2,7 @@
 // second, and whoever floods a node with requests to be refused must not fill its disk with the words for it.
 
 import type { LogFields, Refusal } from "@usher/telemetry";
-import { visible } from "./text.ts";
+import { bounded } from "./text.ts";
 
 /** How long the same words are held back, in milliseconds; ten seconds. */
 const QUIET_MS = 10_000;
@@ -13,6 +13,9 @@ const KNOWN_MAX = 100;
 /** How many lines are said within that time, however different they are; 200. What is held back then is counted, and
  * the count said with the next line. */
 const LINES_MAX = 200;
+
+/** Characters of a fault's or a refusal's words, 2,000: others may have chosen some, and they are remembered. */
+const WORDS_MAX = 2_000;
 
 /** What goes wrong at a service is told as a fault, which names the service, and what goes wrong inside as another. */
 const TOLD_AS_FAULTS = new Set(["service_unreachable", "service_lost", "service_timeout", "internal"]);
@@ -36,7 +39,7 @@ export class Faults {
   }
 
   readonly report = (error: unknown): void => {
-    const text = faultText(error);
+    const text = bounded(faultText(error), WORDS_MAX);
     const repeats = this.#faults.next(text, this.#now_ms());
     if (repeats !== undefined) this.#tell(text, repeats, {});
   };
@@ -46,8 +49,10 @@ export class Faults {
     if (TOLD_AS_FAULTS.has(reason)) return;
     const repeats = this.#refusals.next(reason, this.#now_ms());
     if (repeats !== undefined)
-      // Clients have a say in it, and terminals obey.
-      this.#tell(`refused with ${status} ${reason}: ${visible(detail)}`, repeats, { reason, status });
+      this.#tell(`refused with ${status} ${reason}: ${bounded(detail, WORDS_MAX)}`, repeats, {
+        reason,
+        status,
+      });
   };
 
   #tell(text: string, repeats: number, fields: LogFields): void {

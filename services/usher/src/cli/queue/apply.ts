@@ -62,7 +62,7 @@ export async function plansFor(
     if (typeof plan === "string") obstacles.push(plan);
     else plans.push(plan);
   }
-  if (obstacles.length > 0) throw new Failure([...obstacles, "nothing was changed"].join("\n"));
+  if (obstacles.length > 0) throw new Failure([...obstacles, "nothing was changed"].join("\n  "));
   return plans;
 }
 

@@ -52,6 +52,6 @@ async function conflictText(
     ...(since.length === 0
       ? ["  the etag is not one of this queue's: is it another queue's, or log's?"]
       : []),
-    `Look at it (usher queue show ${queue}), and give the command again if it is still right.`,
+    `  Look at it (usher queue show ${queue}), and give the command again if it is still right.`,
   ].join("\n");
 }

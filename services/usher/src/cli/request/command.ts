@@ -8,6 +8,7 @@ import { EXIT } from "../../failure.ts";
 import { type AdminFlags, callAdmin, withAdminFlags } from "../client.ts";
 import { flag } from "../flags.ts";
 import { print } from "../say.ts";
+import { printable } from "../text.ts";
 import { epochFor, namedTicket } from "../ticket/name.ts";
 
 interface RetryFlags extends AdminFlags {
@@ -60,5 +61,8 @@ async function retry(text: string, flags: RetryFlags): Promise<void> {
   const { id, queue, number, state } = ticket;
   if (flags.json === true)
     print(JSON.stringify({ id, queue, number, state: TicketState[state].toLowerCase() }));
-  else print(`ticket ${number} in ${queue}: taken up again, and to be sent as soon as a gateway takes it`);
+  else
+    print(
+      `ticket ${number} in ${printable(queue)}: taken up again, and to be sent as soon as a gateway takes it`,
+    );
 }

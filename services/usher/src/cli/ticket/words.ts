@@ -1,7 +1,7 @@
 // A ticket's story in words.
 
 import type { ReleaseReason } from "@usher/queue";
-import { columns, momentText, secondsText, word } from "../text.ts";
+import { columns, momentText, printable, secondsText, word } from "../text.ts";
 import type { Fact, What } from "./facts.ts";
 import type { Story } from "./story.ts";
 
@@ -66,7 +66,7 @@ export function storyText(story: Story, id: string): string {
     sentence(event),
   ]);
   return [
-    `ticket ${number} in ${queue} (${id}): ${standing(story)}${forgotten}`,
+    `ticket ${number} in ${printable(queue)} (${printable(id)}): ${standing(story)}${forgotten}`,
     ...(waits.length === 0 ? [] : [`waited ${waits.join(", ")} (log time)`]),
     "",
     columns([["OFFSET", "T (S)", "WALL TIME", "BY", "WHAT"], ...rows]),

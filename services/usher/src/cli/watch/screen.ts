@@ -1,5 +1,7 @@
 // Where a place is shown: in a terminal, one line that is drawn anew; elsewhere (a file, a pipe), a line a change.
 
+import { printable } from "../text.ts";
+
 export interface Output {
   readonly isTTY?: boolean;
   readonly columns?: number;
@@ -18,8 +20,9 @@ export class Screen {
     this.#output = output;
   }
 
-  /** Shows `text`; where lines stay, only if `key` is another than the last one's. */
-  show(text: string, key: string): void {
+  /** Shows the words; where lines stay, only if `key` is another than the last one's. */
+  show(words: string, key: string): void {
+    const text = printable(words);
     if (this.#output.isTTY === true) {
       const width = (this.#output.columns || COLUMNS) - 1;
       // To the line's start, and the rest of the old text away.

@@ -10,8 +10,8 @@ export function placeText(status: Status): string {
   if (ticket === undefined) return "no ticket";
   const parts = [`ticket ${ticket.number} in ${ticket.queue}: ${stateText(ticket)}`];
   if (status.stale) parts.push("(as last known: the server cannot reach its log)");
-  if (status.notice !== "") parts.push(`| ${printable(status.notice)}`);
-  return parts.join(" ");
+  if (status.notice !== "") parts.push(`| ${status.notice}`);
+  return printable(parts.join(" "));
 }
 
 /** What has to change for a line of its own to be worth it: all but the estimate, which always does. */
