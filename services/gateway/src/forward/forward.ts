@@ -52,15 +52,20 @@ export interface ForwardOptions {
   /** Whether the request may be carried out twice without harm; default: not. Then it is sent once more where its
    * connection had been idle and broke without a word, if there is nothing of it that only its client has. */
   readonly idempotent?: boolean;
+  /** Told when the answer has begun, or the connection goes on in another protocol, with what breaks that off: not to be
+   * called after its end. */
+  readonly onAnswer?: (breakOff: () => void) => void;
 }
 
 /** What became of a request that was sent straight on. The client has been answered, or could not be.
  * - `answered`: the whole answer came, whatever its status, and was handed to the client's connection.
  * - `client_gone`: before that.
+ * - `broken_off`: by whoever sent it on, after the answer had begun; the client got a cut one.
  * - the others: see `Failure`; the client got a problem, or a cut answer where one had begun. */
 export type ForwardOutcome =
   | { readonly kind: "answered"; readonly status: number }
   | { readonly kind: "client_gone"; readonly stage: Stage; readonly sent: boolean }
+  | { readonly kind: "broken_off"; readonly status: number }
   | Failure;
 
 /** Sends a request on, and its answer back, unchanged but for the headers; what has been set on the response before
@@ -161,8 +166,13 @@ class Passage {
     }
   }
 
-  #onHead({ status, message, lines }: Head): void {
-    this.#status = status;
+  #onHead(head: Head): void {
+    this.#status = head.status;
+    this.#writeHead(head);
+    this.#options.onAnswer?.(() => this.#breakOff());
+  }
+
+  #writeHead({ status, message, lines }: Head): void {
     const res = this.#res;
     const headers = this.#answerLines(lines, status);
     if (!isHttp1(res)) {
@@ -191,6 +201,7 @@ class Passage {
     this.#sink.off("drain", this.#onDrain);
     observeSwitch(this.#res);
     agree(client, protocolOf(lines), this.#answerLines(lines, status));
+    this.#options.onAnswer?.(() => void client.socket.destroy());
     void join(client, service, this.#options.silence_ms ?? limits.event_silence_ms).then(() =>
       this.#settle({ kind: "answered", status }),
     );
@@ -258,6 +269,13 @@ class Passage {
           return problem("request_too_slow", "the service was there, but the request's body was not");
         return problem("service_timeout", "it may have carried the request out, or not");
     }
+  }
+
+  #breakOff(): void {
+    this.#call.abort(new Error("the answer was broken off"));
+    this.#upload?.destroy();
+    this.#settle({ kind: "broken_off", status: this.#status });
+    cut(this.#res);
   }
 
   /** The response is closed: by its client, since nothing here has ended it. */

@@ -41,7 +41,7 @@ export type PassOn = (
   req: EdgeRequest,
   res: EdgeResponse,
   route: Route,
-  more?: Pick<ForwardOptions, "headers" | "answerHeaders">,
+  more?: Pick<ForwardOptions, "headers" | "answerHeaders" | "onAnswer">,
 ) => Promise<void>;
 
 export interface DeferOptions {

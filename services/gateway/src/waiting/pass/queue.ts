@@ -5,7 +5,7 @@
 //   asking.ts    the facts that decide            answer.ts    what those are told who wait, or are refused
 //   visitor.ts   who asks                         tickets.ts   the ticket as a resource, for programs and people
 //   holder.ts    whose pass it is                 page/        the waiting page
-//   sessions.ts  more time for who is there
+//   sessions.ts  more time for who is there       uses.ts       what lives on a pass, and ends with its ticket
 
 import {
   type Access,
@@ -20,7 +20,6 @@ import { hasOwn, ownCookie, readCookie, setCookie } from "../../listener/cookies
 import type { EdgeRequest, EdgeResponse } from "../../listener/exchange.ts";
 import { type Problem, problem } from "../../listener/problem.ts";
 import type { Target } from "../../listener/target.ts";
-import { upgradeOf } from "../../listener/upgrade.ts";
 import { observeDecision } from "../../observe/decision.ts";
 import { observeHolder } from "../../observe/ticket.ts";
 import type { Route } from "../../route.ts";
@@ -30,7 +29,8 @@ import { problemOf } from "../problems.ts";
 import { answerRefusal, answerWaiting } from "./answer.ts";
 import { type Asking, askingOf, isForeign, isNavigation, isPreflight } from "./asking.ts";
 import { heldBy } from "./holder.ts";
-import { passLeft_ms, revived, used, usedUntil } from "./sessions.ts";
+import { passLeft_ms, revived, used } from "./sessions.ts";
+import { Uses } from "./uses.ts";
 import { type Visitor, visitorCookie, visitorOf } from "./visitor.ts";
 
 /** How long a visitor's cookie is kept at least, in seconds; a day. Where people may wait longer than that, as long. */
@@ -75,9 +75,11 @@ export interface PassOptions {
 
 export class PassQueue {
   readonly #options: PassOptions;
+  readonly #uses: Uses;
 
   constructor(options: PassOptions) {
     this.#options = options;
+    this.#uses = new Uses(options.replica, options.queue);
   }
 
   async handle(req: EdgeRequest, res: EdgeResponse, target: Target, route: Route): Promise<void> {
@@ -90,15 +92,15 @@ export class PassQueue {
           ["Usher-Pass", pass],
           ["Usher-Ticket", `${place.view.number}`],
         ];
-        const upgrade = upgradeOf(req);
-        const stop = upgrade && usedUntil(this.#options.replica, place, () => void upgrade.socket.destroy());
+        const use = this.#uses.begin(place);
         try {
           return await this.#options.passOn(req, res, route, {
             headers,
             answerHeaders: answerLines(verdict, asking),
+            onAnswer: (breakOff) => use.answering(breakOff),
           });
         } finally {
-          stop?.();
+          use.over();
         }
       }
       case "open":

@@ -1,30 +1,7 @@
 // Sessions of those who are there: whoever goes on using a pass is given more time, by a record, when less than half of
-// it is left. No request waits for that. A connection that goes on in another protocol is a use for as long as it lives,
-// and does not outlive its ticket.
+// it is left. No request waits for that.
 
 import { type Place, type Replica, UsherError } from "@usher/replica";
-
-/** How often, in ms, the ticket of such a connection is looked at; 1,000, or a quarter of the session where that is less,
- * so that it is extended in time. A look is two lookups in maps. */
-const LOOK_MS = 1_000;
-
-/** Uses the pass until it is told to stop; when the ticket is not admitted any more, ends it, once. */
-export function usedUntil(replica: Replica, place: Place, end: () => void): () => void {
-  const [queue, epoch] = [place.queue.name, replica.epoch()];
-  const look = (): void => {
-    const held = replica.fold.queue(queue);
-    const view = epoch === replica.epoch() ? held?.ticket(place.view.number) : undefined;
-    if (held !== undefined && view?.state === "admitted") {
-      used(replica, { queue: held, view, asOf: replica.asOf });
-      return;
-    }
-    clearInterval(timer);
-    end();
-  };
-  const quarter_ms = (place.view.session?.length_ms ?? Number.POSITIVE_INFINITY) / 4;
-  const timer = setInterval(look, Math.min(LOOK_MS, quarter_ms));
-  return () => clearInterval(timer);
-}
 
 /** Tells that a ticket's pass is used. */
 export function used(replica: Replica, place: Place): void {
