@@ -74,6 +74,8 @@ test.each<[string, ServeFlags]>([
       host: "127.0.0.1",
       port: 0,
       grpcPort: 1,
+      drainDelay: 1_500,
+      grace: 30_000,
     },
   ],
   [
@@ -88,6 +90,11 @@ test.each<[string, ServeFlags]>([
   const file = join(directory, "usher.yaml");
   await writeFile(file, yaml!);
   expect((await loadConfig(file)).queues).toEqual(config.queues);
+});
+
+test("flags say how a node is stopped, and the file that they stand for says so, too", async () => {
+  const { config } = await planOf({ to: TO, maxActive: 1, drainDelay: 3_000, grace: 0 });
+  expect(config.drain).toEqual({ delay_ms: 3_000, grace_ms: 0 });
 });
 
 test("with flags the command covers the limit alone, and all of it with --apply", async () => {

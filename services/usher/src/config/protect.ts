@@ -42,6 +42,7 @@ export function protectionYaml(flags: Protection, workingDirectory: string): str
     `  port: ${flags.port ?? LISTEN_DEFAULTS.port}`,
     `  grpc_port: ${flags.grpc_port ?? LISTEN_DEFAULTS.grpc_port}`,
     ...(flags.metrics_port === undefined ? [] : [`  metrics_port: ${flags.metrics_port}`]),
+    ...drainLines(flags),
     "services:",
     `  ${PROTECTED.service}:`,
     `    url: ${scalar(flags.to)}`,
@@ -58,6 +59,14 @@ export function protectionYaml(flags: Protection, workingDirectory: string): str
     `    timeout: ${formatDuration(flags.timeout_ms ?? ROUTE_DEFAULTS.timeout_ms)}`,
     "",
   ].join("\n");
+}
+
+function drainLines({ drain_delay_ms, grace_ms }: Protection): string[] {
+  const lines = [
+    drain_delay_ms === undefined ? [] : `  delay: ${formatDuration(drain_delay_ms)}`,
+    grace_ms === undefined ? [] : `  grace: ${formatDuration(grace_ms)}`,
+  ].flat();
+  return lines.length === 0 ? [] : ["drain:", ...lines];
 }
 
 function logLines({ log, data }: Protection, path: (path: string) => string): string[] {
