@@ -131,14 +131,6 @@ const UPGRADE_REFUSED = problem(
   "this route goes on in no other protocol; its operator can let it (upgrade: true)",
 );
 
-/** When it may be tried again, in seconds; 5: somebody else has to go first. */
-const UPGRADE_RETRY_S = 5;
-const UPGRADE_CANNOT_WAIT = problem(
-  "upgrade_cannot_wait",
-  "there is no room for it now; try again",
-  UPGRADE_RETRY_S,
-);
-
 type EdgeParts = EdgeOptions & Pick<GatewayOptions, "public_url" | "onFault">;
 
 class Edge {
@@ -213,27 +205,13 @@ class Edge {
       return;
     }
     observeRoute(req, route);
-    const upgrades = upgradeOf(req) !== undefined;
-    if (upgrades && route.upgrade !== true) return answerProblem(req, res, UPGRADE_REFUSED);
+    if (upgradeOf(req) !== undefined && route.upgrade !== true)
+      return answerProblem(req, res, UPGRADE_REFUSED);
     const queue = route.queue === undefined ? undefined : this.#queues.get(route.queue);
     if (queue === undefined) return this.#passOn(req, res, route);
     // Asked each time, for a queue may be made, or made known to this node, after the gateway began to serve.
     const kind = this.#options.replica.fold.queue(queue.lane.queue)?.settings.kind;
-    if (upgrades && kind !== "pass") return this.#goOn(queue.lane, req, res, route);
     await (kind === "pass" ? queue.pass : queue.defer).handle(req, res, target, route);
-  }
-
-  /** A connection that goes on in another protocol takes room for as long as it lives. It cannot be stored. */
-  async #goOn(lane: Lane, req: EdgeRequest, res: EdgeResponse, route: Route): Promise<void> {
-    const entry = lane.enter();
-    if (entry.action === "ticket") return answerProblem(req, res, UPGRADE_CANNOT_WAIT);
-    if (entry.action === "refuse")
-      return answerProblem(req, res, problem("queue_closed", "it takes no newcomers at present"));
-    try {
-      await this.#passOn(req, res, route);
-    } finally {
-      entry.permit.done();
-    }
   }
 
   #passQueue(queue: string): PassQueue | undefined {
@@ -272,6 +250,7 @@ class Edge {
     const { timeout_ms, silence_ms } = route;
     const idempotent = isIdempotent(route, req.method ?? "");
     const outcome = await forward(req, res, { ...more, service, timeout_ms, silence_ms, idempotent });
-    if ("error" in outcome) this.#options.onFault(new ServiceFault(service, outcome.kind));
+    const { kind } = outcome;
+    if (kind !== "answered" && kind !== "client_gone") this.#options.onFault(new ServiceFault(service, kind));
   }
 }

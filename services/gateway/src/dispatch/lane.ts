@@ -2,14 +2,16 @@
 
 import type { Desk, Replica } from "@usher/replica";
 import { type Decision, decide, Meter, type Permit } from "@usher/traffic";
-import type { Problem } from "../listener/problem.ts";
+import { type Problem, problem } from "../listener/problem.ts";
 import { observeDecision } from "../observe/decision.ts";
 
 /** What became of a request: it has leave to be sent now, or the reason why not. */
 export type Entry =
   | { readonly action: "pass"; readonly reason: "under_limit" | "open"; readonly permit: Permit }
-  | { readonly action: "refuse"; readonly reason: "wait_too_long"; readonly problem: Problem }
-  | Exclude<Decision, { action: "pass" }>;
+  | { readonly action: "refuse"; readonly reason: string; readonly problem: Problem }
+  | Extract<Decision, { action: "ticket" }>;
+
+const CLOSED = problem("queue_closed", "it takes no newcomers at present");
 
 export class Lane {
   readonly queue: string;
@@ -44,11 +46,11 @@ export class Lane {
 
   /** Lets a request through at once, or tells what else has to become of it. `refusal`: why it may not wait, if it has
    * to. Throws QUEUE_NOT_FOUND. */
-  enter(refusal: () => Problem | undefined = () => undefined): Entry {
+  enter(refusal: () => Problem | undefined): Entry {
     return observeDecision(this.queue, () => {
       const entry = this.#enter();
       const problem = entry.action === "ticket" ? refusal() : undefined;
-      return problem === undefined ? entry : { action: "refuse", reason: "wait_too_long", problem };
+      return problem === undefined ? entry : { action: "refuse", reason: problem.reason, problem };
     });
   }
 
@@ -63,7 +65,8 @@ export class Lane {
       unsent: queue.unsent + this.#notSentYet(),
       lack: meter.lack(now_ms),
     });
-    if (decision.action !== "pass") return decision;
+    if (decision.action === "refuse") return { ...decision, problem: CLOSED };
+    if (decision.action === "ticket") return decision;
     const permit = decision.reason === "open" ? meter.takeAnyway() : meter.take(now_ms);
     if (permit === undefined) return { action: "ticket", reason: "over_rate" };
     return { ...decision, permit: this.#noticed(permit) };

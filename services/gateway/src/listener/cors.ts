@@ -15,6 +15,21 @@ const EXPOSED = [
 /** How long, in seconds, a browser may remember a preflight's answer; 7,200, which is the longest that any does. */
 const PREFLIGHT_AGE_S = 7_200;
 
+/** Whether a browser asks if a page of another origin may ask: without cookies or keys, and once for each request that the
+ * page has in mind. Any other OPTIONS is a request like others. */
+export function isPreflight({ method, headers }: Asks): boolean {
+  return (
+    method === "OPTIONS" &&
+    headers.origin !== undefined &&
+    headers["access-control-request-method"] !== undefined
+  );
+}
+
+interface Asks {
+  readonly method?: string | undefined;
+  readonly headers: Readonly<Partial<Record<"origin" | "access-control-request-method", string>>>;
+}
+
 export class Cors {
   readonly #allowed: ReadonlySet<string>;
 
@@ -39,10 +54,9 @@ export class Cors {
   /** Answers the question of a browser whether a request may be made, where an allowed origin asks: all may. Otherwise
    * false: then it is a request like any other. */
   answerPreflight(req: EdgeRequest, res: EdgeResponse): boolean {
-    if (req.method !== "OPTIONS") return false;
-    const { origin } = req.headers;
-    const method = req.headers["access-control-request-method"];
-    if (origin === undefined || method === undefined || !this.#allowed.has(origin)) return false;
+    const { origin, "access-control-request-method": method } = req.headers;
+    if (!isPreflight(req) || origin === undefined || method === undefined) return false;
+    if (!this.#allowed.has(origin)) return false;
     const headers = req.headers["access-control-request-headers"];
     respond(
       res,

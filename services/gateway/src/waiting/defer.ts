@@ -21,20 +21,20 @@ import type { Lane } from "../dispatch/lane.ts";
 import { keyIn, type Requests } from "../dispatch/requests.ts";
 import type { ForwardOptions } from "../forward/forward.ts";
 import type { BodyReader } from "../listener/body.ts";
+import { isPreflight } from "../listener/cors.ts";
 import { type EdgeRequest, type EdgeResponse, goneSignal } from "../listener/exchange.ts";
-import { answerProblem, type Problem, problem } from "../listener/problem.ts";
+import { answerProblem, type Problem } from "../listener/problem.ts";
 import type { Target } from "../listener/target.ts";
+import { upgradeOf } from "../listener/upgrade.ts";
 import { observeDecision } from "../observe/decision.ts";
 import type { Route } from "../route.ts";
 import { answerEnd, answerStatus, endOf, tellKey, ticketLocation } from "./answer.ts";
 import { holdOf } from "./hold.ts";
 import { waitTooLong } from "./long-wait.ts";
-import { problemOf } from "./problems.ts";
+import { PREFLIGHT_CANNOT_WAIT, problemOf, UPGRADE_CANNOT_WAIT } from "./problems.ts";
 import { KEY_HEADER, storedRequest } from "./stored-request.ts";
 
 const KEY_LENGTH_MAX = 255;
-
-const CLOSED = problem("queue_closed", "it takes no newcomers at present");
 
 /** Sends a request that has leave straight on to its service, with more headers than its own, and its answer back. */
 export type PassOn = (
@@ -95,13 +95,14 @@ export class DeferQueue {
 
   async #handle(exchange: Exchange): Promise<void> {
     const { req, res, target, route } = exchange;
-    if (this.#hasTicket(exchange)) {
+    const cannotWait = whyNoTicket(req);
+    if (cannotWait === undefined && this.#hasTicket(exchange)) {
       observeDecision(this.#options.lane.queue, () => ({ action: "ticket", reason: "known_key" }));
     } else {
-      const entry = this.#options.lane.enter(() => this.#waitTooLong(route));
+      const entry = this.#options.lane.enter(() => cannotWait ?? this.#waitTooLong(route));
       if (entry.action === "pass") return this.#pass(entry.permit, exchange);
       if (entry.action === "refuse") {
-        answerProblem(req, res, entry.reason === "closed" ? CLOSED : entry.problem);
+        answerProblem(req, res, entry.problem);
         return;
       }
     }
@@ -205,6 +206,12 @@ export class DeferQueue {
     }
     return last;
   }
+}
+
+/** Why a request goes straight through or not at all, whoever sends it. */
+function whyNoTicket(req: EdgeRequest): Problem | undefined {
+  if (upgradeOf(req) !== undefined) return UPGRADE_CANNOT_WAIT;
+  return isPreflight(req) ? PREFLIGHT_CANNOT_WAIT : undefined;
 }
 
 /** Why a client's key cannot serve as a ticket's, if it cannot. It is forwarded all the same. */

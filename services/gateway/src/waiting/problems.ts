@@ -30,6 +30,22 @@ const REASONS: Readonly<Record<Reason, ProblemReason>> = {
   NO_ROOM: "internal",
 };
 
+/** It could not be told from another, and brings nothing to come back with: each would take a place of its own. */
+export const PREFLIGHT_CANNOT_WAIT = problem(
+  "must_wait",
+  "a preflight has no place in a line: allow its origin (allowed_origins), or give OPTIONS a route without a queue",
+);
+
+/** When it may be tried again, in seconds; 5: somebody else has to go first. */
+const UPGRADE_RETRY_S = 5;
+
+/** It cannot be stored. */
+export const UPGRADE_CANNOT_WAIT = problem(
+  "upgrade_cannot_wait",
+  "there is no room for it now; try again",
+  UPGRADE_RETRY_S,
+);
+
 /** The problem that an error is to the client. Absent: it is none of the queue's refusals. */
 export function problemOf(error: unknown): Problem | undefined {
   const explained = UsherError.of(error);

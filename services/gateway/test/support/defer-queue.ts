@@ -33,10 +33,12 @@ export interface NodeOptions {
   readonly fate?: MemoryLogOptions["fate"];
   /** What is not as usual about the one route, through which everything goes. */
   readonly route?: Partial<Route>;
+  /** By default none. */
+  readonly allowed_origins?: readonly string[];
 }
 
 export async function openNode(options: NodeOptions): Promise<Node> {
-  const { store, name, service, nodes = 2, fate, route } = options;
+  const { store, name, service, nodes = 2, fate, route, allowed_origins = [] } = options;
   const log = openMemoryLog({ store, fate });
   const faults: Error[] = [];
   let leapt_ms = 0;
@@ -44,7 +46,8 @@ export async function openNode(options: NodeOptions): Promise<Node> {
   const onFault = (error: Error) => faults.push(error);
   const replica = await Replica.open({ log, keys: KEYS, node: name, clock, onFault });
   const { hashes } = replica;
-  const gateway = await startGateway({ port: 0, starting: () => "for a test", onFault: () => undefined });
+  const starting = () => "for a test";
+  const gateway = await startGateway({ port: 0, starting, allowed_origins, onFault: () => undefined });
   gateway.serve({
     replica,
     access: new Access({ keys: KEYS, hashes, require: "none" }),

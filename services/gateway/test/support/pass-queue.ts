@@ -32,6 +32,8 @@ export interface NodeOptions {
   /** Of the route. */
   readonly max_wait_ms?: number;
   readonly upgrade?: boolean;
+  /** By default none. */
+  readonly allowed_origins?: readonly string[];
 }
 
 /** A gateway that sends everything through the queue. */
@@ -48,6 +50,7 @@ export async function openNode(options: NodeOptions): Promise<Node> {
     port: 0,
     starting: () => "for a test",
     ...(public_url !== undefined && { public_url }),
+    allowed_origins: options.allowed_origins ?? [],
     onFault,
   });
   const route = {

@@ -16,7 +16,7 @@ export interface Asking {
 const HEADERS = [
   ...["cookie", "usher-pass", "idempotency-key", "authorization", "usher-api-key"],
   ...["accept", "accept-language", "sec-fetch-mode", "sec-fetch-site", "traceparent", "tracestate"],
-  "access-control-request-method",
+  ...["origin", "access-control-request-method"],
 ] as const;
 
 export type HeaderName = (typeof HEADERS)[number];
@@ -52,11 +52,6 @@ export function isNavigation({ headers }: Asking): boolean {
 export function isForeign(asking: Asking): boolean {
   const follows = isNavigation(asking) && !isSending(asking);
   return asking.headers["sec-fetch-site"] === "cross-site" && !follows;
-}
-
-/** Whether a browser asks if it may ask: without cookies, and once for each request that it has in mind. */
-export function isPreflight({ method, headers }: Asking): boolean {
-  return method === "OPTIONS" && headers["access-control-request-method"] !== undefined;
 }
 
 /** Whether it is a form that was sent, or anything else that cannot just be asked for again. */

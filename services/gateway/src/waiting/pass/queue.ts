@@ -17,17 +17,18 @@ import {
 } from "@usher/replica";
 import type { Pair } from "../../forward/headers.ts";
 import { hasOwn, ownCookie, readCookie, setCookie } from "../../listener/cookies.ts";
+import { isPreflight } from "../../listener/cors.ts";
 import type { EdgeRequest, EdgeResponse } from "../../listener/exchange.ts";
-import { type Problem, problem } from "../../listener/problem.ts";
+import type { Problem } from "../../listener/problem.ts";
 import type { Target } from "../../listener/target.ts";
 import { observeDecision } from "../../observe/decision.ts";
 import { observeHolder } from "../../observe/ticket.ts";
 import type { Route } from "../../route.ts";
 import type { PassOn } from "../defer.ts";
 import { waitTooLong } from "../long-wait.ts";
-import { problemOf } from "../problems.ts";
+import { PREFLIGHT_CANNOT_WAIT, problemOf } from "../problems.ts";
 import { answerRefusal, answerWaiting } from "./answer.ts";
-import { type Asking, askingOf, isForeign, isNavigation, isPreflight } from "./asking.ts";
+import { type Asking, askingOf, isForeign, isNavigation } from "./asking.ts";
 import { heldBy } from "./holder.ts";
 import { passLeft_ms, revived, used } from "./sessions.ts";
 import { Uses } from "./uses.ts";
@@ -35,12 +36,6 @@ import { type Visitor, visitorCookie, visitorOf } from "./visitor.ts";
 
 /** How long a visitor's cookie is kept at least, in seconds; a day. Where people may wait longer than that, as long. */
 const VISITOR_S = 24 * 60 * 60;
-
-/** It could not be told from another, so each would take a place of its own. */
-const PREFLIGHT = problem(
-  "must_wait",
-  "a preflight has no place in a line: allow its origin (allowed_origins), or give OPTIONS a route without a queue",
-);
 
 /** What becomes of a request. `setCookies`: `Set-Cookie` lines that belong on its answer, whoever gives it.
  * - `admitted`: it goes on to the service, with the pass.
@@ -152,7 +147,7 @@ export class PassQueue {
     const known = replica.desk.findVisitor({ queue: name, visitor: visitor.secret });
     if (known === undefined) {
       if (replica.desk.queue(name).settings.mode === "open") return { kind: "open" };
-      if (isPreflight(asking)) return { kind: "refused", problem: PREFLIGHT };
+      if (isPreflight(asking)) return { kind: "refused", problem: PREFLIGHT_CANNOT_WAIT };
       const tooLong = waitTooLong(replica.desk, name, route);
       if (tooLong !== undefined) return { kind: "refused", problem: tooLong };
     }
