@@ -250,7 +250,6 @@ class Edge {
     const { timeout_ms, silence_ms } = route;
     const idempotent = isIdempotent(route, req.method ?? "");
     const outcome = await forward(req, res, { ...more, service, timeout_ms, silence_ms, idempotent });
-    const { kind } = outcome;
-    if (kind !== "answered" && kind !== "client_gone") this.#options.onFault(new ServiceFault(service, kind));
+    if ("error" in outcome) this.#options.onFault(new ServiceFault(service, outcome.kind));
   }
 }
