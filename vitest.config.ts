@@ -13,6 +13,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     allowOnly: false,
+    globalSetup: "test/support/compile-cache.ts",
     projects: [
       {
         extends: true,

@@ -348,7 +348,7 @@ describe("usher queue", () => {
 
 describe("SIGTERM", () => {
   test("lets what is under way end, takes nothing new, and exits with 0", async () => {
-    const usher = await startUsher({ config: oneAtATime(app.url) });
+    const usher = await startUsher({ config: oneAtATime(app.url), drains: true });
     const first = await occupy(usher.gatewayUrl);
     const ended = usher.kill("SIGTERM");
     await eventually(() => expect(refusesConnections(usher.ports.gateway)).resolves.toBe(true));
@@ -363,7 +363,7 @@ describe("SIGTERM", () => {
   });
 
   test("a second one ends it at once, with what is under way", async () => {
-    const usher = await startUsher({ config: oneAtATime(app.url) });
+    const usher = await startUsher({ config: oneAtATime(app.url), drains: true });
     const first = await occupy(usher.gatewayUrl);
     void usher.kill("SIGTERM");
     await eventually(() => expect(usher.output()).toMatch(/SIGTERM: letting/));
@@ -375,7 +375,7 @@ describe("SIGTERM", () => {
   });
 
   test("what was waiting is there again when the node is", async () => {
-    const usher = await startUsher({ config: oneAtATime(app.url) });
+    const usher = await startUsher({ config: oneAtATime(app.url), drains: true });
     const first = await occupy(usher.gatewayUrl);
     const second = await buy(usher.gatewayUrl, "second");
     const ended = usher.kill("SIGTERM");

@@ -97,7 +97,7 @@ async function load(usher: Usher, acknowledged: Map<string, string>): Promise<St
 describe("SIGTERM under load", () => {
   test("cuts nobody's request, sends everybody away in words, and loses nothing that was acknowledged", async () => {
     const service = kept(await startService(work));
-    const usher = kept(await startUsher({ config: config(service) }));
+    const usher = kept(await startUsher({ config: config(service), drains: true }));
     const acknowledged = new Map<string, string>();
     const clients = await load(usher, acknowledged);
     const end = await usher.kill("SIGTERM");
@@ -122,7 +122,9 @@ describe("SIGTERM under load", () => {
 
   test("with a delay, is told by readiness first, and who looks at that is refused nothing at all", async () => {
     const service = kept(await startService(work));
-    const usher = kept(await startUsher({ config: config(service), args: ["--drain-delay", "3s"] }));
+    const usher = kept(
+      await startUsher({ config: config(service), drains: true, args: ["--drain-delay", "3s"] }),
+    );
     const clients = await load(usher, new Map());
     const ended = usher.kill("SIGTERM");
     const ready = async () => {
@@ -146,7 +148,9 @@ describe("SIGTERM under load", () => {
 
   test("waits no longer than the grace, and tells the log at once what it broke off", async () => {
     const service = kept(await startService(() => new Promise(() => {})));
-    const usher = kept(await startUsher({ config: config(service), args: ["--grace", "500ms"] }));
+    const usher = kept(
+      await startUsher({ config: config(service), drains: true, args: ["--grace", "500ms"] }),
+    );
     const straight = post(usher, "/straight").then(
       () => "answered",
       () => "cut",

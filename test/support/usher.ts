@@ -22,6 +22,9 @@ export interface UsherOptions {
   readonly args?: readonly string[];
   /** Beside the environment of the tests. */
   readonly env?: ProgramOptions["env"];
+  /** Lets what is under way end when it is told to stop, for as long as the program does by itself; default: false, cut
+   * at once, for at a test's end there is nobody to wait for. */
+  readonly drains?: boolean;
   /** Default: any free ones. Give those of one that was killed, to start in its place. */
   readonly ports?: { readonly gateway: number; readonly native: number };
 }
@@ -95,6 +98,7 @@ async function flagsOf(options: UsherOptions, own: string, data: string): Promis
   }
   if (options.keys !== undefined) flags.push("--keys", options.keys);
   if (options.demo === true) flags.push("--demo");
+  if (options.drains !== true) flags.push("--grace", "0s");
   return [...flags, ...(options.args ?? [])];
 }
 
