@@ -33,9 +33,11 @@ export class Places {
   #count = 0;
   #round: NodeJS.Timeout | undefined;
   #closed = false;
+  readonly #silence_ms: number;
 
-  constructor(fold: Fold) {
+  constructor(fold: Fold, silence_ms: number = SILENCE_MS) {
     this.#fold = fold;
+    this.#silence_ms = silence_ms;
   }
 
   get watchers(): number {
@@ -46,7 +48,7 @@ export class Places {
     return this.#count >= WATCHERS_MAX;
   }
 
-  /** Yields now, and then whenever the ticket's place is worth telling anew, at the latest after `SILENCE_MS`. Ends
+  /** Yields now, and then whenever the ticket's place is worth telling anew, at the latest after `silence_ms`. Ends
    * when the signal aborts. What is slow to ask for the next misses what lay between, and nothing piles up. */
   async *watch(queue: string, number: number, signal: AbortSignal): AsyncGenerator<void> {
     const watcher: Watcher = { queue, number, told: -1, wake: () => {} };
@@ -124,7 +126,7 @@ export class Places {
 
   #sleep(watcher: Watcher): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, SILENCE_MS);
+      const timer = setTimeout(resolve, this.#silence_ms);
       watcher.wake = () => {
         clearTimeout(timer);
         resolve();

@@ -63,6 +63,8 @@ export interface ReplicaOptions {
   readonly clock?: Clock;
   /** Watches it at work, from the first record on. */
   readonly observer?: ReplicaObserver | undefined;
+  /** How long a stream that tells a place may be silent, in ms; by default `SILENCE_MS`. */
+  readonly heartbeat_ms?: number;
   /** Stops the opening, which takes as long as the log cannot be reached; it rejects with code "closed". */
   readonly signal?: AbortSignal;
   /** Told when what this node tells becomes old, and when it is up to date again. */
@@ -142,7 +144,7 @@ export class Replica {
     this.tokens = new Tokens(keys, now_ms);
     this.passes = new Passes(this, options.audiences ?? (() => []));
     this.payloads = new Payloads(log, new Cipher(keys, now_ms));
-    this.places = new Places(reader.fold);
+    this.places = new Places(reader.fold, options.heartbeat_ms);
     this.admissions = new Admissions(this);
     this.entries = new Entries(log, this.draining);
     this.desk = new Desk(this);

@@ -3,14 +3,24 @@
 import { once } from "node:events";
 import { get, type IncomingMessage } from "node:http";
 import { connect } from "node:http2";
-import { formatTicketId } from "@usher/replica";
+import { formatTicketId, SILENCE_MS } from "@usher/replica";
 import { expect, onTestFinished, test } from "vitest";
-import { configure, type Node, openNode, openShop, problemIn, QUEUE, Visitor } from "./support/pass-queue.ts";
+import {
+  configure,
+  type Node,
+  type NodeOptions,
+  openNode,
+  openShop,
+  problemIn,
+  QUEUE,
+  Visitor,
+} from "./support/pass-queue.ts";
+import { until } from "./support/service.ts";
 
 /** A place in the line, behind somebody who is admitted. */
-async function open(): Promise<{ node: Node; ticket_url: string }> {
+async function open(options: Partial<NodeOptions> = {}): Promise<{ node: Node; ticket_url: string }> {
   const shop = await openShop();
-  const node = await openNode({ service: shop.port });
+  const node = await openNode({ ...options, service: shop.port });
   await configure(node, {});
   await new Visitor(node).ask("/");
   return { node, ticket_url: `${problemIn(await new Visitor(node).ask("/")).ticket_url}` };
@@ -40,6 +50,11 @@ class Events {
     request.on("error", () => undefined);
     const [answer] = (await once(request, "response")) as [IncomingMessage];
     return new Events(answer);
+  }
+
+  /** How often it was told that the place is still there, between events. */
+  get heartbeats(): number {
+    return this.#text.split("\n\n").filter((event) => event.startsWith(":")).length;
   }
 
   get all(): Event[] {
@@ -180,4 +195,72 @@ test("as a stream, too, a token that is none leads nowhere", async () => {
   const { node } = await open();
   const events = await Events.open(node, "/_usher/tickets/none");
   expect(events.answer.statusCode).toBe(404);
+});
+
+test("a place at which nothing happens is told to be still there, and not told anew", async () => {
+  const { node, ticket_url } = await open({ heartbeat_ms: 10 });
+  const events = await Events.open(node, ticket_url);
+  await until(() => events.heartbeats >= 3);
+  expect(events.all).toHaveLength(1);
+  await end(node, 1);
+  await events.until((event) => stateOf(event) === "TICKET_STATE_ADMITTED");
+  // What nobody sets is sooner than the shortest time for which anybody in between waits.
+  expect(SILENCE_MS).toBeLessThan(15_000);
+});
+
+test("for who reads nothing, nothing piles up: what lay between is missed", async () => {
+  const { node, ticket_url } = await open();
+  const client = connect(node.gateway.url);
+  onTestFinished(() => client.destroy());
+  const stream = client.request({ ":path": ticket_url, accept: "text/event-stream" });
+  await once(stream, "response");
+  // Nearly twice a stream's window in HTTP/2, and all that Node writes ahead of it.
+  const notices = 150;
+  for (let n = 1; n <= notices; n++) await configure(node, { notice: `${n}`.padEnd(500, "기") });
+  const texts: string[] = [];
+  stream.setEncoding("utf8").on("data", (text: string) => texts.push(text));
+  const told = () => [...texts.join("").matchAll(/"notice":"(\d+)/g)].map(([, n]) => Number(n));
+  await until(() => told().at(-1) === notices);
+  expect(told().length).toBeLessThan(notices);
+  expect(node.replica.places.watchers).toBe(1);
+});
+
+test("where a node holds as many streams as it may, one more is refused, and told when to come again", async () => {
+  const { node, ticket_url } = await open();
+  const { places } = node.replica;
+  const streams: AsyncGenerator<void>[] = [];
+  while (!places.full) {
+    const stream = places.watch(QUEUE, 1, new AbortController().signal);
+    await stream.next();
+    streams.push(stream);
+  }
+  const refused = await new Visitor(node).ask(ticket_url, { accept: "text/event-stream" });
+  expect(refused.status).toBe(503);
+  expect(refused.headers).toMatchObject({
+    "content-type": "application/problem+json",
+    "cache-control": "no-store",
+    "retry-after": "1",
+  });
+  expect(problemIn(refused)).toMatchObject({ type: "urn:usher:problem:overloaded" });
+  // Who only asks is answered as ever.
+  expect((await new Visitor(node).ask(ticket_url)).status).toBe(200);
+  await streams[0]?.return(undefined);
+  const events = await Events.open(node, ticket_url);
+  await events.until(() => true);
+  expect(events.answer.statusCode).toBe(200);
+  await Promise.all(streams.map((stream) => stream.return(undefined)));
+});
+
+test("who asks for the head of a stream alone is given it", async () => {
+  const { node, ticket_url } = await open();
+  const answer = await new Visitor(node).ask(ticket_url, { accept: "text/event-stream" }, "HEAD");
+  expect([answer.status, answer.headers["content-type"]]).toEqual([200, "text/event-stream"]);
+  const client = connect(node.gateway.url);
+  onTestFinished(() => client.destroy());
+  const stream = client.request({ ":method": "HEAD", ":path": ticket_url, accept: "text/event-stream" });
+  const [head] = await once(stream, "response");
+  expect(head).toMatchObject({ ":status": 200, "content-type": "text/event-stream" });
+  await once(stream.resume(), "end");
+  expect(stream.rstCode).toBe(0);
+  expect(node.replica.places.watchers).toBe(0);
 });

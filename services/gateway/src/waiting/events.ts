@@ -17,10 +17,10 @@ const RETRY_SPREAD_MS = 5_000;
 /** The id of the event that tells a ticket's end: who has seen it need not come again. */
 const END_ID = "end";
 
-/** What is told of a place. `same`: what makes it worth telling; absent where all of it does. */
+/** What is told of a place. `same`: what makes it worth telling. */
 export interface Told {
   readonly data: string;
-  readonly same?: string;
+  readonly same: string;
 }
 
 export function wantsEvents(req: EdgeRequest): boolean {
@@ -41,6 +41,12 @@ export async function streamEvents(
     respond(res, 204, [["cache-control", "no-store"]], undefined);
     return;
   }
+  if (req.method === "HEAD") {
+    // There is no body that would have an end.
+    begin(res);
+    res.end();
+    return;
+  }
   const gone = goneSignal(res);
   // Nobody reads its body, and until it has ended a stream of HTTP/2 does not close.
   req.resume();
@@ -54,7 +60,7 @@ export async function streamEvents(
   try {
     for await (const now of replica.desk.watch(place, gone)) {
       last = now;
-      const { data, same = data } = await tell(now);
+      const { data, same } = await tell(now);
       const first = told === undefined ? `retry: ${RETRY_FROM_MS + random(RETRY_SPREAD_MS)}\n` : "";
       await write(same === told ? ": still here\n\n" : `${first}${event(now, data)}`);
       told = same;

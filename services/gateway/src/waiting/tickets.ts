@@ -107,9 +107,14 @@ export class TicketResource {
   #stream(req: EdgeRequest, res: EdgeResponse, { place, target }: Asked): Promise<void> {
     const language = isForPeople(place) ? viewLanguage(target) : undefined;
     return streamEvents(this.#replica, req, res, place, (now) => {
-      if (language !== undefined) return { data: JSON.stringify(viewIn(this.#replica, now, language)) };
+      // When to ask again differs every time, and is for those who do.
+      if (language !== undefined) {
+        const view = viewIn(this.#replica, now, language);
+        return { data: JSON.stringify(view), same: JSON.stringify({ ...view, retry_ms: undefined }) };
+      }
       const status = statusJson(this.#replica, now);
-      return { data: JSON.stringify(status), same: JSON.stringify({ ...status, asOf: undefined }) };
+      const same = JSON.stringify({ ...status, asOf: undefined, retryAfter: undefined });
+      return { data: JSON.stringify(status), same };
     });
   }
 }

@@ -32,6 +32,8 @@ export interface NodeOptions {
   /** Of the route. */
   readonly max_wait_ms?: number;
   readonly upgrade?: boolean;
+  /** Of streams that tell a place. */
+  readonly heartbeat_ms?: number;
   /** By default none. */
   readonly allowed_origins?: readonly string[];
 }
@@ -45,7 +47,8 @@ export async function openNode(options: NodeOptions): Promise<Node> {
   const audiences = () => ["shop"];
   let leapt_ms = 0;
   const clock = { monotonic_ms: () => performance.now(), wall_ms: () => Date.now() + leapt_ms };
-  const replica = await Replica.open({ log, keys, node: name, clock, audiences, onFault });
+  const heartbeat = options.heartbeat_ms === undefined ? {} : { heartbeat_ms: options.heartbeat_ms };
+  const replica = await Replica.open({ log, keys, node: name, clock, audiences, onFault, ...heartbeat });
   const gateway = await startGateway({
     port: 0,
     starting: () => "for a test",
