@@ -40,3 +40,15 @@ export function asShown(output: readonly string[], printed: string): boolean {
 function escaped(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 }
+
+/** The one code block of a page that is in the language and has the text in it. */
+export function codeBlock(markdown: string, language: string, text: string): string {
+  const fence = new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, "gm");
+  const found = [...markdown.matchAll(fence)]
+    .map(([, code = ""]) => code)
+    .filter((code) => code.includes(text));
+  const [code] = found;
+  if (code === undefined || found.length > 1)
+    throw new Error(`${found.length} blocks of ${language} have "${text}" in them`);
+  return code;
+}
