@@ -81,6 +81,12 @@ function get(target: string, headers = ""): Promise<RawAnswer> {
   return exchange(usher.gatewayUrl, `GET ${target} HTTP/1.1\r\nHost: localhost\r\n${headers}\r\n`);
 }
 
+/** As a proxy asks that is believed. */
+function question(target: string, headers = ""): Promise<RawAnswer> {
+  const mark = "Sec-Usher-Check: 1\r\n";
+  return exchange(behind.gatewayUrl, `GET ${target} HTTP/1.1\r\nHost: localhost\r\n${mark}${headers}\r\n`);
+}
+
 /** Without it, routes are not asked. */
 const BY_GET = "X-Original-Method: GET\r\n";
 const ASK = { authority: "localhost", scheme: "http", method: "GET" };
@@ -118,10 +124,10 @@ describe("a path that another reads as one of the line's", () => {
   ])("%s: %s, asked for, or asked about by nginx or Envoy", async (target, told) => {
     expect(problemIn(await get(target))).toBe(told);
     if (!target.includes("\\")) {
-      const check = await get("/_usher/check", `${BY_GET}X-Original-URI: ${target}\r\n`);
+      const check = await question("/_usher/check", `${BY_GET}X-Original-URI: ${target}\r\n`);
       expect(problemIn(check)).toBe(told);
     }
-    const envoy = createClient(Authorization, createGrpcTransport({ baseUrl: usher.gatewayUrl }));
+    const envoy = createClient(Authorization, createGrpcTransport({ baseUrl: behind.gatewayUrl }));
     const { httpResponse } = await envoy.check({
       attributes: { request: { http: { ...ASK, path: target } } },
     });
@@ -363,16 +369,31 @@ describe.each(["/_usher/check", "/_usher/wait"])("a proxy's question at %s", (pa
       `X-Original-URI: /${"x".repeat(9_000)}\r\n`,
     ],
   ])("%s: %s", async (_, told, query, headers) => {
-    const answer = await get(`${path}${query}`, headers);
+    const answer = await question(`${path}${query}`, headers);
     expect(problemIn(answer)).toBe(told);
     expect(answer.headers.get("location")).toBeNull();
     expect(answer.headers.get("usher-pass")).toBeNull();
   });
 
   test("is counted by its reason", async () => {
-    const counted = await refusalsCounted(usher, "queue_not_found");
-    await get(`${path}?queue=nowhere`, SALE);
-    expect(await refusalsCounted(usher, "queue_not_found")).toBe(counted + 1);
+    const counted = await refusalsCounted(behind, "queue_not_found");
+    await question(`${path}?queue=nowhere`, SALE);
+    expect(await refusalsCounted(behind, "queue_not_found")).toBe(counted + 1);
+  });
+
+  test("from somebody who is no proxy: 403 asker_refused, whatever they say of themselves, and counted", async () => {
+    const spoofed = `X-Forwarded-For: 127.0.0.1\r\nForwarded: for=127.0.0.1\r\nSec-Usher-Check: 1\r\n`;
+    const counted = await refusalsCounted(usher, "asker_refused");
+    expect(problemIn(await get(`${path}?queue=sale`, SALE))).toBe("403 asker_refused");
+    expect(problemIn(await get(`${path}?queue=sale`, `${SALE}${spoofed}`))).toBe("403 asker_refused");
+    expect(await refusalsCounted(usher, "asker_refused")).toBe(counted + 2);
+  });
+
+  test("that a proxy passes on, and does not ask: 403 asker_refused", async () => {
+    for (const mark of ["", "Sec-Usher-Check:\r\n", "Sec-Usher-Check: 1\r\nSec-Usher-Check: 1\r\n"]) {
+      const bytes = `GET ${path}?queue=sale HTTP/1.1\r\nHost: localhost\r\n${SALE}${mark}\r\n`;
+      expect(problemIn(await exchange(behind.gatewayUrl, bytes))).toBe("403 asker_refused");
+    }
   });
 });
 

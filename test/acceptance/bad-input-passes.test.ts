@@ -36,6 +36,7 @@ let bytes_before: number;
 beforeAll(async () => {
   shop = await startService();
   const config = `
+trusted_proxies: [127.0.0.0/8]
 services: { shop: { url: ${shop.url} } }
 queues:
   sale: { ${ONE} }
@@ -106,12 +107,13 @@ async function expectNothing(pass: string, queue = "sale"): Promise<void> {
   const header = { "usher-pass": pass };
   const cookie = { cookie: `usher-pass-${queue}=${pass}` };
   const check = `/_usher/check?queue=${queue}`;
+  const mark = { "sec-usher-check": "1" };
   const answers = [
     await ask(`/${queue}/1`, header),
     await ask(`/${queue}/1`, cookie),
     await ask(`/${queue}/1`, { ...header, ...cookie }),
-    await ask(check, { ...header, "x-original-uri": `/${queue}/1` }),
-    await ask(check, { ...cookie, "x-forwarded-uri": `/${queue}/1` }),
+    await ask(check, { ...mark, ...header, "x-original-uri": `/${queue}/1` }),
+    await ask(check, { ...mark, ...cookie, "x-forwarded-uri": `/${queue}/1` }),
     ...(queue === "sale" ? [await askAsEnvoy(header), await askAsEnvoy(cookie)] : []),
   ];
   for (const { status, type, ticket } of answers) {

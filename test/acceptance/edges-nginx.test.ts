@@ -5,6 +5,7 @@ import { resolve } from "node:path";
 import { request } from "undici";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Nginx, startNginx } from "../support/nginx.ts";
+import { Raw } from "../support/raw.ts";
 import { type Service, startService } from "../support/service.ts";
 import { startUsher, type Usher } from "../support/usher.ts";
 
@@ -20,7 +21,10 @@ beforeAll(async () => {
     (res, { method, target, body }) => void res.end(`shop: ${method} ${target} ${body}`),
   );
   usher = await startUsher({
-    config: "queues: { checkout: { kind: pass, limit: { max_active: 1 }, max_wait: 10m } }",
+    config: `
+trusted_proxies: [127.0.0.1/32]
+queues: { checkout: { kind: pass, limit: { max_active: 1 }, max_wait: 10m } }
+`,
     demo: true,
   });
   nginx = await startExample();
@@ -104,6 +108,36 @@ test.each([
     ...[404, undefined, undefined],
   ]);
 });
+
+test.each([
+  "/checkout/%2e%2e/elsewhere",
+  "/checkout/../elsewhere",
+  "/elsewhere/..;/checkout",
+  "/elsewhere/%2e%2e;x=1/checkout",
+  "/elsewhere/..%3bx/checkout",
+  "/elsewhere/..%2fcheckout",
+  "/elsewhere/..%5Ccheckout",
+  "/elsewhere/..\\checkout",
+  "/elsewhere/.%252e/checkout",
+  "/%2563heckout",
+  "/elsewhere#/../checkout",
+])("a path that the shop could read as another one does not get there: %s", async (path) => {
+  const before = shop.seen.length;
+  const raw = await Raw.open(nginx.url);
+  raw.send(`GET ${path} HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n\r\n`);
+  expect((await raw.answer()).status).toBe(400);
+  expect(shop.seen.length).toBe(before);
+});
+
+test.each(["/%63heckout", "/elsewhere?to=/../checkout%2f", "/100%25", "/a.b/..c/.d/e..", "/a//b"])(
+  "a path that means one thing to all goes its way: %s",
+  async (path) => {
+    const { status, text } = await new Browser().ask(path, { headers: PAGE });
+    expect([status, text]).toEqual(
+      path.startsWith("/%63") ? [202, expect.stringContaining("/%63heckout")] : [200, `shop: GET ${path} `],
+    );
+  },
+);
 
 test("a pass that somebody made up does not open the way through nginx", async () => {
   const { seen } = shop;

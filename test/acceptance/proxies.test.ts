@@ -58,6 +58,14 @@ async function ask(path: string, method = "GET", headers: Record<string, string>
   return { status: res.statusCode, headers: res.headers, body: String(Buffer.concat(await res.toArray())) };
 }
 
+test("what its nginx passes on is not taken for its own question", async () => {
+  const headers = { "x-original-uri": "/x", "x-original-method": "GET", "x-forwarded-for": "127.0.0.1" };
+  for (const path of ["/_usher/check", "/_usher/check?queue=late&deny=401", "/_usher/wait?queue=late"]) {
+    const answer = await ask(path, "GET", headers);
+    expect([answer.status, answer.body]).toEqual([403, expect.stringContaining("asker_refused")]);
+  }
+});
+
 test("behind its nginx, service and links know the client by what it speaks and where it comes from", async () => {
   shop.answer = (res, { method }) => void res.writeHead(201, { location: `/${method}/1` }).end("made");
   const before = shop.seen.length;

@@ -20,10 +20,19 @@ import {
 
 const CHECK = `/_usher/check?queue=${QUEUE}`;
 
+/** Trusts the proxies of this machine. */
 async function open(settings: Parameters<typeof configure>[1] = {}): Promise<Node> {
-  const node = await openNode({ service: (await openShop()).port });
+  const trusted_proxies = ["127.0.0.0/8", "::1/128"];
+  const node = await openNode({ service: (await openShop()).port, trusted_proxies });
   await configure(node, settings);
   return node;
+}
+
+/** A proxy that asks on behalf of somebody with a cookie jar. */
+class Asker extends Visitor {
+  override ask(path: string, headers: Record<string, string> = {}, method = "GET"): Promise<Answer> {
+    return super.ask(path, { "sec-usher-check": "1", ...headers }, method);
+  }
 }
 
 function linesOf({ headers }: Answer, name: string): string[] {
@@ -32,7 +41,7 @@ function linesOf({ headers }: Answer, name: string): string[] {
 
 test("who may go through is told so without a body, with the pass for the service and the cookies for the client", async () => {
   const node = await open();
-  const ann = new Visitor(node);
+  const ann = new Asker(node);
   const answer = await ann.ask(CHECK, { "x-original-uri": "/buy?seat=1", "x-original-method": "POST" });
   expect([answer.status, answer.text]).toEqual([200, ""]);
   expect(answer.headers["usher-ticket"]).toBe("1");
@@ -49,8 +58,8 @@ test("who may go through is told so without a body, with the pass for the servic
 
 test("who has to wait is never told so by a success, which a proxy would take for leave", async () => {
   const node = await open();
-  await new Visitor(node).ask(CHECK);
-  const [program, person] = [new Visitor(node), new Visitor(node)];
+  await new Asker(node).ask(CHECK);
+  const [program, person] = [new Asker(node), new Asker(node)];
   const problem = await program.ask(CHECK, { "x-forwarded-uri": "/buy", "x-forwarded-method": "POST" });
   expect(problem.status).toBe(429);
   expect(problemIn(problem)).toMatchObject({ type: "urn:usher:problem:must_wait", ticket: { number: 2 } });
@@ -63,14 +72,14 @@ test("who has to wait is never told so by a success, which a proxy would take fo
 
 test("nginx is refused as it wants it, and fetches the answer for the same visitor", async () => {
   const node = await open();
-  await new Visitor(node).ask(CHECK);
-  const nginx = new Visitor(node);
+  await new Asker(node).ask(CHECK);
+  const nginx = new Asker(node);
   const refused = await nginx.see(`${CHECK}&deny=401`, { "x-original-uri": "/buy" });
   expect(refused.status).toBe(401);
   const visitor = `${refused.headers["usher-visitor"]}`;
   expect(visitor).toMatch(/^usher-visitor=[\w-]{22}$/);
   // The client does not have the cookie yet; nginx adds it to what it sends.
-  const waiting = await new Visitor(node).see(`/_usher/wait?queue=${QUEUE}`, {
+  const waiting = await new Asker(node).see(`/_usher/wait?queue=${QUEUE}`, {
     ...{ "x-original-uri": "/buy", cookie: `theme=dark; ${visitor}` },
   });
   expect(waiting.status).toBe(202);
@@ -82,8 +91,8 @@ test("nginx is refused as it wants it, and fetches the answer for the same visit
 
 test("whose turn has come in between is sent back to where they wanted to go, form and all", async () => {
   const node = await open();
-  await new Visitor(node).ask(CHECK);
-  const bob = new Visitor(node);
+  await new Asker(node).ask(CHECK);
+  const bob = new Asker(node);
   await bob.ask(`${CHECK}&deny=401`, { "x-original-uri": "/buy", "x-original-method": "POST" });
   const id = formatTicketId({ queue: QUEUE, epoch: node.replica.epoch(), number: 1 });
   await node.replica.desk.complete(node.replica.desk.named(id));
@@ -96,17 +105,17 @@ const BUY = { "x-forwarded-uri": "/buy", "x-forwarded-method": "GET" };
 
 test("without a queue's name, the routes say which one it is", async () => {
   const node = await open();
-  const through = await new Visitor(node).ask("/_usher/check", BUY);
-  const waits = await new Visitor(node).ask("/_usher/check", BUY);
+  const through = await new Asker(node).ask("/_usher/check", BUY);
+  const waits = await new Asker(node).ask("/_usher/check", BUY);
   expect([through.status, waits.status]).toEqual([200, 429]);
 });
 
 test("an open queue lets everybody through without a pass, and a closed one says that it is closed", async () => {
   const node = await open({ mode: "open" });
-  const through = await new Visitor(node).ask(CHECK);
+  const through = await new Asker(node).ask(CHECK);
   expect([through.status, through.headers["usher-pass"]]).toEqual([200, undefined]);
   await configure(node, { mode: "closed" });
-  const closed = await new Visitor(node).ask(CHECK);
+  const closed = await new Asker(node).ask(CHECK);
   expect([closed.status, problemIn(closed).type]).toEqual([503, "urn:usher:problem:queue_closed"]);
 });
 
@@ -114,15 +123,15 @@ test("cookies are told in headers that scripts can read only to a proxy that ask
   const node = await open();
   const named = ({ headers }: Answer) =>
     Object.keys(headers).filter((name) => /^usher-(set-|visitor)/.test(name));
-  const [ann, bob] = [new Visitor(node), new Visitor(node)];
+  const [ann, bob] = [new Asker(node), new Asker(node)];
   expect(named(await ann.ask(CHECK))).toEqual([]);
   expect(named(await bob.ask(CHECK))).toEqual([]);
   expect(named(await bob.ask(`${CHECK}&deny=401`))).toEqual([]);
-  expect(named(await new Visitor(node).ask(`${CHECK}&deny=401`))).toEqual([
+  expect(named(await new Asker(node).ask(`${CHECK}&deny=401`))).toEqual([
     "usher-set-visitor",
     "usher-visitor",
   ]);
-  expect(named(await new Visitor(node).ask(`/_usher/wait?queue=${QUEUE}`))).toEqual([]);
+  expect(named(await new Asker(node).ask(`/_usher/wait?queue=${QUEUE}`))).toEqual([]);
   ann.cookies.delete(`usher-pass-${QUEUE}`);
   expect(named(await ann.ask(`${CHECK}&deny=401`))).toEqual(["usher-set-pass"]);
 });
@@ -131,7 +140,7 @@ test.each(["/_usher/%63heck", "/_usher//check", "/_usher/%77ait", "/_usher//wait
   "no other spelling is answered, which a proxy that keeps its clients away would let by: %s",
   async (path) => {
     const node = await open();
-    const answer = await new Visitor(node).ask(`${path}?queue=${QUEUE}`);
+    const answer = await new Asker(node).ask(`${path}?queue=${QUEUE}`);
     expect([answer.status, problemIn(answer).type]).toEqual([404, "urn:usher:problem:not_found"]);
     expect(node.replica.fold.queue(QUEUE)?.lastNumber).toBe(0);
   },
@@ -139,7 +148,7 @@ test.each(["/_usher/%63heck", "/_usher//check", "/_usher/%77ait", "/_usher//wait
 
 test("a queue's name that is none is not repeated to whoever made it up", async () => {
   const node = await open();
-  const answer = await new Visitor(node).ask("/_usher/check?queue=x%0Ausher:%20stopped", {
+  const answer = await new Asker(node).ask("/_usher/check?queue=x%0Ausher:%20stopped", {
     ...{ "x-original-uri": "/buy", "x-original-method": "GET" },
   });
   expect(answer.status).toBe(404);
@@ -151,8 +160,8 @@ test("a refusal is counted, whether a program or a person is told", async () => 
   const reasons: string[] = [];
   onRefusal(({ reason }) => reasons.push(reason));
   onTestFinished(() => onRefusal(undefined));
-  await new Visitor(node).ask(CHECK);
-  await new Visitor(node).see("/buy");
+  await new Asker(node).ask(CHECK);
+  await new Asker(node).see("/buy");
   expect(reasons).toEqual(["queue_closed", "queue_closed"]);
 });
 
@@ -187,21 +196,21 @@ test.each([
   ["a target with a line's end in it", CHECK, { "x-original-uri": "/a%0d%0ab" }, 400, "target_malformed"],
 ])("%s is refused", async (_, path, headers, status, reason) => {
   const node = await open();
-  const answer = await new Visitor(node).ask(path, headers);
+  const answer = await new Asker(node).ask(path, headers);
   expect([answer.status, problemIn(answer).type]).toEqual([status, `urn:usher:problem:${reason}`]);
-  expect((await new Visitor(node).ask(CHECK)).headers["usher-ticket"]).toBe("1");
+  expect((await new Asker(node).ask(CHECK)).headers["usher-ticket"]).toBe("1");
 });
 
 test.each([
   ["forged", () => "eyJhbGciOiJub25lIn0.e30."],
   [
     "of another deployment",
-    async () => `${(await new Visitor(await open()).ask(CHECK)).headers["usher-pass"]}`,
+    async () => `${(await new Asker(await open()).ask(CHECK)).headers["usher-pass"]}`,
   ],
 ])("a pass that is %s opens nothing", async (_, make) => {
   const node = await open();
-  await new Visitor(node).ask(CHECK);
-  const answer = await new Visitor(node).ask(CHECK, { "usher-pass": await make() });
+  await new Asker(node).ask(CHECK);
+  const answer = await new Asker(node).ask(CHECK, { "usher-pass": await make() });
   expect(answer.status).toBe(429);
 });
 

@@ -2,10 +2,10 @@
 
 import { connect } from "node:http2";
 import { expect, onTestFinished, test } from "vitest";
-import { type ClientView, clientOf, Provenance } from "../src/listener/client.ts";
+import { type ClientView, clientOf, isFromProxy, Provenance } from "../src/listener/client.ts";
 import { readForwarded, writeForwarded } from "../src/listener/forwarded.ts";
 import { openEdge } from "./support/edge.ts";
-import { exchange } from "./support/raw.ts";
+import { exchange, Raw } from "./support/raw.ts";
 import { openAnswering, openForwarding } from "./support/service.ts";
 
 const LOOPBACK = "127.0.0.0/8";
@@ -154,6 +154,39 @@ test("the public URL's scheme counts, and it stands in links, whatever else is s
     origin: public_url,
   });
 });
+
+test.each([
+  ["127.0.0.1", ["127.0.0.0/8"], true],
+  ["127.0.0.1", ["::ffff:127.0.0.0/104"], true],
+  ["127.0.0.1", ["127.0.0.2/32", "128.0.0.0/1", "::1/128"], false],
+  ["127.0.0.1", [], false],
+  ["::1", ["::1/128"], true],
+  ["::1", ["127.0.0.0/8", "0.0.0.0/0", "::2/128"], false],
+])(
+  "%s is a proxy's address by %j alone: %s, whatever it says of itself",
+  async (host, trusted_proxies, told) => {
+    const answers: boolean[] = [];
+    const provenance = new Provenance({ trusted_proxies });
+    // There, an IPv4 address comes as one of IPv6.
+    const edge = await openEdge(
+      (req, res) => {
+        answers.push(isFromProxy(req));
+        res.end();
+      },
+      {},
+      { host: "::", provenance },
+    );
+    for (const line of [
+      "X-Forwarded-For: 203.0.113.7",
+      "X-Forwarded-For: ::1, 127.0.0.1",
+      "Forwarded: for=127.0.0.1",
+    ]) {
+      const raw = await Raw.open(edge.port, host);
+      await raw.send(`GET / HTTP/1.1\r\nHost: a\r\n${line}\r\nConnection: close\r\n\r\n`).closed();
+    }
+    expect(answers).toEqual([told, told, told]);
+  },
+);
 
 const OK = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine";
 

@@ -1,6 +1,7 @@
 // For proxies that do the forwarding themselves: whether a request may go through, and what its client is answered if
 // not. The decision is the pass queue's; here is who asks, and in which words it is told.
 //
+//   asker.ts        who may ask
 //   subrequest.ts   nginx and Traefik ask over HTTP, and nginx fetches the answer for those who wait
 //   envoy.ts        Envoy asks over gRPC (ext_authz)
 

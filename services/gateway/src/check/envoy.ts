@@ -1,7 +1,13 @@
 // Envoy's ext_authz over gRPC: `envoy.service.auth.v3.Authorization` (envoyproxy.io, "External Authorization").
 
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { Code, type ServiceImpl } from "@connectrpc/connect";
+import {
+  Code,
+  type ContextValues,
+  createContextKey,
+  createContextValues,
+  type ServiceImpl,
+} from "@connectrpc/connect";
 import {
   type AttributeContext_HttpRequest,
   type Authorization,
@@ -9,10 +15,12 @@ import {
   type HeaderValueOptionSchema,
 } from "@usher/protocol/ext-authz";
 import { withoutOwn } from "../listener/cookies.ts";
-import type { Lines } from "../listener/exchange.ts";
+import type { EdgeRequest, Lines } from "../listener/exchange.ts";
+import { render } from "../listener/problem.ts";
 import type { Answer } from "../waiting/pass/answer.ts";
 import { askingFrom } from "../waiting/pass/asking.ts";
 import type { Verdict } from "../waiting/pass/queue.ts";
+import { checkCaller } from "./asker.ts";
 import { type Check, denial, type Inquiry, passLines } from "./check.ts";
 
 type Option = MessageInitShape<typeof HeaderValueOptionSchema>;
@@ -24,12 +32,25 @@ const QUEUE = "queue";
 /** What only Usher tells services: whoever lets somebody through without it takes away what came. */
 const USHERS_OWN = ["usher-pass", "usher-ticket"] as const;
 
+const CALL = createContextKey<EdgeRequest | undefined>(undefined, { description: "the request of a call" });
+
+/** What a question has to be called with. */
+export function callOf(req: EdgeRequest): ContextValues {
+  return createContextValues().set(CALL, req);
+}
+
 export function createAuthorization(
   check: Check,
   where: Parameters<typeof denial>[0],
 ): ServiceImpl<typeof Authorization> {
   return {
-    async check({ attributes }) {
+    async check({ attributes }, { values }) {
+      const refused = checkCaller(values.get(CALL));
+      // In the contract's own words, and no error, which Envoy may be told to take for leave (failure_mode_allow).
+      if (refused !== undefined) {
+        const { headers, body } = render(refused);
+        return reply(denied({ status: refused.status, lines: headers, body }));
+      }
       const http = attributes?.request?.http;
       const inquiry = http && inquiryOf(http, attributes?.contextExtensions[QUEUE]);
       if (inquiry === undefined) return reply(denied({ status: 400, lines: [], body: NO_HTTP }));

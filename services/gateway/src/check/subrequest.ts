@@ -1,5 +1,6 @@
 // `GET /_usher/check`: a proxy asks, with the headers of its client's request, whether that may go through.
 //
+//   403                whoever asks is no proxy (asker.ts)
 //   200                it may; `Usher-Pass` and `Usher-Ticket` are for the service, `Set-Cookie` for the client
 //   429, 503, 404 …    it may not; the answer is for the client: a problem, or the waiting page
 //
@@ -7,8 +8,8 @@
 // are `?deny=401`, each cookie in a header of its own, and `/_usher/wait`, which answers in place of the service. Traefik
 // hands the answer on as it is.
 //
-// Neither path is for clients: a script in somebody's page could read here what its cookies hide from it. Proxies keep
-// them away by the path, so both are answered letter for letter, and in no other spelling.
+// Neither path is for clients. Proxies keep them away by the path, too, so both are answered letter for letter, and in no
+// other spelling.
 
 import { readCookie } from "../listener/cookies.ts";
 import type { EdgeRequest, EdgeResponse } from "../listener/exchange.ts";
@@ -18,6 +19,7 @@ import { send } from "../waiting/pass/answer.ts";
 import { type Asking, askingOf } from "../waiting/pass/asking.ts";
 import type { Verdict } from "../waiting/pass/queue.ts";
 import { visitorCookie } from "../waiting/pass/visitor.ts";
+import { checkAsker } from "./asker.ts";
 import { answerTo, type Check, denial, type Inquiry, passLines } from "./check.ts";
 
 export const CHECK_PATH = "/_usher/check";
@@ -48,7 +50,7 @@ export async function answerCheck(
   res: EdgeResponse,
   target: Target,
 ): Promise<void> {
-  const inquiry = inquiryOf(req, target);
+  const inquiry = checkAsker(req) ?? inquiryOf(req, target);
   if ("reason" in inquiry) return answerProblem(req, res, inquiry);
   const checked = await check.decide(inquiry);
   const denied = denial(where, inquiry, checked);
@@ -73,7 +75,7 @@ export async function answerWait(
   res: EdgeResponse,
   target: Target,
 ): Promise<void> {
-  const inquiry = inquiryOf(req, target);
+  const inquiry = checkAsker(req) ?? inquiryOf(req, target);
   if ("reason" in inquiry) return answerProblem(req, res, inquiry);
   const checked = await check.decide(inquiry);
   const told = answerTo(where, inquiry, checked);

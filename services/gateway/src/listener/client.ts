@@ -47,14 +47,14 @@ export class Provenance {
 
   view(req: EdgeRequest): ClientView {
     const peer = addressOf(req) ?? UNKNOWN;
-    const claim = this.#trusts(peer) ? readClaim(req) : undefined;
+    const claim = this.trusts(peer) ? readClaim(req) : undefined;
     const hops: [string, ...string[]] = [peer];
     // How many hops to the left of the peer are believed.
     let believed = 0;
     for (const address of (claim?.addresses ?? []).toReversed()) {
       believed += 1;
       hops.unshift(address);
-      if (!this.#trusts(address)) break;
+      if (!this.trusts(address)) break;
     }
     const at = (claim?.addresses.length ?? 0) - believed;
     const scheme = schemeOf(this.#public_url) ?? schemeOf(claim?.scheme(at)) ?? ownScheme(req);
@@ -63,7 +63,8 @@ export class Provenance {
     return { address: hops[0], scheme, host, origin, hops };
   }
 
-  #trusts(address: string): boolean {
+  /** Whether it is a proxy's of `trusted_proxies`. */
+  trusts(address: string): boolean {
     return isIP(address) !== 0 && this.#trusted.check(address, familyOf(address));
   }
 }
@@ -84,6 +85,11 @@ export function clientOf(req: EdgeRequest): ClientView {
   const view = (believedBy.get(req) ?? NOBODY_TRUSTED).view(req);
   views.set(req, view);
   return view;
+}
+
+/** Whether whoever is connected here is a trusted proxy: by the connection alone, whatever the request says. */
+export function isFromProxy(req: EdgeRequest): boolean {
+  return (believedBy.get(req) ?? NOBODY_TRUSTED).trusts(addressOf(req) ?? UNKNOWN);
 }
 
 /** What proxies say: of the client first, of the last of them last. */

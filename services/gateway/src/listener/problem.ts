@@ -44,6 +44,7 @@ export const PROBLEMS = {
   route_not_found: [404, "There is no route for this request"],
   not_found: [404, "There is nothing here"],
   method_not_allowed: [405, "The method is not allowed here"],
+  asker_refused: [403, "Only a trusted proxy may ask this"],
   queue_not_found: [404, "There is no such queue"],
   ticket_not_found: [404, "There is no such ticket"],
   ticket_forgotten: [410, "The ticket ended and is no longer remembered"],

@@ -11,7 +11,7 @@ import { Authorization } from "@usher/protocol/ext-authz";
 import { QueueService } from "@usher/protocol/queue";
 import { type Access, createAdminService, createQueueService, type Replica } from "@usher/replica";
 import type { Check } from "../check/check.ts";
-import { createAuthorization } from "../check/envoy.ts";
+import { callOf, createAuthorization } from "../check/envoy.ts";
 import { BodyReader } from "../listener/body.ts";
 import {
   authorityOf,
@@ -78,6 +78,7 @@ export function createRpc(
       router.handlers.splice(0, Number.POSITIVE_INFINITY, ...router.handlers.map(explaining));
     },
     interceptors: [rpcErrors, explainingStreams],
+    contextValues: callOf,
     readMaxBytes: MESSAGE_BYTES_MAX,
     maxTimeoutMs: TIMEOUT_MAX_MS,
     jsonOptions: JSON_OPTIONS,

@@ -32,6 +32,8 @@ export interface NodeOptions {
   /** Of the route. */
   readonly max_wait_ms?: number;
   readonly upgrade?: boolean;
+  /** By default nobody is trusted. */
+  readonly trusted_proxies?: readonly string[];
   /** Of streams that tell a place. */
   readonly heartbeat_ms?: number;
   /** By default none. */
@@ -53,6 +55,7 @@ export async function openNode(options: NodeOptions): Promise<Node> {
     port: 0,
     starting: () => "for a test",
     ...(public_url !== undefined && { public_url }),
+    trusted_proxies: options.trusted_proxies ?? [],
     allowed_origins: options.allowed_origins ?? [],
     onFault,
   });
