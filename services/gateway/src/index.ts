@@ -2,4 +2,4 @@
 
 export { type EdgeOptions, type Gateway, type GatewayOptions, startGateway } from "./gateway.ts";
 export { BindError, CertificateError } from "./listener/listener.ts";
-export type { Route } from "./route.ts";
+export { type Route, Routes } from "./route.ts";

@@ -67,6 +67,8 @@ export interface Asked {
 /** Methods that change nothing (RFC 9110, 9.2.1). */
 const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 
+/** `usher.yaml` is refused where a route is never found here: `hidden-routes.ts` of the program knows these rules as well, and
+ * its tests compare the two. */
 export class Routes {
   readonly #routes: readonly { readonly route: Route; readonly patterns: readonly string[] }[];
 

@@ -1,6 +1,6 @@
 // People who wait for a pass queue: who gets through, with what, and what those are told who do not.
 
-import { createPublicKey, verify } from "node:crypto";
+import { createPublicKey, randomBytes, verify } from "node:crypto";
 import { formatTicketId } from "@usher/replica";
 import { expect, test, vi } from "vitest";
 import { waitTooLong } from "../src/waiting/long-wait.ts";
@@ -369,3 +369,37 @@ for (const to of [
     expect(page.text).not.toContain("evil");
     expect(page.text).not.toContain("javascript:");
   });
+
+test("who says a secret of their own in a header is one visitor: at once, later, and by the cookie that it becomes", async () => {
+  const shop = await openShop();
+  const node = await openNode({ service: shop.port });
+  await configure(node, { mode: "paused" });
+  const secret = randomBytes(16).toString("base64url");
+  const said = { "usher-visitor": secret };
+  const visitor = new Visitor(node);
+  const both = await Promise.all([visitor.ask("/a", said), new Visitor(node).ask("/b", said, "POST")]);
+  expect(both.map(({ status, headers }) => [status, headers["usher-ticket"]])).toEqual([
+    [429, "1"],
+    [429, "1"],
+  ]);
+  expect(visitor.cookies.get("usher-visitor")).toBe(secret);
+  expect((await visitor.ask("/")).headers["usher-ticket"]).toBe("1");
+  // Whoever has a cookie goes by it.
+  const bob = new Visitor(node);
+  await bob.ask("/");
+  expect((await bob.ask("/", said)).headers["usher-ticket"]).toBe("2");
+});
+
+test("the secret is the gateway's alone, and what is none is refused", async () => {
+  const shop = await openShop();
+  const node = await openNode({ service: shop.port });
+  await configure(node, {});
+  const secret = randomBytes(16).toString("base64url");
+  expect((await new Visitor(node).ask("/", { "usher-visitor": secret })).status).toBe(200);
+  expect(JSON.stringify(shop.seen)).not.toContain(secret);
+  for (const odd of ["", "ann", `${secret}x`, secret.slice(1), `${secret.slice(1)} `, "a".repeat(5_000)]) {
+    const answer = await new Visitor(node).ask("/", { "usher-visitor": odd });
+    expect([answer.status, problemIn(answer).type]).toEqual([400, "urn:usher:problem:request_malformed"]);
+  }
+  expect(node.replica.fold.queue(QUEUE)?.lastNumber).toBe(1);
+});

@@ -3,7 +3,7 @@
 //
 //   request.ts    from the door to the answer      call.ts      on to a service
 //   decision.ts   who goes straight through        ticket.ts    what happens later, in the same trace
-//   rpc.ts        RPCs that end with an error
+//   rpc.ts        RPCs, and how they end
 
 import {
   type Attributes,
@@ -15,21 +15,13 @@ import {
   SpanKind,
   trace,
 } from "@opentelemetry/api";
-import { AdminService } from "@usher/protocol/admin";
-import { Authorization } from "@usher/protocol/ext-authz";
-import { QueueService } from "@usher/protocol/queue";
 import { count, fail, isTracing, TRACER } from "@usher/telemetry";
 import { type EdgeRequest, type EdgeResponse, isHttp1 } from "../listener/exchange.ts";
 import type { Route } from "../route.ts";
+import { endCall, isRpc, namesOf } from "./rpc.ts";
 
 /** Methods by name; what else a client thinks of is `_OTHER`, as the semantic conventions have it. */
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
-
-const RPCS = new Set(
-  [QueueService, AdminService, Authorization].flatMap(({ typeName, methods }) =>
-    methods.map(({ name }) => `${typeName}/${name}`),
-  ),
-);
 
 /** Usher's own paths, without what clients put into them: a path may hold a token. */
 const OWN = [
@@ -58,6 +50,7 @@ export function observeRequest<T>(req: EdgeRequest, res: EdgeResponse, path: str
   res.once("close", () => {
     const status = statusOf(res);
     count("usher.gateway.answers", [status === undefined ? "gone" : `${Math.floor(status / 100)}xx`]);
+    endCall(req, res, span);
     if (span !== undefined) end(span, res);
   });
   return span === undefined ? handle() : context.with(trace.setSpan(parentOf(req), span), handle);
@@ -91,14 +84,7 @@ function startSpan(req: EdgeRequest, path: string): Span {
 }
 
 function identify(req: EdgeRequest, path: string, method: string): { name: string; attributes: Attributes } {
-  const rpc = path.slice(1);
-  if (RPCS.has(rpc)) {
-    const isGrpc = req.headers["content-type"]?.startsWith("application/grpc") === true;
-    return {
-      name: rpc,
-      attributes: { "rpc.system.name": isGrpc ? "grpc" : "connectrpc", "rpc.method": rpc },
-    };
-  }
+  if (isRpc(path)) return namesOf(req, path);
   const own = OWN.find(([pattern]) => pattern.test(path))?.[1];
   if (own === undefined) return { name: method, attributes: {} };
   return { name: `${method} ${own}`, attributes: { "http.route": own } };

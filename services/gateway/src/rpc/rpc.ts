@@ -2,10 +2,10 @@
 // their own.
 //
 //   unary.ts        that lane                          context.ts   what its methods are told of their call
-//   unreadable.ts   messages that are none
+//   refusal.ts      what is turned away before a method hears of it      answer.ts    how that is told
 
 import type { Socket } from "node:net";
-import { connectNodeAdapter } from "@connectrpc/connect-node";
+import { connectNodeAdapter, universalResponseToNodeResponse } from "@connectrpc/connect-node";
 import { AdminService } from "@usher/protocol/admin";
 import { Authorization } from "@usher/protocol/ext-authz";
 import { QueueService } from "@usher/protocol/queue";
@@ -24,9 +24,10 @@ import {
 import { LISTENER_LIMITS } from "../listener/limits.ts";
 import { lingerAfterEnd } from "../listener/linger.ts";
 import { answerProblem, type Problem, problem } from "../listener/problem.ts";
-import { rpcErrors } from "../observe/rpc.ts";
+import { callUnderWay, isRpc, observeCall } from "../observe/rpc.ts";
+import { explaining, explainingStreams, RPC_CALL, refusalOf } from "./answer.ts";
+import { notServed } from "./refusal.ts";
 import { UnaryLanes } from "./unary.ts";
-import { explaining, explainingStreams } from "./unreadable.ts";
 
 /** Bytes of one message; 64 KiB. connect-node's own default is 4 GiB, and a declared length is allocated. */
 const MESSAGE_BYTES_MAX = 64 * 1024;
@@ -68,27 +69,32 @@ export function createRpc(
     new BodyReader({ body_bytes: MESSAGE_BYTES_MAX }),
     MESSAGE_BYTES_MAX,
   );
-  const prefixes = [QueueService, AdminService, Authorization].map(({ typeName }) => `/${typeName}/`);
   const adapter = connectNodeAdapter({
     routes: (router) => {
       router
         .service(QueueService, queueService)
         .service(AdminService, createAdminService(replica, access, { nodes }))
         .service(Authorization, createAuthorization(check, { replica, public_url }));
-      router.handlers.splice(0, Number.POSITIVE_INFINITY, ...router.handlers.map(explaining));
+      router.handlers.splice(
+        0,
+        Number.POSITIVE_INFINITY,
+        ...router.handlers.map((handler) => explaining(handler, MESSAGE_BYTES_MAX)),
+      );
     },
-    interceptors: [rpcErrors, explainingStreams],
-    contextValues: callOf,
+    interceptors: [explainingStreams(MESSAGE_BYTES_MAX)],
+    contextValues: (req) => callOf(req).set(RPC_CALL, callUnderWay(req)),
+    fallback: answerNowhere,
     readMaxBytes: MESSAGE_BYTES_MAX,
     maxTimeoutMs: TIMEOUT_MAX_MS,
     jsonOptions: JSON_OPTIONS,
   });
   return {
-    owns: (path) => prefixes.some((prefix) => path.startsWith(prefix)),
+    owns: isRpc,
     handle(req, res) {
       const wrong = checkAuthority(req);
       if (wrong !== undefined) return answerProblem(req, res, wrong);
       if (lanes.take(req, res)) return;
+      observeCall(req, (req.url ?? "").split("?", 1)[0] ?? "");
       letBodyCome(req, res);
       boundRequest(req, res);
       // Of a stream, proxies that know the word pass on each message as it comes.
@@ -96,6 +102,17 @@ export function createRpc(
       adapter(req, res);
     },
   };
+}
+
+/** There is no such method, and nobody repeats what it was called. */
+function answerNowhere(req: EdgeRequest, res: Parameters<typeof universalResponseToNodeResponse>[1]): void {
+  const error = notServed("there is no such method here");
+  const call = callUnderWay(req);
+  if (call !== undefined) call.code = error.code;
+  // Whoever is not there any more is told nothing.
+  universalResponseToNodeResponse(refusalOf(req.headers["content-type"] ?? "", 404, error), res).catch(
+    () => {},
+  );
 }
 
 /** connect-node makes a URL of it, and throws where that cannot be. */

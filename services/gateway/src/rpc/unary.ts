@@ -16,11 +16,11 @@ import {
 import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
 import { codeToHttpStatus, errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
 import { QueueService } from "@usher/protocol/queue";
-import type { BodyReader } from "../listener/body.ts";
+import type { BodyReader, BodyResult } from "../listener/body.ts";
 import { type EdgeRequest, type EdgeResponse, isGone, isHttp1 } from "../listener/exchange.ts";
-import { observeRpcError } from "../observe/rpc.ts";
+import { observeRpcEnd } from "../observe/rpc.ts";
 import { UnaryContext } from "./context.ts";
-import { unreadable } from "./unreadable.ts";
+import { unreadable } from "./refusal.ts";
 
 /** Headers that ask for something which is not done here: another encoding, a deadline. */
 const UNUSUAL = ["content-encoding", "connect-timeout-ms", "transfer-encoding"] as const;
@@ -79,20 +79,28 @@ export class UnaryLanes {
     req: EdgeRequest,
     res: EdgeResponse,
   ): Promise<void> {
+    const name = `${method.parent.typeName}/${method.name}`;
     const body = await this.#bodies.read(req, res, this.#message_bytes);
-    if (body.kind !== "whole") return;
+    if (body.kind !== "whole") return observeRpcEnd(name, codeOf(body));
     const context = new UnaryContext(method, req, res);
     try {
       const answer = await run(decode(method, format, body.bytes), context);
       if (format === "binary") end(res, 200, "application/proto", context, toBinary(method.output, answer));
       else end(res, 200, "application/json", context, toJsonString(method.output, answer));
+      observeRpcEnd(name);
     } catch (thrown) {
       const error = ConnectError.from(thrown, Code.Internal);
-      observeRpcError(`${method.parent.typeName}/${method.name}`, error.code);
+      observeRpcEnd(name, error.code);
       const bytes = errorToJsonBytes(error, undefined);
       end(res, codeToHttpStatus(error.code), "application/json", context, bytes);
     }
   }
+}
+
+/** What became of a call whose message did not come whole. */
+function codeOf(body: Exclude<BodyResult, { kind: "whole" }>): Code {
+  if (body.kind === "client_gone") return Code.Canceled;
+  return body.problem.status === 408 ? Code.DeadlineExceeded : Code.Unavailable;
 }
 
 function isUnary(method: DescMethod): method is DescMethodUnary {

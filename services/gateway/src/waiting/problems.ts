@@ -28,6 +28,9 @@ const REASONS: Readonly<Record<Reason, ProblemReason>> = {
   INTERNAL: "internal",
   NOT_FAILED: "internal",
   NO_ROOM: "internal",
+  NOT_IMPLEMENTED: "internal",
+  TOO_LARGE: "internal",
+  DEADLINE_EXCEEDED: "internal",
 };
 
 /** It could not be told from another, and brings nothing to come back with: each would take a place of its own. */

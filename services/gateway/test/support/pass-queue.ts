@@ -32,10 +32,10 @@ export interface NodeOptions {
   /** Of the route. */
   readonly max_wait_ms?: number;
   readonly upgrade?: boolean;
-  /** By default nobody is trusted. */
-  readonly trusted_proxies?: readonly string[];
   /** Of streams that tell a place. */
   readonly heartbeat_ms?: number;
+  /** By default nobody is trusted. */
+  readonly trusted_proxies?: readonly string[];
   /** By default none. */
   readonly allowed_origins?: readonly string[];
 }

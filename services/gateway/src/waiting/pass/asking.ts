@@ -14,7 +14,7 @@ export interface Asking {
 
 /** The headers that make a difference. */
 const HEADERS = [
-  ...["cookie", "usher-pass", "idempotency-key", "authorization", "usher-api-key"],
+  ...["cookie", "usher-pass", "usher-visitor", "idempotency-key", "authorization", "usher-api-key"],
   ...["accept", "accept-language", "sec-fetch-mode", "sec-fetch-site", "traceparent", "tracestate"],
   ...["origin", "access-control-request-method"],
 ] as const;

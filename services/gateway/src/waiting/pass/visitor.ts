@@ -1,5 +1,6 @@
-// Who a request to a pass queue is from: whoever holds the cookie that Usher gave, or a key of their own that nobody
-// guesses, or an API key; else somebody new. None of them is a name: to know who somebody is does not make one them.
+// Who a request to a pass queue is from: whoever holds the cookie that Usher gave, or says the like in a header, or a key
+// of their own that nobody guesses, or an API key; else somebody new. None of them is a name: to know who somebody is does
+// not make one them.
 
 import { randomBytes } from "node:crypto";
 import { type Caller, KEY_LENGTH_MIN } from "@usher/replica";
@@ -8,6 +9,9 @@ import { type Problem, problem } from "../../listener/problem.ts";
 import type { Asking } from "./asking.ts";
 
 const COOKIE = "visitor";
+/** For programs, which keep no cookies, and for pages, whose first requests are under way before a cookie has come: they
+ * make the secret themselves. It is as good as the cookie, which a browser is then given under the same secret. */
+const HEADER = "usher-visitor";
 /** 128 bits. */
 const COOKIE_BYTES = 16;
 /** As they are made: 16 bytes in base64url. */
@@ -41,6 +45,11 @@ export function visitorOf({ headers, secure }: Asking, caller: Caller): Visitor 
   const cookie = readCookie(headers.cookie, name);
   if (cookie !== undefined && MADE.test(cookie)) return { secret: `cookie:${cookie}`, cookie };
   const trusted = caller.id.startsWith("key:");
+  const said = headers[HEADER];
+  if (said !== undefined) {
+    if (MADE.test(said)) return { secret: `cookie:${said}`, cookie: said };
+    return problem("request_malformed", `${HEADER} takes 16 random bytes in base64url, 22 characters`);
+  }
   const key = headers["idempotency-key"];
   if (key !== undefined && KEY.test(key) && (trusted || key.length >= KEY_LENGTH_MIN)) {
     return { secret: `key:${trusted ? caller.id : ""}:${key}` };
