@@ -1,7 +1,9 @@
-// Two kinds of tests. Those of a piece run first, side by side; those that start whole programs, kill them, or load
+// Two kinds of tests. Those of a piece run first, side by side, at least two files at once; those that start whole programs, kill them, or load
 // the machine come after, at most two files at once, so that they do not starve each other into time-outs.
 
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
+import { LongestFirst } from "./test/support/longest-first.ts";
 
 /** What crosses boundaries, and the crash and burst tests and those with a Kafka beside the pieces. */
 const PROGRAMS = ["test/!(structure)/**/*.test.ts", "**/*{crash,burst,kafka}*.test.ts"];
@@ -14,6 +16,7 @@ export default defineConfig({
     hookTimeout: 60_000,
     allowOnly: false,
     globalSetup: "test/support/compile-cache.ts",
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         extends: true,
@@ -21,6 +24,7 @@ export default defineConfig({
           name: "pieces",
           include: ["**/*.test.ts"],
           exclude: [...NEVER, ...PROGRAMS],
+          maxWorkers: Math.max(2, availableParallelism() - 1),
           sequence: { groupOrder: 1 },
         },
       },

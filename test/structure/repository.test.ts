@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from "vitest";
+import { LONGEST } from "../support/longest-first.ts";
 import { type Repository, readRepository, type SourceFile } from "./repository.ts";
 
 /** The layout of the design: every path fits one of these. */
@@ -42,6 +43,12 @@ test("files lie where the design has its folders", () => {
   expect(
     misplaced(["packages/helpers/src/a.ts", "lib/a.ts", "packages/queue/a.ts"].map(planted)),
   ).toHaveLength(3);
+});
+
+test("the files of tests that are begun first are there, each once", () => {
+  expect(unknown(LONGEST)).toEqual([]);
+  expect(unknown(["test/chaos/gone.test.ts"])).toHaveLength(1);
+  expect(new Set(LONGEST).size).toBe(LONGEST.length);
 });
 
 test("what a workspace exports is there, and opens with a comment on what it is", () => {
@@ -123,6 +130,10 @@ function locked(): Lock {
 
 function misplaced(files: readonly SourceFile[]): string[] {
   return files.map(({ path }) => path).filter((path) => !LAYOUT.some((place) => place.test(path)));
+}
+
+function unknown(paths: readonly string[]): string[] {
+  return paths.filter((path) => !repository.files.some((file) => file.path === path));
 }
 
 function generatedElsewhere(files: readonly SourceFile[]): string[] {

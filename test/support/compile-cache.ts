@@ -13,6 +13,7 @@ export default async function setUp(): Promise<(() => Promise<void>) | undefined
   process.env.NODE_COMPILE_CACHE = folder;
   return async () => {
     delete process.env.NODE_COMPILE_CACHE;
-    await rm(folder, { recursive: true, force: true });
+    // The last workers may be writing what they have compiled: then it is tried again, ten times within six seconds.
+    await rm(folder, { recursive: true, force: true, maxRetries: 10 });
   };
 }

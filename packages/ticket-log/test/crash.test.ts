@@ -3,7 +3,7 @@
 import { closeSync, openSync, statSync, truncateSync, writeSync } from "node:fs";
 import { cp, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { pick, random } from "../../../test/support/random.ts";
 import { openSqliteLog, type TicketLog } from "../src/index.ts";
 import { readAll } from "./contract/reader.ts";
@@ -24,18 +24,6 @@ const FRAME_BYTES = 24 + 4096;
 
 let root: string;
 let directory: string;
-let cache: string;
-
-// Every process and every worker here would strip the same types anew: half of the time that these tests take.
-beforeAll(async () => {
-  cache = await temporaryDirectory();
-  vi.stubEnv("NODE_COMPILE_CACHE", cache);
-});
-
-afterAll(async () => {
-  vi.unstubAllEnvs();
-  await rm(cache, { recursive: true, force: true });
-});
 
 beforeEach(async () => {
   root = await temporaryDirectory();
