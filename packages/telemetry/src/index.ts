@@ -6,7 +6,8 @@
 //   metrics.ts         both, for Prometheus                   endpoint.ts        the port on which it asks
 //   tracing.ts         traces, by the standard variables      context.ts         a trace from process to process
 //   log-spans.ts       spans around the log                   ticket-traces.ts   which trace a ticket belongs to
-//   refusals.ts        what was refused                       log/               the server's own log
+//   rpc.ts             RPCs, how they ended and their spans    refusals.ts        what was refused
+//   log/               the server's own log
 
 export { activeTrace, below, headersOf, spanContextOf, type TraceHeaders } from "./context.ts";
 export { EndpointError } from "./endpoint.ts";
@@ -26,6 +27,15 @@ export { ATTRIBUTES, appendSpan, METRICS, SPANS, TALLIES } from "./names.ts";
 export { ProcessWatch } from "./process.ts";
 export type { LogState, ProcessReadings, QueueReadings, Readings } from "./readings.ts";
 export { onRefusal, type Refusal, refused } from "./refusals.ts";
+export {
+  countRpc,
+  OTHER_METHOD,
+  observeRpc,
+  type RpcObserved,
+  type RpcProtocol,
+  rpcNames,
+  tellRpc,
+} from "./rpc.ts";
 export { count, type HistogramName, type LabelsOf, measure } from "./tally.ts";
 export {
   type TicketTrace,

@@ -56,11 +56,10 @@ export const TALLIES = {
     meaning: "Problems that were answered, by reason: the door's, the queues', and those of a service.",
     labels: ["reason"],
   },
-  "usher.rpc.errors": {
+  "usher.rpc.calls": {
     kind: "counter",
-    meaning:
-      "RPCs on the gateway's port that ended with an error, by the method and gRPC's name of the code.",
-    labels: ["method", "code"],
+    meaning: "RPCs that ended, by method (_OTHER: none that is there), protocol and gRPC's name of the code.",
+    labels: ["method", "protocol", "code"],
   },
   "usher.service.request_seconds": {
     kind: "histogram",

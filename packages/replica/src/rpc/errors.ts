@@ -32,6 +32,9 @@ export const CODES: Readonly<Record<Reason, Code>> = {
   INTERNAL: Code.Internal,
   NOT_FAILED: Code.FailedPrecondition,
   NO_ROOM: Code.ResourceExhausted,
+  NOT_IMPLEMENTED: Code.Unimplemented,
+  TOO_LARGE: Code.ResourceExhausted,
+  DEADLINE_EXCEEDED: Code.DeadlineExceeded,
 };
 
 /** When to try again, in ms, where trying again makes sense. */
