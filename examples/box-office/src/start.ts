@@ -14,11 +14,12 @@ const METRICS = { name: "Usher's metrics", port: 8081 };
 const WELCOME = `
 The box office is open. Ctrl-C closes it.
 
-  http://localhost:${GATEWAY.port}    the shop behind Usher; HTTP, Connect, gRPC-Web and gRPC
-  localhost:${NATIVE.port}          Usher's native gRPC, with reflection
-  http://localhost:${SHOP.port}    the shop itself, unprotected
+  http://localhost:${GATEWAY.port}              the shop behind Usher; HTTP, Connect, gRPC-Web and gRPC
+  http://localhost:${GATEWAY.port}/backstage    for one person at a time, with a page for whoever has to wait
+  localhost:${NATIVE.port}                    Usher's native gRPC, with reflection
+  http://localhost:${SHOP.port}              the shop itself, unprotected
 
-Four things to try, in another terminal:
+Five things to try, in another terminal:
 
 1. Look at the show. Nothing protects it: it goes straight to the shop.
    $ curl -s http://localhost:${GATEWAY.port}/api/show
@@ -38,7 +39,13 @@ Four things to try, in another terminal:
          "position": 0,
    …
 
-4. See a queue: 1,500 buyers within a second, at a shop and an Usher of their own. Without Usher, most of them fail.
+4. Wait yourself: open http://localhost:${GATEWAY.port}/backstage in a browser, and in a private window, which waits; then make room.
+   $ npx usher queue set backstage --max-active 2 --reason "another chair"
+   …
+   limit.max_active       2
+   …
+
+5. See a queue: 1,500 buyers within a second, at a shop and an Usher of their own. Without Usher, most of them fail.
    $ npm run demo:burst -- --buyers 1500
    …
    Through Usher, every promise was kept.

@@ -133,6 +133,16 @@ describe("a shop", () => {
     expect(await ask({})).toEqual({ show, backstage: true, ticket: null });
   });
 
+  test("shows the same to a browser as a page", async () => {
+    const url = await open();
+    const ask = (headers: Record<string, string>) =>
+      fetch(`${url}/backstage`, { headers: { accept: "text/html,*/*;q=0.8", ...headers } });
+    const page = await ask({ "usher-ticket": "7" });
+    expect(page.headers.get("content-type")).toBe("text/html; charset=utf-8");
+    expect(await page.text()).toContain("You are in, with ticket 7.");
+    expect(await (await ask({})).text()).toContain("You came without a ticket.");
+  });
+
   test("answers 404 and 405 to what it does not have", async () => {
     const url = await open();
     expect((await fetch(`${url}/nothing`)).status).toBe(404);

@@ -1,22 +1,15 @@
-// The shop's page: a button, and a place in the line when there is one.
+// The shop's pages: the one with a button, and a place in the line when there is one; and the one backstage, for which
+// people wait themselves.
 
 /** Speaks Usher's protocol as any client may: a 202 with a Location is asked after until it redirects to the answer. */
-export const page = `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>Box office</title>
-<style>
-  :root { color-scheme: light dark; font: 18px/1.5 system-ui, sans-serif; }
-  main { max-width: 34rem; margin: 12vh auto; padding: 0 1.5rem; }
-  button { font: inherit; padding: .5rem 1.5rem; }
-  output { display: block; margin-top: 1.5rem; min-height: 3rem; }
-</style>
-<main>
+export const page = framed(
+  "Box office",
+  `<main>
   <h1 id="show">Box office</h1>
   <p id="left"></p>
   <button id="buy">Buy a seat</button>
   <output id="said"></output>
+  <p><a href="/backstage">Go backstage</a>, where there is room for one at a time.</p>
 </main>
 <script type="module">
   const say = (text) => { document.getElementById("said").textContent = text; };
@@ -59,4 +52,34 @@ export const page = `<!doctype html>
   document.getElementById("buy").addEventListener("click", buy);
   look();
 </script>
-`;
+`,
+);
+
+/** What somebody sees who is let in. `ticket`: null where they came around Usher. */
+export function backstagePage(show: string, ticket: number | null): string {
+  const how = ticket === null ? "You came without a ticket" : `You are in, with ticket ${ticket}`;
+  return framed(
+    "Backstage",
+    `<main>
+  <h1>${show}: backstage</h1>
+  <p>${how}. Who comes now, in another browser or a private window, has to wait if there is no more room.</p>
+</main>
+`,
+  );
+}
+
+function framed(title: string, body: string): string {
+  return `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>${title}</title>
+<link rel="icon" href="data:,">
+<style>
+  :root { color-scheme: light dark; font: 18px/1.5 system-ui, sans-serif; }
+  main { max-width: 34rem; margin: 12vh auto; padding: 0 1.5rem; }
+  button { font: inherit; padding: .5rem 1.5rem; }
+  output { display: block; margin-top: 1.5rem; min-height: 3rem; }
+</style>
+${body}`;
+}

@@ -20,7 +20,7 @@ import { Random } from "../random.ts";
 import { BODY_BYTES_MAX, readBody } from "./body.ts";
 import { Desk } from "./desk.ts";
 import { parseOrder } from "./order.ts";
-import { page } from "./page.ts";
+import { backstagePage, page } from "./page.ts";
 import { type Ending, type OpenRequest, RequestLog } from "./request-log.ts";
 import type { ShopSettings } from "./settings.ts";
 import { Venue } from "./venue.ts";
@@ -45,6 +45,8 @@ interface Look {
   readonly path: string;
   /** The number of the ticket with which Usher let it through. */
   readonly ticket: number | null;
+  /** Whether it is to be looked at by somebody with a browser. */
+  readonly html: boolean;
 }
 
 export interface ShopPlace {
@@ -122,19 +124,23 @@ export class Shop {
       purchase,
     );
     if (purchase) await this.#purchase(request, response, open);
-    else this.#browse({ method: request.method ?? "", path, ticket }, response, open);
+    else {
+      const html = (request.headers.accept ?? "").includes("text/html");
+      this.#browse({ method: request.method ?? "", path, ticket, html }, response, open);
+    }
   }
 
-  #browse({ method, path, ticket }: Look, response: ServerResponse, open: OpenRequest): void {
+  #browse({ method, path, ticket, html }: Look, response: ServerResponse, open: OpenRequest): void {
     const seen = path === "/" || path === "/api/show" || path === "/backstage";
     if (!seen && path !== "/api/purchases")
       answer(response, open, { status: 404 }, { error: "there is no such thing here" });
     else if (!seen || (method !== "GET" && method !== "HEAD")) {
       response.setHeader("allow", seen ? "GET, HEAD" : "POST");
       answer(response, open, { status: 405 }, { error: `${method} does not work here` });
-    } else if (path === "/") {
+    } else if (path === "/" || (path === "/backstage" && html)) {
       open.end({ status: 200 });
-      response.setHeader("content-type", "text/html; charset=utf-8").end(page);
+      response.setHeader("content-type", "text/html; charset=utf-8");
+      response.end(path === "/" ? page : backstagePage(SHOW, ticket));
     } else if (path === "/backstage") {
       answer(response, open, { status: 200 }, { show: SHOW, backstage: true, ticket });
     } else {
