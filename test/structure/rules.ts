@@ -18,6 +18,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "@usher/traffic": [],
   "@usher/ticket-log": [],
   "@usher/telemetry": [],
+  "@usher/sdk": ["@usher/protocol"],
   "@usher/replica": ["@usher/protocol", "@usher/queue", "@usher/traffic", "@usher/ticket-log"],
   "@usher/gateway": [...PACKAGES, "@usher/telemetry"],
   "@usher/queue-service": PACKAGES,

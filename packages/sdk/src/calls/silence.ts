@@ -1,0 +1,38 @@
+// Streams that say nothing: a connection can be dead without anybody having closed it.
+
+import { UsherError } from "../errors.ts";
+
+/** A stream that is ended, with `timed_out`, when it is silent for so many milliseconds while somebody listens; and by
+ * the signal. */
+export async function* unlessSilent<A>(
+  open: (signal: AbortSignal) => AsyncIterable<A>,
+  silence_ms: number,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<A, void> {
+  const ended = new AbortController();
+  const end = (): void => ended.abort(signal?.reason);
+  signal?.addEventListener("abort", end, { once: true });
+  if (signal?.aborted) end();
+  let isSilent = false;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const listen = (): void => {
+    timer = setTimeout(() => {
+      isSilent = true;
+      ended.abort();
+    }, silence_ms);
+  };
+  listen();
+  try {
+    for await (const message of open(ended.signal)) {
+      clearTimeout(timer);
+      yield message;
+      listen();
+    }
+  } catch (thrown) {
+    if (!isSilent) throw thrown;
+    throw new UsherError("timed_out", `the stream was silent for ${silence_ms} ms`, { cause: thrown });
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", end);
+  }
+}

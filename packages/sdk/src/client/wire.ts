@@ -1,0 +1,28 @@
+// What all parts of a client share: the way to the server, and how hard to try.
+
+import { RetryBudget } from "../calls/budget.ts";
+import type { RetryOptions } from "../calls/retry.ts";
+import type { FollowTimings } from "../following/follow.ts";
+import type { BackendRpc, Rpc } from "../rpc/rpc.ts";
+
+export interface TryOptions {
+  /** How long one attempt of a call may take, in milliseconds, and how long a stream may take to begin; 10,000. */
+  readonly timeout?: number;
+  /** How often a call is made at most, when it fails and may be made again; 5. Watches go on until they are ended. */
+  readonly attempts?: number;
+  /** How streams are judged; for tests, and for networks that are known to be odd. */
+  readonly timings?: Partial<FollowTimings>;
+}
+
+export interface Wire<R extends Rpc = Rpc> {
+  readonly rpc: R;
+  readonly retry: Required<Pick<RetryOptions, "budget" | "attempts" | "timeout">>;
+  readonly timings: Partial<FollowTimings>;
+}
+
+export type BackendWire = Wire<BackendRpc>;
+
+export function wireOf<R extends Rpc>(rpc: R, options: TryOptions): Wire<R> {
+  const { timeout = 10_000, attempts = 5, timings = {} } = options;
+  return { rpc, retry: { budget: new RetryBudget(), attempts, timeout }, timings };
+}

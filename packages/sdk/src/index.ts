@@ -1,0 +1,32 @@
+// The client for Node: the contract over gRPC, and `fetch` that waits its turn.
+//
+//   errors.ts     what can go wrong                 status.ts     where a ticket stands
+//   client/       tickets, admissions               following/    a ticket until its end, whatever breaks
+//   calls/        a call until it succeeds          rpc/          one call over one wire
+//   web.ts        the same for browsers             fetch/        fetch that waits
+
+import { BackendClient } from "./client/backend.ts";
+import { type TryOptions, wireOf } from "./client/wire.ts";
+import { type GrpcOptions, GrpcRpc } from "./rpc/grpc/grpc.ts";
+import { BackendNodesRpc, nodesIn } from "./rpc/nodes.ts";
+
+export { QueueService } from "@usher/protocol/queue";
+export type { Admission, AdmissionsOptions } from "./client/admissions.ts";
+export type { AdmitOptions, BackendClient } from "./client/backend.ts";
+export type { IssueOptions, QueueClient } from "./client/client.ts";
+export type { CallOptions, Ticket, WatchOptions } from "./client/ticket.ts";
+export { type ErrorCode, type Outcome, UsherError } from "./errors.ts";
+export type { Admitted, QueueStatus, TicketFacts } from "./rpc/rpc.ts";
+export { hasEnded, type RequestState, type Status, type TicketState } from "./status.ts";
+
+export interface ClientOptions extends Omit<GrpcOptions, "baseUrl">, TryOptions {
+  /** `http://host:port`, or `https://` for TLS, of the native listener or of the gateway; several nodes where there are, for
+   * any of them knows every ticket. */
+  readonly baseUrl: string | readonly string[];
+}
+
+/** A client over gRPC. One is enough for a process: it keeps one connection to a node, and all calls share it. */
+export function createClient({ baseUrl, ...options }: ClientOptions): BackendClient {
+  const nodes = nodesIn(baseUrl).map((url) => new GrpcRpc({ ...options, baseUrl: url }));
+  return new BackendClient(wireOf(new BackendNodesRpc(nodes), options));
+}

@@ -1,0 +1,215 @@
+// The contract by gRPC, on grpc-js: for Node. Half the time on the processor that connect-node's client takes, and it
+// makes its connections anew by itself. All that is beyond one call (retries, healing) is done above, so that it is the
+// same over every wire; grpc-js's own retries are off, and so are keep-alive pings.
+//
+//   messages.ts  the messages, as the client has them      refusals.ts  what an error says
+
+import type { MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import {
+  create,
+  type DescMethodServerStreaming,
+  type DescMethodUnary,
+  fromBinary,
+  toBinary,
+} from "@bufbuild/protobuf";
+import { type ChannelCredentials, Client, credentials, Metadata } from "@grpc/grpc-js";
+import { QueueService } from "@usher/protocol/queue";
+import { UsherError } from "../../errors.ts";
+import type { Status } from "../../status.ts";
+import type {
+  AdmissionMessage,
+  AdmitCall,
+  Admitted,
+  BackendRpc,
+  Call,
+  Held,
+  IssueCall,
+  Issued,
+  QueueStatus,
+  TicketFacts,
+  Watched,
+} from "../rpc.ts";
+import {
+  admissionOf,
+  admittedOf,
+  factsOf,
+  issuedOf,
+  offset,
+  queueOf,
+  statusOf,
+  watchedOf,
+} from "./messages.ts";
+import { refusalOf } from "./refusals.ts";
+
+export interface GrpcOptions {
+  /** `http://host:port`, or `https://` for TLS: the native listener's, or the gateway's. */
+  readonly baseUrl: string;
+  readonly apiKey?: string | undefined;
+  /** The certificates to trust, in PEM; default: those of the system. */
+  readonly ca?: string | Buffer | undefined;
+}
+
+/** No message of the contract comes near it, in bytes. */
+const MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
+
+/** The longest pause between two tries to connect, in milliseconds; grpc-js's default is two minutes. */
+const CONNECT_PAUSE_MS = 5_000;
+
+const CHANNEL = {
+  "grpc.enable_retries": 0,
+  "grpc.max_receive_message_length": MESSAGE_BYTES_MAX,
+  "grpc.initial_reconnect_backoff_ms": 100,
+  "grpc.max_reconnect_backoff_ms": CONNECT_PAUSE_MS,
+} as const;
+
+export class GrpcRpc implements BackendRpc {
+  readonly #client: Client;
+  readonly #metadata = new Metadata();
+
+  constructor({ baseUrl, apiKey, ca }: GrpcOptions) {
+    const url = parsed(baseUrl);
+    const port = url.port || (url.protocol === "https:" ? "443" : "80");
+    this.#client = new Client(`${url.hostname}:${port}`, credentialsOf(url, ca), CHANNEL);
+    if (apiKey !== undefined) this.#metadata.set("usher-api-key", apiKey);
+  }
+
+  async issue({ queue, idempotencyKey, subject, attributes }: IssueCall, call: Call): Promise<Issued> {
+    const request = {
+      queue,
+      idempotencyKey,
+      ...(subject !== undefined && { subject }),
+      ...(attributes !== undefined && { attributes: { ...attributes } }),
+    };
+    return issuedOf(await this.#unary(QueueService.method.issue, request, call));
+  }
+
+  async getTicket({ token, asOf }: Held, call: Call): Promise<Status> {
+    const { status } = await this.#unary(QueueService.method.getTicket, { token, asOf: offset(asOf) }, call);
+    return statusOf(status);
+  }
+
+  async *watchPosition({ token, asOf }: Held, call: Call): AsyncGenerator<Watched> {
+    const request = { token, asOf: offset(asOf) };
+    for await (const message of this.#stream(QueueService.method.watchPosition, request, call))
+      yield watchedOf(message);
+  }
+
+  async leave(token: string, call: Call): Promise<Status> {
+    const { status } = await this.#unary(QueueService.method.leave, { token }, call);
+    return statusOf(status);
+  }
+
+  async getQueue(queue: string, call: Call): Promise<QueueStatus> {
+    return queueOf(await this.#unary(QueueService.method.getQueue, { queue }, call));
+  }
+
+  async admit({ queue, whom, requestId }: AdmitCall, call: Call): Promise<Admitted> {
+    const who =
+      "count" in whom
+        ? ({ case: "count", value: whom.count } as const)
+        : ({ case: "ticketId", value: whom.ticket } as const);
+    return admittedOf(await this.#unary(QueueService.method.admit, { queue, who, requestId }, call));
+  }
+
+  async *watchAdmissions(queue: string, cursor: string, call: Call): AsyncGenerator<AdmissionMessage> {
+    const request = { queue, cursor: offset(cursor) };
+    for await (const message of this.#stream(QueueService.method.watchAdmissions, request, call))
+      yield admissionOf(message);
+  }
+
+  async complete(ticketId: string, call: Call): Promise<TicketFacts> {
+    const { ticket } = await this.#unary(QueueService.method.complete, { ticketId }, call);
+    return factsOf(ticket);
+  }
+
+  close(): void {
+    this.#client.close();
+  }
+
+  #unary<M extends DescMethodUnary>(
+    method: M,
+    request: MessageInitShape<M["input"]>,
+    { signal, timeout }: Call,
+  ): Promise<MessageShape<M["output"]>> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) {
+        reject(canceled(signal));
+        return;
+      }
+      const call = this.#client.makeUnaryRequest(
+        pathOf(method),
+        (message: MessageShape<M["input"]>) => Buffer.from(toBinary(method.input, message)),
+        (bytes: Buffer) => fromBinary(method.output, bytes) as MessageShape<M["output"]>,
+        create(method.input, request) as MessageShape<M["input"]>,
+        this.#metadata,
+        { deadline: Date.now() + timeout },
+        (error, answer) => {
+          signal?.removeEventListener("abort", abort);
+          if (answer !== undefined) resolve(answer);
+          else reject(signal?.aborted ? canceled(signal) : refusalOf(error));
+        },
+      );
+      const abort = (): void => call.cancel();
+      signal?.addEventListener("abort", abort, { once: true });
+    });
+  }
+
+  /** The time counts until the first message: a stream may last for hours. */
+  async *#stream<M extends DescMethodServerStreaming>(
+    method: M,
+    request: MessageInitShape<M["input"]>,
+    { signal, timeout }: Call,
+  ): AsyncGenerator<MessageShape<M["output"]>> {
+    if (signal?.aborted) throw canceled(signal);
+    const call = this.#client.makeServerStreamRequest(
+      pathOf(method),
+      (message: MessageShape<M["input"]>) => Buffer.from(toBinary(method.input, message)),
+      (bytes: Buffer) => fromBinary(method.output, bytes) as MessageShape<M["output"]>,
+      create(method.input, request) as MessageShape<M["input"]>,
+      this.#metadata,
+    );
+    const abort = (): void => call.cancel();
+    signal?.addEventListener("abort", abort, { once: true });
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      call.cancel();
+    }, timeout);
+    try {
+      for await (const message of call) {
+        clearTimeout(timer);
+        yield message as MessageShape<M["output"]>;
+      }
+    } catch (error) {
+      if (signal?.aborted) throw canceled(signal);
+      if (isLate) throw new UsherError("timed_out", `no message within ${timeout} ms`, { cause: error });
+      throw refusalOf(error);
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", abort);
+      call.cancel();
+    }
+  }
+}
+
+function pathOf({ parent, name }: DescMethodUnary | DescMethodServerStreaming): string {
+  return `/${parent.typeName}/${name}`;
+}
+
+function parsed(baseUrl: string): URL {
+  const url = URL.canParse(baseUrl) ? new URL(baseUrl) : undefined;
+  if (url && /^https?:$/.test(url.protocol) && url.pathname === "/" && url.hostname !== "") return url;
+  throw new UsherError(
+    "misused",
+    `baseUrl is "${baseUrl}"; it takes http://host:port or https://host:port, without a path (gRPC has none)`,
+  );
+}
+
+function credentialsOf({ protocol }: URL, ca: GrpcOptions["ca"]): ChannelCredentials {
+  if (protocol === "http:") return credentials.createInsecure();
+  return credentials.createSsl(ca === undefined ? null : Buffer.from(ca));
+}
+
+function canceled({ reason }: AbortSignal): UsherError {
+  return new UsherError("canceled", "the caller gave up", { cause: reason });
+}

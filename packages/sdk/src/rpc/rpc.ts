@@ -1,0 +1,104 @@
+// The calls of the contract, as the client makes them. Each way over the wire answers them: gRPC (grpc/), Connect
+// (connect/), and the queue in memory of the tests. A call is made once here; making it again is up to the caller.
+
+import type { Status, TicketState } from "../status.ts";
+
+export interface Call {
+  readonly signal?: AbortSignal | undefined;
+  /** How long a call may take, in milliseconds. For streams, until the first message. */
+  readonly timeout: number;
+}
+
+export interface IssueCall {
+  readonly queue: string;
+  readonly idempotencyKey: string;
+  readonly subject?: string | undefined;
+  readonly attributes?: Readonly<Record<string, string>> | undefined;
+}
+
+export interface Issued {
+  readonly status: Status;
+  readonly token: string;
+  readonly existing: boolean;
+}
+
+/** A ticket, and how far its holder has seen. */
+export interface Held {
+  readonly token: string;
+  readonly asOf: string;
+}
+
+/** One message of a stream of positions. */
+export interface Watched {
+  readonly status?: Status;
+  /** The node shuts down: come back after so many milliseconds, here or elsewhere. */
+  readonly reconnectAfter?: number;
+}
+
+/** How a queue stands, for anybody to see. */
+export interface QueueStatus {
+  readonly name: string;
+  readonly kind: "defer" | "pass" | "other";
+  readonly mode: "auto" | "queue_all" | "paused" | "open" | "closed" | "other";
+  readonly waiting: number;
+  /** The highest number admitted so far; 0 before the first. */
+  readonly nowServing: number;
+  readonly lastNumber: number;
+  /** Tickets admitted a second, lately; absent where not known. */
+  readonly pacePerSecond?: number;
+  readonly notice?: string;
+}
+
+/** Whom to admit: so many from the front, or one. */
+export type AdmitWhom = { readonly count: number } | { readonly ticket: string };
+
+export interface AdmitCall {
+  readonly queue: string;
+  readonly whom: AdmitWhom;
+  readonly requestId: string;
+}
+
+export interface Admitted {
+  /** How many were admitted under this request id, whenever it first came. */
+  readonly admitted: number;
+  /** Their numbers, in the order of admission. */
+  readonly numbers: readonly number[];
+  /** How many wait now. */
+  readonly waiting: number;
+}
+
+/** One message of a stream of admissions. */
+export interface AdmissionMessage {
+  readonly cursor: string;
+  readonly ticket?: TicketFacts;
+  readonly subject?: string;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly reconnectAfter?: number;
+}
+
+/** What all may know of a ticket. */
+export interface TicketFacts {
+  readonly id: string;
+  readonly queue: string;
+  readonly number: number;
+  readonly state: TicketState;
+  readonly issuedAt?: Date;
+  readonly admittedAt?: Date;
+}
+
+/** What visitors and services may call. All reject with a `UsherError`. */
+export interface Rpc {
+  issue(request: IssueCall, call: Call): Promise<Issued>;
+  getTicket(held: Held, call: Call): Promise<Status>;
+  watchPosition(held: Held, call: Call): AsyncIterable<Watched>;
+  leave(token: string, call: Call): Promise<Status>;
+  getQueue(queue: string, call: Call): Promise<QueueStatus>;
+  close(): void;
+}
+
+/** What backends may call, with an API key. */
+export interface BackendRpc extends Rpc {
+  admit(request: AdmitCall, call: Call): Promise<Admitted>;
+  watchAdmissions(queue: string, cursor: string, call: Call): AsyncIterable<AdmissionMessage>;
+  complete(ticket: string, call: Call): Promise<TicketFacts>;
+}
