@@ -469,6 +469,49 @@ test.each([
   expect(mistakes(text).filter((line) => expected.test(line))).toHaveLength(1);
 });
 
+const STORING = [
+  "hold: 1s",
+  "body_bytes: 10",
+  "response_bytes: 10",
+  "store_headers: [a]",
+  "drop_headers: [a]",
+];
+
+test.each(STORING)(
+  "%s is refused where nothing is held or stored: before people, and without a queue",
+  (field) => {
+    const text = (kind: string, queue: string) => `services: { s: { url: http://h } }
+queues: { q: { kind: ${kind}, limit: { max_active: 1 }, max_wait: 1m } }
+routes:
+- { match: /, service: s${queue},
+    ${field} }`;
+    const name = field.replace(/:.*/, "");
+    expect(mistakes(text("pass", ", queue: q"))).toEqual([
+      `routes[0].${name} (line 5): goes with a queue of kind defer, which stores requests; in one of kind pass people wait, and nothing is held or stored; take it out`,
+    ]);
+    expect(mistakes(text("defer", ""))).toEqual([
+      `routes[0].${name} (line 5): goes with a queue, and this route has none: nobody waits here; take it out, or give a queue`,
+    ]);
+    expect(parse(text("defer", ", queue: q")).routes).toHaveLength(1);
+  },
+);
+
+test("what counts before people as before requests may be said in a route to either", () => {
+  const fields = "max_wait: 1m, timeout: 5s, silence: 5s, upgrade: true, idempotent: true";
+  for (const kind of ["defer", "pass"])
+    expect(
+      parse(`services: { s: { url: http://h } }
+queues: { q: { kind: ${kind}, limit: { max_active: 1 }, max_wait: 1m, session: 1m, key_retention: 1m } }
+routes: [{ match: /, service: s, queue: q, ${fields} }]`).routes,
+    ).toHaveLength(1);
+});
+
+test("attempts are refused in a queue of people, of whom none is sent by Usher", () => {
+  expect(mistakes(`queues:\n  q: { ${QUEUE.replace("defer", "pass")},\n    attempts: 3 }`)).toEqual([
+    "queues.q.attempts (line 3): goes with a queue of kind defer: in one of kind pass nothing is sent by Usher; take it out",
+  ]);
+});
+
 test("a value that is long is repeated in part only", () => {
   const [line] = mistakes(
     `queues: { q: { kind: ${"x".repeat(5_000)}, limit: { max_active: 1 }, max_wait: 1m } }`,

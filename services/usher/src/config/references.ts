@@ -2,10 +2,11 @@
 // part does not hide those in the others.
 
 import { QUEUES_MAX } from "@usher/queue";
+import { type Hider, hiderOf, type Placed } from "./hidden-routes.ts";
 import { type LogUrl, logUrl } from "./log-url.ts";
 import { Mistake, type Path, type Problem, shown } from "./mistake.ts";
 import { name } from "./readers.ts";
-import { covers, type RouteMatch, routeMatch } from "./route-match.ts";
+import { type RouteMatch, routeMatch } from "./route-match.ts";
 import { suggestion } from "./suggestion.ts";
 
 /** Services that one file may hold. */
@@ -33,7 +34,11 @@ export function referenceProblems(file: unknown, instead: Instead = {}): Problem
 
 /** What the queues' own shapes cannot tell. */
 export function queuesProblems({ queues }: { readonly queues?: unknown }): Problem[] {
-  return [...namesProblems("queues", queues, QUEUES_MAX), ...limitProblems(queues)];
+  return [
+    ...namesProblems("queues", queues, QUEUES_MAX),
+    ...limitProblems(queues),
+    ...attemptsProblems(queues),
+  ];
 }
 
 function namesProblems(what: string, map: unknown, most: number): Problem[] {
@@ -103,37 +108,66 @@ function limitProblems(queues: unknown): Problem[] {
   });
 }
 
+/** People are not sent a second time. */
+function attemptsProblems(queues: unknown): Problem[] {
+  if (!isMap(queues)) return [];
+  return Object.entries(queues).flatMap(([name, queue]) => {
+    if (!isMap(queue) || queue.kind !== "pass" || queue.attempts === undefined) return [];
+    const text = "goes with a queue of kind defer: in one of kind pass nothing is sent by Usher; take it out";
+    return [{ path: ["queues", name, "attempts"], text }];
+  });
+}
+
 function routeProblems(file: Record<string, unknown>): Problem[] {
   if (!Array.isArray(file.routes)) return [];
   const problems: Problem[] = [];
-  const earlier: { readonly at: number; readonly match: RouteMatch }[] = [];
+  const placed: Placed[] = [];
   for (const [at, route] of file.routes.entries()) {
     if (!isMap(route)) continue;
     problems.push(...referenceTo(file, at, route, "service"), ...referenceTo(file, at, route, "queue"));
-    problems.push(...fieldProblems(at, route));
+    problems.push(...fieldProblems(at, route, kindOf(file, route)));
     const match = matchOf(route.match);
-    if (match === undefined) continue;
-    // The first route that fits counts, so such a one would leave its requests to another's queue, or to none.
-    const first = earlier.find((one) => covers(one.match, match));
-    if (first === undefined) earlier.push({ at, match });
-    else problems.push({ path: ["routes", at, "match"], text: coveredText(match, first) });
+    if (match !== undefined) placed.push({ at, match, queued: route.queue !== undefined });
+  }
+  for (const route of placed) {
+    const hider = hiderOf(route, placed);
+    if (hider !== undefined)
+      problems.push({ path: ["routes", route.at, "match"], text: hiddenText(route, hider) });
   }
   return problems;
 }
 
-/** Fields of a route that say nothing together. */
-function fieldProblems(at: number, route: Record<string, unknown>): Problem[] {
+/** Fields of a route that only count where requests are stored, or their connections held. */
+const OF_STORED = ["hold", "body_bytes", "response_bytes", "store_headers", "drop_headers"] as const;
+
+/** Fields of a route that say nothing, alone or together. `kind`: of its queue; absent where it has none, or one that is
+ * wrong (which the schema tells). */
+function fieldProblems(at: number, route: Record<string, unknown>, kind: unknown): Problem[] {
   const problems: Problem[] = [];
-  if (route.max_wait !== undefined && route.queue === undefined) {
-    const text =
-      "goes with a queue, and this route has none: nobody waits here; take it out, or give a queue";
-    problems.push({ path: ["routes", at, "max_wait"], text });
-  }
+  const refuse = (fields: readonly string[], text: string): void => {
+    for (const field of fields)
+      if (route[field] !== undefined) problems.push({ path: ["routes", at, field], text });
+  };
+  if (route.queue === undefined)
+    refuse(
+      ["max_wait", ...OF_STORED],
+      "goes with a queue, and this route has none: nobody waits here; take it out, or give a queue",
+    );
+  if (kind === "pass")
+    refuse(
+      OF_STORED,
+      "goes with a queue of kind defer, which stores requests; in one of kind pass people wait, and nothing is held or stored; take it out",
+    );
   if (route.store_headers !== undefined && route.drop_headers !== undefined) {
     const text = "says what is stored, and store_headers does already; keep one of them";
     problems.push({ path: ["routes", at, "drop_headers"], text });
   }
   return problems;
+}
+
+function kindOf({ queues }: Record<string, unknown>, { queue: name }: Record<string, unknown>): unknown {
+  const queue = isMap(queues) && typeof name === "string" && Object.hasOwn(queues, name) ? queues[name] : {};
+  return isMap(queue) ? queue.kind : undefined;
 }
 
 function referenceTo(
@@ -152,10 +186,12 @@ function referenceTo(
   return [{ path: ["routes", at, what], text }];
 }
 
-function coveredText(match: RouteMatch, first: { readonly at: number; readonly match: RouteMatch }): string {
-  const [text, other] = [plain(match), plain(first.match)];
+function hiddenText({ match }: Placed, { route, bySpelling }: Hider): string {
+  const [text, other] = [plain(match), plain(route.match)];
+  if (bySpelling)
+    return `${shown(text)} is matched in another spelling by routes[${route.at}] (${shown(other)}), and all of its requests wait in the queue of that, for services may take the one for the other; keep one of the two, or name paths one by one, without a *`;
   const advice = text === other ? "keep one" : `put it before ${shown(other)}`;
-  return `${shown(text)} is matched by routes[${first.at}] already, which comes first; ${advice}`;
+  return `${shown(text)} is matched by routes[${route.at}] already, which comes first; ${advice}`;
 }
 
 function plain({ methods, path }: RouteMatch): string {

@@ -121,35 +121,3 @@ function checkPath(path: string, text: string): void {
   if (star !== -1 && star !== path.length - 1) refuse("has a * elsewhere than at the end of its path");
   if (path.startsWith(OWN_PREFIX)) refuse(`is under ${OWN_PREFIX}, which Usher keeps for itself`);
 }
-
-/** Whether every request that `other` matches is matched by `one` as well, by the rules of the gateway's `Routes`. */
-export function covers(one: RouteMatch, other: RouteMatch): boolean {
-  return (
-    coversMethods(one.methods, other.methods) &&
-    coversPath(one.path, other.path) &&
-    wantsNoMore(one.headers, other.headers) &&
-    wantsNoMore(one.cookies, other.cookies)
-  );
-}
-
-function coversMethods(one: RouteMatch["methods"], other: RouteMatch["methods"]): boolean {
-  if (one === undefined) return true;
-  if (other === undefined) return false;
-  return other.every((method) => one.includes(method) || (method === "HEAD" && one.includes("GET")));
-}
-
-function coversPath(one: string, other: string): boolean {
-  if (!one.endsWith("*")) return one === other;
-  const prefix = one.slice(0, -1);
-  // Of `/checkout/*`, the path `/checkout` is a part.
-  return other.startsWith(prefix) || (prefix.endsWith("/") && other === prefix.slice(0, -1));
-}
-
-/** Whether whatever meets the others' conditions meets these. */
-function wantsNoMore(conditions: readonly Condition[], others: readonly Condition[]): boolean {
-  return conditions.every(({ name, value }) =>
-    others.some(
-      (other) => other.name === name && (other.value === value || (value === true && other.value !== false)),
-    ),
-  );
-}
