@@ -280,6 +280,9 @@ test("Envoy gets the problem or the waiting page for its client, as a refusal", 
   expect(optionsIn(program).get("content-type")).toEqual(["application/problem+json"]);
   expect(optionsIn(person).get("content-type")?.[0]).toMatch(/^text\/html/);
   expect(optionsIn(person).get("set-cookie")?.[0]).toMatch(/^__Host-usher-visitor=[\w-]{22};.*; Secure$/);
+  // Of a refusal's headers, Envoy drops those that are to be appended.
+  for (const { httpResponse } of [program, person])
+    expect(httpResponse.value?.headers.filter(({ append }) => append !== false)).toEqual([]);
 });
 
 test("what a client says of itself does not reach the service when nobody gave it a pass", async () => {

@@ -83,8 +83,7 @@ function denied({ status, lines, body }: Answer): Reply {
     status: { code: Code.PermissionDenied },
     httpResponse: {
       case: "deniedResponse",
-      // Envoy tells the length itself.
-      value: { status: { code: status }, headers: optionsOf(lines, "content-length"), body: body.toString() },
+      value: { status: { code: status }, headers: optionsOf(lines), body: body.toString() },
     },
   };
 }
@@ -102,18 +101,23 @@ function allowed({ asking }: Inquiry, verdict: Verdict): Reply {
       value: {
         headers: optionsOf([...passLines(verdict), ...(left === "" ? [] : ["cookie", left])]),
         headersToRemove: removed,
-        responseHeadersToAdd: optionsOf(cookies.flatMap((line) => ["set-cookie", line])),
+        // Beside those of the service.
+        responseHeadersToAdd: cookies.map((value) => ({
+          header: { key: "set-cookie", value },
+          append: true,
+        })),
       },
     },
   };
 }
 
-/** In place of what is there; cookies beside each other. */
-function optionsOf(lines: Lines, except?: string): Option[] {
+/** In place of what is there. In a refusal, Envoy drops what is to be appended, and sets each of several of one name; and it
+ * tells the length itself. */
+function optionsOf(lines: Lines): Option[] {
   const options: Option[] = [];
   for (let at = 0; at + 1 < lines.length; at += 2) {
     const [key = "", value = ""] = [lines[at], lines[at + 1]];
-    if (key !== except) options.push({ header: { key, value }, append: key === "set-cookie" });
+    if (key !== "content-length") options.push({ header: { key, value }, append: false });
   }
   return options;
 }
