@@ -194,19 +194,17 @@ describe("by connect", () => {
     [
       "the beginning of a compressed message",
       { headers: gzip, body: gzipSync(issue).subarray(0, 15) },
-      ...[400, INVALID],
+      400,
+      INVALID,
     ],
     ["a message that inflates beyond 64 KiB", { headers: gzip, body: bomb }, 429, TOO_LARGE],
     ["a message of more than 64 KiB", { body: large }, 429, TOO_LARGE],
-    [
-      "an encoding that is not known",
-      { headers: { "content-encoding": "zstd" }, body: issue },
-      ...[501, NOWHERE],
-    ],
+    ["an encoding that is not known", { headers: { "content-encoding": "zstd" }, body: issue }, 501, NOWHERE],
     [
       "a long one, to a client that takes gzip",
       { headers: { "content-encoding": LONG, "accept-encoding": "gzip" }, body: issue },
-      ...[501, NOWHERE],
+      501,
+      NOWHERE,
     ],
     ["a time-out that is none", { headers: { "connect-timeout-ms": "soon" }, body: issue }, 400, INVALID],
     ["one of a year", { headers: { "connect-timeout-ms": "9999999999" }, body: issue }, 400, INVALID],
@@ -217,12 +215,14 @@ describe("by connect", () => {
     [
       "a query that is no message",
       { ...GET, path: `${GET.path}&base64=1&message=${noText.toString("base64url")}` },
-      ...[400, INVALID],
+      400,
+      INVALID,
     ],
     [
       "a query in an encoding that is not known",
       { ...GET, path: `${GET.path}&base64=1&compression=zstd&message=${ticket.toString("base64url")}` },
-      ...[501, NOWHERE],
+      501,
+      NOWHERE,
     ],
   ])("%s is refused with a reason", async (_, sent, http, [code, reason]) => {
     expect(await byConnect(sent)).toEqual({ http, code, reason });

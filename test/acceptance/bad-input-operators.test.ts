@@ -248,8 +248,9 @@ describe("a change", () => {
   });
 
   test("that is refused is counted, by method and code", async () => {
-    const labels = (code: string) => `method="usher.admin.v1.AdminService/UpdateQueue",code="${code}"`;
-    const count = (code: string) => counted(usher, "usher_rpc_errors_total", labels(code));
+    const labels = (code: string) =>
+      `method="usher.admin.v1.AdminService/UpdateQueue",protocol="connect",code="${code}"`;
+    const count = (code: string) => counted(usher, "usher_rpc_calls_total", labels(code));
     const before = [await count("INVALID_ARGUMENT"), await count("ABORTED")];
     await update('{"limit":{"ratePerSecond":-1}}', "limit.ratePerSecond");
     await update('{"limit":[]}', "limit");

@@ -202,10 +202,10 @@ describe("over HTTP", () => {
 });
 
 test("a token that is not ours is counted by its reason, by RPC by its code, and the log has said it", async () => {
-  const code = 'method="usher.queue.v1.QueueService/GetTicket",code="UNAUTHENTICATED"';
+  const code = 'method="usher.queue.v1.QueueService/GetTicket",protocol="connect",code="UNAUTHENTICATED"';
   const counts = async () => [
     await refusalsCounted(usher, "ticket_not_found"),
-    await counted(usher, "usher_rpc_errors_total", code),
+    await counted(usher, "usher_rpc_calls_total", code),
   ];
   const [problems = 0, errors = 0] = await counts();
   const token = `${good}A`;

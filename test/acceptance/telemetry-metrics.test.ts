@@ -108,7 +108,11 @@ const EXPECTED = [
   ["usher_gateway_decisions_total", 'queue="stopped",action="queued",reason="paused"', 1],
   ["usher_gateway_refusals_total", 'reason="route_not_found"', 1],
   ["usher_gateway_refusals_total", 'reason="service_unreachable"', 1],
-  ["usher_rpc_errors_total", 'method="usher.queue.v1.QueueService/GetTicket",code="UNAUTHENTICATED"', 2],
+  [
+    "usher_rpc_calls_total",
+    'method="usher.queue.v1.QueueService/GetTicket",protocol="connect",code="UNAUTHENTICATED"',
+    2,
+  ],
   ["usher_queue_waiting", 'queue="stopped"', 1],
   ["usher_queue_admissions_total", 'queue="orders"', 2],
   ["usher_dispatch_attempts_total", 'queue="orders",result="answered"', 2],

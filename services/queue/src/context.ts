@@ -10,6 +10,7 @@ import {
   type HandlerContext,
 } from "@connectrpc/connect";
 import type { ServerUnaryCall, ServerWritableStream } from "@grpc/grpc-js";
+import { UsherError } from "@usher/replica";
 import { headersOf } from "./metadata.ts";
 
 export type Call = ServerUnaryCall<Buffer, Buffer> | ServerWritableStream<Buffer, Buffer>;
@@ -75,7 +76,7 @@ export class CallContext implements HandlerContext {
   #end(): void {
     this.#ended =
       Date.now() >= this.#deadline
-        ? new ConnectError("the deadline is over", Code.DeadlineExceeded)
+        ? new UsherError("DEADLINE_EXCEEDED", "the deadline is over")
         : new ConnectError("the call ended", Code.Canceled);
     this.#controller?.abort(this.#ended);
   }

@@ -42,6 +42,8 @@ export interface HandlerOptions {
   readonly onError: OnError;
   /** Takes the call's stream away from a client that does not read. */
   readonly reset: (metadata: Metadata) => void;
+  /** Runs what answers the call with that metadata. */
+  readonly within: (metadata: Metadata, work: () => Promise<void>) => Promise<void>;
 }
 
 /** Joins the two, so that their types are checked where they are still known. */
@@ -93,50 +95,52 @@ function handlerOf(
 }
 
 function unary(spec: Spec<"unary">, options: HandlerOptions): handleUnaryCall<Buffer, Buffer> {
-  return async (call, respond) => {
-    const context = new CallContext(spec.method, call);
-    try {
-      const request = read(spec.method.input, call.request, options.message_bytes);
-      const answer = write(spec.method.output, await spec.impl(request, context));
-      call.sendMetadata(headersFor(context));
-      respond(null, answer, trailersFor(context));
-    } catch (thrown) {
-      respond(refusal(thrown, context, call, options));
-    }
-  };
+  return (call, respond) =>
+    options.within(call.metadata, async () => {
+      const context = new CallContext(spec.method, call);
+      try {
+        const request = read(spec.method.input, call.request, options.message_bytes);
+        const answer = write(spec.method.output, await spec.impl(request, context));
+        call.sendMetadata(headersFor(context));
+        respond(null, answer, trailersFor(context));
+      } catch (thrown) {
+        respond(refusal(thrown, context, call, options));
+      }
+    });
 }
 
 function serverStream(
   spec: Spec<"server_streaming">,
   options: HandlerOptions,
 ): handleServerStreamingCall<Buffer, Buffer> {
-  return async (call) => {
-    const context = new CallContext(spec.method, call);
-    const writer = new StreamWriter(call, options.stall_ms, () => options.reset(call.metadata));
-    try {
-      const request = read(spec.method.input, call.request, options.message_bytes);
-      let begun = false;
-      for await (const message of spec.impl(request, context)) {
+  return (call) =>
+    options.within(call.metadata, async () => {
+      const context = new CallContext(spec.method, call);
+      const writer = new StreamWriter(call, options.stall_ms, () => options.reset(call.metadata));
+      try {
+        const request = read(spec.method.input, call.request, options.message_bytes);
+        let begun = false;
+        for await (const message of spec.impl(request, context)) {
+          if (!begun) {
+            call.sendMetadata(headersFor(context));
+            begun = true;
+          }
+          await writer.write(write(spec.method.output, message));
+          if (context.ended) {
+            return;
+          }
+        }
         if (!begun) {
           call.sendMetadata(headersFor(context));
-          begun = true;
         }
-        await writer.write(write(spec.method.output, message));
-        if (context.ended) {
-          return;
-        }
+        call.end(trailersFor(context));
+      } catch (thrown) {
+        // grpc-js takes the status of a stream from an "error" event.
+        call.emit("error", refusal(thrown, context, call, options));
+      } finally {
+        writer.close();
       }
-      if (!begun) {
-        call.sendMetadata(headersFor(context));
-      }
-      call.end(trailersFor(context));
-    } catch (thrown) {
-      // grpc-js takes the status of a stream from an "error" event.
-      call.emit("error", refusal(thrown, context, call, options));
-    } finally {
-      writer.close();
-    }
-  };
+    });
 }
 
 function read<Desc extends DescMessage>(

@@ -11,10 +11,12 @@
 //   handlers.ts       service + implementation -> grpc-js           (context.ts, inflate.ts, metadata.ts, errors.ts)
 //   stream-writer.ts  one answer at a time
 //   starting.ts       what calls are told before there is anything to serve
+//   observed.ts       what whoever watches is told of calls
 //   health.ts, reflection.ts
 
 export type { OnError } from "./errors.ts";
 export { type NativeService, nativeService } from "./handlers.ts";
 export { LIMITS, type Limits } from "./limits.ts";
 export { type NativeListener, type NativeListenerOptions, startNativeListener } from "./listener.ts";
+export type { ObserveCall, ObservedCall } from "./observed.ts";
 export { ListenError } from "./sockets.ts";

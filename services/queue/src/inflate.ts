@@ -3,7 +3,7 @@
 // bytes get here as they were sent, and one message a call is inflated, when it is about to be read.
 
 import { gunzipSync } from "node:zlib";
-import { Code, ConnectError } from "@connectrpc/connect";
+import { UsherError } from "@usher/replica";
 import { malformed } from "./errors.ts";
 
 /** What `grpc-accept-encoding` tells clients. */
@@ -19,10 +19,7 @@ export function inflate(message: Buffer, limit_bytes: number): Buffer {
     return gunzipSync(message, { maxOutputLength: limit_bytes });
   } catch (error) {
     if (error instanceof RangeError) {
-      throw new ConnectError(
-        `the message inflates to more than ${limit_bytes} bytes`,
-        Code.ResourceExhausted,
-      );
+      throw new UsherError("TOO_LARGE", `the message inflates to more than ${limit_bytes} bytes`);
     }
     throw malformed("the message is not whole gzip");
   }

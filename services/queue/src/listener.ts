@@ -11,6 +11,7 @@ import { createGrpcServer } from "./grpc-server.ts";
 import { definitionOf, type HandlerOptions, type NativeService, nativeService } from "./handlers.ts";
 import { Health } from "./health.ts";
 import { LIMITS, type Limits, sweepInterval } from "./limits.ts";
+import type { ObserveCall } from "./observed.ts";
 import { addReflection, REFLECTION_STREAMS } from "./reflection.ts";
 import type { CallPolicy } from "./request-check.ts";
 import { SessionGuard } from "./session-guard.ts";
@@ -31,6 +32,8 @@ export interface NativeListenerOptions {
   readonly limits?: Partial<Limits>;
   /** Told of errors that no caller is told of; such a call ends as INTERNAL. */
   readonly onError: OnError;
+  /** Told of each call that is one; default: nobody. */
+  readonly observe?: ObserveCall;
 }
 
 export interface NativeListener {
@@ -51,13 +54,14 @@ export async function startNativeListener(options: NativeListenerOptions): Promi
   const health = new Health(options.services.map(({ typeName }) => typeName));
   const offered = [...options.services, HealthService];
   const sessions = new SessionGuard(limits);
-  const streams = new StreamGuard(policiesOf(offered, limits), sessions, limits);
+  const streams = new StreamGuard(policiesOf(offered, limits), sessions, limits, options.observe);
   const { server, injector, http2 } = createGrpcServer(limits, streams.interceptor);
   const handling: HandlerOptions = {
     message_bytes: limits.message_bytes,
     stall_ms: limits.stall_ms,
     onError: options.onError,
     reset: (metadata) => streams.reset(metadata),
+    within: (metadata, work) => streams.within(metadata, work),
   };
   const answer = ({ service, handlers }: NativeService): void => {
     const definition = definitionOf(service);

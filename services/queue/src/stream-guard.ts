@@ -3,9 +3,18 @@
 //
 //   opened -> (refused | grpc-js) -> whole request within request_ms -> ended within total_ms, if there is one
 
-import { constants, type Http2Server, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
+import {
+  constants,
+  type Http2Server,
+  type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
+  type ServerHttp2Stream,
+} from "node:http2";
 import { type Metadata, ServerInterceptingCall, type ServerInterceptor, status } from "@grpc/grpc-js";
+import { UsherError } from "@usher/replica";
+import { statusOf } from "./errors.ts";
 import type { Limits } from "./limits.ts";
+import type { ObserveCall, ObservedCall } from "./observed.ts";
 import { type CallPolicy, check, isRefusal, normalise, type Refusal } from "./request-check.ts";
 import type { SessionGuard } from "./session-guard.ts";
 
@@ -22,13 +31,21 @@ export class StreamGuard {
   /** Calls that something may still have to be done about: at most `streams` a connection. */
   readonly #open = new Map<ServerHttp2Stream, OpenStream>();
   readonly #streamOf = new WeakMap<Metadata, ServerHttp2Stream>();
+  readonly #observe: ObserveCall;
+  readonly #observed = new WeakMap<ServerHttp2Stream, ObservedCall>();
   #opening: ServerHttp2Stream | undefined;
   #sweeping: NodeJS.Timeout | undefined;
 
-  constructor(policies: ReadonlyMap<string, CallPolicy>, sessions: SessionGuard, limits: Limits) {
+  constructor(
+    policies: ReadonlyMap<string, CallPolicy>,
+    sessions: SessionGuard,
+    limits: Limits,
+    observe: ObserveCall = () => undefined,
+  ) {
     this.#policies = policies;
     this.#sessions = sessions;
     this.#metadata_bytes = limits.metadata_bytes;
+    this.#observe = observe;
   }
 
   /** Tells which stream a call's metadata came on, which grpc-js keeps to itself. */
@@ -72,6 +89,13 @@ export class StreamGuard {
     this.#streamOf.get(metadata)?.close(constants.NGHTTP2_CANCEL);
   }
 
+  /** Runs what answers a call. */
+  within<T>(metadata: Metadata, work: () => T): T {
+    const stream = this.#streamOf.get(metadata);
+    const observed = stream && this.#observed.get(stream);
+    return observed === undefined ? work() : observed.within(work);
+  }
+
   /** Ends the calls that would not end by themselves. */
   endTools(): void {
     for (const [stream, { policy }] of this.#open) {
@@ -87,6 +111,7 @@ export class StreamGuard {
 
   #opened(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): boolean {
     const answer = check(headers, this.#policies, this.#metadata_bytes);
+    if (!("http" in answer)) this.#watchCall(stream, headers);
     if (isRefusal(answer)) {
       stream.on("error", () => {});
       end(stream, answer);
@@ -97,6 +122,14 @@ export class StreamGuard {
     this.#sessions.called(stream.session as Parameters<SessionGuard["called"]>[0]);
     normalise(headers);
     return true;
+  }
+
+  #watchCall(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+    const path = headers[":path"] ?? "";
+    const observed = this.#observe(this.#policies.has(path) ? path.slice(1) : undefined, headers);
+    if (observed === undefined) return;
+    this.#observed.set(stream, observed);
+    stream.once("close", () => observed.ended(codeSent(stream)));
   }
 
   #sweep(): void {
@@ -129,7 +162,11 @@ function end(stream: ServerHttp2Stream, refusal: Refusal): void {
     stream.close(constants.NGHTTP2_NO_ERROR);
     return;
   }
-  const trailers = { "grpc-status": refusal.grpc, "grpc-message": encodeURI(refusal.message) };
+  const trailers = {
+    "grpc-status": refusal.grpc,
+    "grpc-message": encodeURI(refusal.message),
+    ...detailsOf(refusal.grpc, refusal.message),
+  };
   if (stream.headersSent) {
     stream.once("wantTrailers", () => {
       stream.sendTrailers(trailers);
@@ -141,4 +178,26 @@ function end(stream: ServerHttp2Stream, refusal: Refusal): void {
     stream.respond({ ":status": 200, "content-type": "application/grpc", ...trailers }, { endStream: true });
     stream.close(constants.NGHTTP2_NO_ERROR);
   }
+}
+
+/** Why, as `google.rpc.ErrorInfo`, by what the rules answer with. */
+const REASONS: Readonly<Partial<Record<status, UsherError["reason"]>>> = {
+  [status.UNIMPLEMENTED]: "NOT_IMPLEMENTED",
+  [status.INVALID_ARGUMENT]: "INVALID_FIELD",
+  [status.RESOURCE_EXHAUSTED]: "TOO_LARGE",
+  [status.DEADLINE_EXCEEDED]: "DEADLINE_EXCEEDED",
+  [status.UNAVAILABLE]: "NOT_READY",
+};
+
+function detailsOf(code: status, message: string): OutgoingHttpHeaders {
+  const reason = REASONS[code];
+  if (reason === undefined) return {};
+  const { metadata } = statusOf(new UsherError(reason, message), new Headers(), () => {});
+  return metadata?.toHttp2Headers?.() ?? {};
+}
+
+/** The status with which the call was answered. */
+function codeSent({ sentTrailers, sentHeaders }: ServerHttp2Stream): number {
+  const sent = sentTrailers?.["grpc-status"] ?? sentHeaders?.["grpc-status"];
+  return sent === undefined ? status.CANCELLED : Number(sent);
 }

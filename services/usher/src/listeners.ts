@@ -16,6 +16,7 @@ import type { Config } from "./config/config.ts";
 import { dataOf } from "./config/load.ts";
 import { LISTEN_DEFAULTS } from "./config/schema.ts";
 import { startNodeMetrics } from "./metrics.ts";
+import { observeNativeCall } from "./observer.ts";
 
 export interface ListenersOptions {
   /** The node's name, by its gateway's port. */
@@ -77,7 +78,7 @@ export class Listeners {
     );
     const native = opened.adopt(
       await startNativeListener({
-        ...{ host, port: grpc_port, starting, onError: onFault },
+        ...{ host, port: grpc_port, starting, onError: onFault, observe: observeNativeCall },
         services: [QueueService, AdminService],
       }),
       (native) => native.close({ grace_ms: 0 }),

@@ -1,12 +1,15 @@
-// Watches the node's replica at work, for its metrics and traces.
+// Watches the node's replica at work, and the calls on its native port, for its metrics and traces.
 
 import type { Change, LogEvent, LogRecord, Outcome } from "@usher/queue";
+import type { ObserveCall } from "@usher/queue-service";
 import type { Replica, ReplicaObserver } from "@usher/replica";
 import {
   count,
   isTracing,
   type LogNames,
   measure,
+  OTHER_METHOD,
+  observeRpc,
   recordWait,
   startAppend,
   ticketClaimed,
@@ -105,6 +108,10 @@ function tellAdmission({ fold }: Replica, { queue, number }: Change): void {
   if (view?.admittedWall_ms === undefined || view.attempt > 0) return;
   recordWait({ queue, number, issued_ms: view.issuedWall_ms, admitted_ms: view.admittedWall_ms });
 }
+
+/** Calls on the native port. Those of health and reflection, which tools ask again and again, are not told. */
+export const observeNativeCall: ObserveCall = (method, headers) =>
+  method?.startsWith("grpc.") === true ? undefined : observeRpc(method ?? OTHER_METHOD, "grpc", headers);
 
 /** The log's name in traces. */
 export function logNames(place: LogPlace): LogNames {
