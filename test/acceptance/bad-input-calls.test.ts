@@ -1,6 +1,8 @@
 // Calls that the gateway's libraries turn away before a method hears of them: in every protocol told with a code that
 // blames the caller and a reason of the contract, and counted by method, protocol and code.
 
+import { once } from "node:events";
+import { connect } from "node:http2";
 import { gzipSync } from "node:zlib";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
@@ -262,6 +264,41 @@ describe("a stream that its client's deadline cuts off", () => {
     expect(await byConnect({ path: WATCH, suffix: "connect+proto", headers, body })).toEqual(refused);
   });
 });
+
+describe("a call whose deadline is over when it comes", () => {
+  const refused = { code: "DeadlineExceeded", reason: "DEADLINE_EXCEEDED" };
+
+  test.each<[string, (sent: Sent) => Promise<Told>, Sent, number]>([
+    ["gRPC", byGrpc, { headers: { "grpc-timeout": "0n" }, body: framed(issue) }, 200],
+    ["gRPC-Web", byGrpcWeb, { headers: { "grpc-timeout": "0n" }, body: framed(issue) }, 200],
+    ["Connect", byConnect, { headers: { "connect-timeout-ms": "0" }, body: issue }, 504],
+  ])("takes no ticket, by %s", async (_, send, sent, http) => {
+    const numberNow = async () => (await backendOf(usher).issue({ queue: "line" })).status?.ticket?.number;
+    const before = (await numberNow()) ?? 0;
+    expect(await send(sent)).toEqual({ ...refused, http });
+    expect(await numberNow()).toBe(before + 1);
+  });
+});
+
+test.each(["http/1.1", "h2"])(
+  "HEAD of a method is refused without a body, by %s, and harms nothing",
+  async (version) => {
+    const headers = { ":method": "HEAD", ":path": ISSUE };
+    if (version === "h2") {
+      const session = connect(usher.gatewayUrl);
+      const stream = session.request(headers);
+      stream.resume().end();
+      const [answer] = await once(stream, "response");
+      session.close();
+      expect(answer).toMatchObject({ ":status": 405, allow: "POST" });
+    } else {
+      const answer = await fetch(`${usher.gatewayUrl}${ISSUE}`, { method: "HEAD" });
+      expect([answer.status, answer.headers.get("allow"), await answer.text()]).toEqual([405, "POST", ""]);
+    }
+    await backendOf(usher).issue({ queue: "line" });
+    expect(usher.output()).not.toMatch(/failed|^\s+at /m);
+  },
+);
 
 describe("calls are counted by method, protocol and code", () => {
   function count(method: string, protocol: Protocol, code: string): Promise<number> {

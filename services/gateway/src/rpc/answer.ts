@@ -28,10 +28,14 @@ const COMPRESSED = 1;
 
 const JSON_TYPE = "application/json";
 
-/** Of streams: what goes wrong with their one request, and what ends them. `message_bytes`: the most that is read. */
+/** Begins no call whose deadline is over. Of streams: tells what goes wrong with their one request, and what ends them.
+ * `message_bytes`: the most that is read. */
 export function explainingStreams(message_bytes: number): Interceptor {
   return (next) => async (request) => {
-    if (!request.stream) return next(request);
+    if (!request.stream) {
+      request.signal.throwIfAborted();
+      return next(request);
+    }
     const call = request.contextValues.get(RPC_CALL);
     const told = (thrown: unknown): ConnectError => {
       const error = explained(ConnectError.from(thrown, Code.Internal), message_bytes);
@@ -67,7 +71,7 @@ export function explaining(handler: UniversalHandler, message_bytes: number): Un
     const why = NOT_SERVED.get(answer.status);
     if (why !== undefined) {
       const refusal = refusalOf(req.header.get("content-type") ?? "", answer.status, noted(notServed(why)));
-      refusal.header?.set("allow", handler.allowedMethods.join(", "));
+      if (answer.status === 405) refusal.header?.set("allow", handler.allowedMethods.join(", "));
       return refusal;
     }
     return toldAnew(answer, (error) =>
