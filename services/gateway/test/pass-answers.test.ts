@@ -6,6 +6,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from "node:http
 import { type ClientHttp2Session, type ClientHttp2Stream, connect } from "node:http2";
 import { formatTicketId } from "@usher/replica";
 import { expect, onTestFinished, test } from "vitest";
+import { Use } from "../src/waiting/pass/uses.ts";
 import { configure, type Node, openNode, problemIn, QUEUE, Visitor } from "./support/pass-queue.ts";
 import { Raw } from "./support/raw.ts";
 import { openHttp, until } from "./support/service.ts";
@@ -171,4 +172,19 @@ test("what has not begun to be answered when the ticket ends is still answered",
   await endless.closed();
   answers[1]?.end("thank you");
   expect(await owed.answer()).toMatchObject({ status: 200, body: "thank you" });
+});
+
+test("an answer is broken off at the second look that finds it begun, its ticket being over, and not at the first", () => {
+  const uses = new Set<Use>();
+  const use = new Use(uses, { number: 1, epoch: "e" });
+  let broken = 0;
+  use.late();
+  use.late();
+  use.answering(() => broken++);
+  use.late();
+  expect(broken).toBe(0);
+  use.late();
+  expect([broken, uses.size]).toEqual([1, 1]);
+  use.over();
+  expect(uses.size).toBe(0);
 });

@@ -8,9 +8,9 @@
 import type { Place, Replica } from "@usher/replica";
 import { used } from "./sessions.ts";
 
-/** How often the tickets are looked at, in ms; 500. What began to be answered before one look is broken off at the next:
- * so it lasts a second at most, and the answer in which the ticket was ended, which most services give at once, has half
- * of one to be passed on whole. A look is two lookups in maps for each request; the door bounds these (`requests`). */
+/** How often the tickets are looked at, in ms; 500. What goes on at two looks after its ticket's end is broken off: so it
+ * lasts a second at most, and the answer in which the ticket was ended, which most services give at once, has half of one
+ * to be passed on whole. A look is two lookups in maps for each request; the door bounds these (`requests`). */
 const LOOK_MS = 500;
 
 /** A request that a pass let in. */
@@ -38,7 +38,7 @@ export class Use {
     this.#uses.delete(this);
   }
 
-  /** The ticket has ended. */
+  /** At a look: the ticket has ended. */
   late(): void {
     if (this.#isLate) this.#breakOff?.();
     this.#isLate = this.#breakOff !== undefined;
