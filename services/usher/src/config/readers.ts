@@ -56,7 +56,10 @@ export function duration(least_ms: number, most_ms: number): Reader<number> {
   return (value) => {
     const bounds = `from ${formatDuration(least_ms)} to ${formatDuration(most_ms)}`;
     const wanted = `a duration ${bounds}, such as 30m, 2s or 500ms`;
-    if (typeof value === "number" && value !== 0) throw new Mistake(`${value} has no unit; give ${wanted}`);
+    if (typeof value === "number" && value !== 0)
+      throw new Mistake(
+        `${value} ${Number.isFinite(value) ? "has no unit" : "is no duration"}; give ${wanted}`,
+      );
     const ms = value === 0 ? 0 : parseDuration(string(value, wanted));
     if (ms === undefined) throw new Mistake(`${shown(value)} is not a duration; give ${wanted}`);
     if (ms < least_ms) throw new Mistake(`${shown(value)} is too short; give ${wanted}`);
@@ -86,7 +89,7 @@ const SIZES = { B: 1, KiB, MiB: KiB ** 2, GiB: KiB ** 3, TiB: KiB ** 4 } as cons
 /** A size, in bytes: a number of them, or with a unit of 1,024s. */
 export function bytes(least: number, most: number): Reader<number> {
   return (value) => {
-    const wanted = `a size from ${formatBytes(least)} to ${formatBytes(most)}, such as 512MiB or 1GiB`;
+    const wanted = `a size from ${formatBytes(least)} to ${formatBytes(most)}, as a number of bytes or with KiB, MiB or GiB`;
     const size = typeof value === "number" ? value : parseBytes(string(value, wanted));
     if (size === undefined || !Number.isInteger(size))
       throw new Mistake(`${shown(value)} is not a size; give ${wanted}`);
@@ -103,7 +106,8 @@ function parseBytes(text: string): number | undefined {
 
 /** The same, the other way round, in the largest unit that leaves a whole number. */
 export function formatBytes(size: number): string {
-  const [unit, factor] = Object.entries(SIZES).findLast(([, factor]) => size % factor === 0) ?? ["B", 1];
+  const fitting = Object.entries(SIZES).findLast(([, factor]) => size >= factor && size % factor === 0);
+  const [unit, factor] = fitting ?? ["B", 1];
   return `${size / factor}${unit}`;
 }
 

@@ -7,6 +7,7 @@ import { type LogUrl, logUrl } from "./log-url.ts";
 import { Mistake, type Path, type Problem, shown } from "./mistake.ts";
 import { name } from "./readers.ts";
 import { type RouteMatch, routeMatch } from "./route-match.ts";
+import { LISTEN_DEFAULTS } from "./schema.ts";
 import { suggestion } from "./suggestion.ts";
 
 /** Services that one file may hold. */
@@ -16,6 +17,9 @@ const SERVICES_MAX = 1_000;
 export interface Instead {
   readonly log?: LogUrl;
   readonly nodes?: number;
+  readonly port?: number;
+  readonly grpc_port?: number;
+  readonly metrics_port?: number | "off";
 }
 
 export function referenceProblems(file: unknown, instead: Instead = {}): Problem[] {
@@ -23,6 +27,7 @@ export function referenceProblems(file: unknown, instead: Instead = {}): Problem
   const problems = [
     ...logProblems(file, instead),
     ...shareProblems(file, instead),
+    ...portProblems(file, instead),
     ...namesProblems("services", file.services, SERVICES_MAX),
     ...queuesProblems(file),
     ...routeProblems(file),
@@ -91,7 +96,7 @@ function logKindOf(log: unknown): LogUrl["kind"] | undefined {
 /** A node's share of what may be at the service at once is rounded down: it must not come to nothing. */
 function shareProblems(file: Record<string, unknown>, instead: Instead): Problem[] {
   const nodes = instead.nodes ?? file.nodes;
-  if (typeof nodes !== "number" || !isMap(file.queues)) return [];
+  if (typeof nodes !== "number" || !Number.isInteger(nodes) || !isMap(file.queues)) return [];
   return Object.entries(file.queues).flatMap(([name, queue]) => {
     const room = isMap(queue) && queue.kind === "defer" && isMap(queue.limit) ? queue.limit.max_active : 0;
     if (typeof room !== "number" || room < 1 || room >= nodes) return [];
@@ -99,6 +104,25 @@ function shareProblems(file: Record<string, unknown>, instead: Instead): Problem
     return [{ path: ["queues", name, "limit", "max_active"], text }];
   });
 }
+
+/** Two listeners cannot have one port, and which of them is told that it is in use would be chance. */
+function portProblems(file: Record<string, unknown>, instead: Instead): Problem[] {
+  const listen = isMap(file.listen) ? file.listen : {};
+  const taken = new Map<number, "port" | "grpc_port" | "metrics_port">();
+  return (["port", "grpc_port", "metrics_port"] as const).flatMap((name) => {
+    const port = instead[name] ?? listen[name] ?? PORT_DEFAULTS[name];
+    if (typeof port !== "number" || port === 0) return [];
+    const other = taken.get(port);
+    taken.set(port, name);
+    if (other === undefined) return [];
+    const isFile = instead[name] === undefined && instead[other] === undefined;
+    const text = `listen.${name} and listen.${other} are both ${port}; give each a port of its own`;
+    return [{ path: isFile ? ["listen", name] : [], text }];
+  });
+}
+
+/** The metrics go without a port where theirs is in use. */
+const PORT_DEFAULTS = { ...LISTEN_DEFAULTS, metrics_port: undefined };
 
 function limitProblems(queues: unknown): Problem[] {
   if (!isMap(queues)) return [];

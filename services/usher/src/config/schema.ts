@@ -9,6 +9,7 @@ import { type LogUrl, logUrl } from "./log-url.ts";
 import { cidr, host, origin, pageOrigin } from "./network.ts";
 import {
   boolean,
+  bytes,
   duration,
   filePath,
   headerName,
@@ -64,7 +65,7 @@ export const ROUTE_DEFAULTS = {
 const LOG_DEFAULT: LogUrl = { kind: "sqlite", directory: DATA_DEFAULT };
 
 const port = field(integer(...BOUNDS.port));
-const stored = field(integer(...BOUNDS.stored_bytes));
+const stored = field(bytes(...BOUNDS.stored_bytes));
 const headerNames = list("names of headers", HEADER_NAMES_MAX, field(headerName)).unwrap();
 
 function listenIn(directory: string) {

@@ -1,19 +1,9 @@
 // The file: from a path to a value in which every place still knows its line.
 
 import { open } from "node:fs/promises";
-import {
-  type Document,
-  isAlias,
-  isMap,
-  isNode,
-  isScalar,
-  isSeq,
-  LineCounter,
-  parseDocument,
-  visit,
-  type YAMLError,
-} from "yaml";
-import { ConfigError, type Path } from "./mistake.ts";
+import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
+import { formFaults, lastAlias } from "./form.ts";
+import { ConfigError, type Path, type Problem } from "./mistake.ts";
 
 /** The largest file that is read, in bytes: room for a thousand queues and routes. */
 export const FILE_BYTES_MAX = 256 * 1024;
@@ -63,44 +53,43 @@ export function parseSource(name: string, text: string): Source {
   const document = parseDocument(text, {
     lineCounter: lines,
     merge: true,
+    resolveKnownTags: false,
     prettyErrors: false,
     logLevel: "error",
   });
-  const faults = [...document.errors, ...document.warnings].map((fault) => ({
-    offset: fault.pos[0],
-    text: faultText(fault),
-  }));
-  visit(document, {
-    Alias(_, alias) {
-      if (alias.resolve(document) !== undefined) return;
-      faults.push({
-        offset: alias.range?.[0] ?? 0,
-        text: `*${alias.source}: there is no anchor of that name`,
-      });
-    },
-  });
+  const lineAt = (offset: number): number => lines.linePos(offset).line;
+  const faults = formFaults(document);
   if (faults.length > 0) {
-    const problems = faults.map(({ offset, text }) => ({ path: [], line: lines.linePos(offset).line, text }));
-    throw new ConfigError(name, problems);
+    const problems = faults.map(({ offset, text }) => ({ path: [], line: lineAt(offset), text }));
+    throw new ConfigError(name, onceEach(problems));
   }
-  const value = plainValue(name, document);
+  const value = plainValue(document, (text, offset) => {
+    const place = offset === undefined ? {} : { line: lineAt(offset) };
+    return new ConfigError(name, [{ path: [], ...place, text }]);
+  });
   if (value === null || value === undefined)
     throw new ConfigError(name, [{ path: [], text: "is empty; it needs at least queues or routes" }]);
-  return { value, lineOf: (path) => lines.linePos(offsetOf(document, path)).line };
+  return { value, lineOf: (path) => lineAt(offsetOf(document, path)) };
 }
 
-function faultText(fault: YAMLError): string {
-  if (fault.code === "DUPLICATE_KEY") return "the same name stands twice; keep one of the two";
-  if (fault.code === "MULTIPLE_DOCS") return "a second document begins here (---); keep one";
-  return fault.message;
+function onceEach(problems: readonly Problem[]): Problem[] {
+  const isSame = (one: Problem) => (other: Problem) => one.line === other.line && one.text === other.text;
+  return problems.filter((problem, at) => problems.findIndex(isSame(problem)) === at);
 }
 
-function plainValue(name: string, document: Document): unknown {
+/** Refuses the file for what stands there; without a place, for all of it. */
+type Refuse = (text: string, offset?: number) => ConfigError;
+
+function plainValue(document: Document, refuse: Refuse): unknown {
   try {
     return document.toJS({ maxAliasCount: ALIASES_MAX });
-  } catch {
-    const text = `repeats its anchors more than ${ALIASES_MAX} times; write out what is meant`;
-    throw new ConfigError(name, [{ path: [], text }]);
+  } catch (error) {
+    if (error instanceof ReferenceError)
+      throw refuse(
+        `repeats its anchors more than ${ALIASES_MAX} times; write out what is meant`,
+        lastAlias(document),
+      );
+    throw refuse(`cannot be made sense of: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 
