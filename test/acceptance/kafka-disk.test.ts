@@ -1,36 +1,24 @@
 // A broker's disk that takes no more: no ticket is given out that is not kept, the node says that it cannot, and when
 // there is room again, everybody's ticket is as it was.
 
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { startKafka } from "@usher/local-kafka";
-import { openKeys } from "@usher/replica";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import { CONNECT, callerOf, refusalOf } from "../support/callers.ts";
 import { eventually } from "../support/eventually.ts";
+import { SharedLog } from "../support/shared-log.ts";
 import { mayMount, mountSmallDisk } from "../support/small-disk.ts";
-import { startUsher } from "../support/usher.ts";
 
 const MiB = 1_024 * 1_024;
 
 test.skipIf(!mayMount())("of a broker whose disk is full nothing that was acknowledged is lost", async () => {
   await using disk = await mountSmallDisk(64 * MiB);
-  await using kafka = await startKafka({
+  await using log = await SharedLog.start({
     folder: disk.directory,
     // Files that are made at their full size would fill the disk at once.
     properties: { "log.segment.bytes": `${MiB}`, "log.index.size.max.bytes": "4096" },
   });
-  const own = await mkdtemp(join(tmpdir(), "usher-kafka-disk-"));
-  onTestFinished(() => rm(own, { recursive: true }));
-  const keys = join(own, "keys.json");
-  await openKeys({ file: keys, create: true });
-  await using usher = await startUsher({
-    keys,
-    data: join(own, "spool"),
+  const usher = await log.node("a", {
+    nodes: 1,
     config: `
-log: kafka://${kafka.brokers.join(",")}
-kafka: { replication: 1 }
 queues:
   sale: { kind: pass, limit: { max_active: 1 }, max_wait: 30m }
 services: {}
@@ -40,7 +28,7 @@ routes: []
   const caller = callerOf(usher, CONNECT);
   const issue = (n: number) =>
     caller.issue({ queue: "sale", idempotencyKey: `visitor ${n}, of the test of disks` });
-  const brokerPid = kafka.broker(1).pid ?? 0;
+  const brokerPid = log.kafka.broker(1).pid ?? 0;
   const tokens: string[] = [];
   for (let n = 1; n <= 20; n++) tokens.push((await issue(n)).token);
 
@@ -64,8 +52,8 @@ routes: []
   expect(usher.output()).toMatch(/cannot be reached|no answer|not (be )?read|unavailable/i);
 
   await disk.makeRoom(brokerPid);
-  await kafka.broker(1).kill();
-  await kafka.broker(1).start();
+  await log.kafka.broker(1).kill();
+  await log.kafka.broker(1).start();
   await eventually(async () => {
     expect((await fetch(`${usher.gatewayUrl}/readyz`)).status).toBe(200);
   });

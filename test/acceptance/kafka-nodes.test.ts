@@ -1,52 +1,34 @@
 // Two nodes on one Kafka: whichever of them a client talks to, it is one queue; and what they do without Kafka.
 
 import { execFile } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { promisify } from "node:util";
-import { type Client, createClient } from "@connectrpc/connect";
-import { createConnectTransport } from "@connectrpc/connect-node";
-import { type KafkaCluster, startKafka } from "@usher/local-kafka";
-import { AdminService } from "@usher/protocol/admin";
 import { TicketState } from "@usher/protocol/queue";
-import { openKeys } from "@usher/replica";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { backendOf, CONNECT, callerOf, NATIVE, refusalOf } from "../support/callers.ts";
+import { adminOf, backendOf, CONNECT, callerOf, NATIVE, refusalOf } from "../support/callers.ts";
 import { eventually } from "../support/eventually.ts";
 import { type Service, startService } from "../support/service.ts";
-import { startUsher, type Usher } from "../support/usher.ts";
+import { SharedLog } from "../support/shared-log.ts";
+import type { Usher } from "../support/usher.ts";
 
 const TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
-let directory: string;
-let kafka: KafkaCluster;
+let log: SharedLog;
 let service: Service;
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), "usher-nodes-"));
-  kafka = await startKafka();
+  log = await SharedLog.start();
   service = await startService((res, { headers }) => {
     res.end(`answer to ticket ${headers["usher-ticket"] ?? "none"}`);
   });
-  await openKeys({ file: join(directory, "keys.json"), create: true });
 });
-
 afterAll(async () => {
+  await log?.close();
   await service?.stop();
-  await kafka?.close();
-  await rm(directory, { recursive: true, force: true });
 });
 
-function startNode(topics: string, name: string): Promise<Usher> {
-  return startUsher({
-    data: join(directory, `${topics}-${name}`),
-    keys: join(directory, "keys.json"),
+function startNode(on: SharedLog, name: string): Promise<Usher> {
+  return on.node(name, {
     config: `
-log: kafka://${kafka.brokers.join(",")}
-kafka: { topics: ${topics}, replication: 1 }
-node: ${name}
-nodes: 2
 services: { shop: { url: ${service.url} } }
 queues:
   orders: { kind: defer, mode: queue_all, limit: { max_active: 10 }, max_wait: 30m }
@@ -57,20 +39,6 @@ routes:
   - { match: POST /straight, service: shop, queue: straight, hold: 0s, timeout: 5s }
 `,
   });
-}
-
-function adminOf({ gatewayUrl: baseUrl, apiKey }: Usher): Client<typeof AdminService> {
-  const transport = createConnectTransport({
-    baseUrl,
-    httpVersion: "1.1",
-    interceptors: [
-      (next) => (request) => {
-        request.header.set("usher-api-key", apiKey);
-        return next(request);
-      },
-    ],
-  });
-  return createClient(AdminService, transport);
 }
 
 /** Who keeps time, by a node's word. */
@@ -84,10 +52,7 @@ describe("two nodes", () => {
   let b: Usher;
 
   beforeAll(async () => {
-    [a, b] = await Promise.all([startNode("two", "a"), startNode("two", "b")]);
-  });
-  afterAll(async () => {
-    await Promise.all([a?.stop(), b?.stop()]);
+    [a, b] = await Promise.all([startNode(log, "a"), startNode(log, "b")]);
   });
 
   test("a stored request that one took is answered through the other", async () => {
@@ -152,7 +117,7 @@ describe("two nodes", () => {
       const { node } = await adminOf(b).getNode({});
       const range = ["-o", "beginning", "-c", `${node?.log?.asOf}`];
       const { stdout } = await promisify(execFile)("kcat", [
-        ...["-b", kafka.brokers.join(","), "-C", "-t", "two.queues", "-q", "-f", "%k %h\n", ...range],
+        ...["-b", log.kafka.brokers.join(","), "-C", "-t", "usher.queues", "-q", "-f", "%k %h\n", ...range],
       ]);
       // The issue, the claim and the answer.
       expect(stdout.match(new RegExp(`^orders traceparent=${TRACE}$`, "gm"))).toHaveLength(3);
@@ -171,7 +136,7 @@ describe("two nodes", () => {
     });
     expect(handedOver?.term).toBe((before?.term ?? 0) + 1);
 
-    const again = await startNode("two", before?.node ?? "");
+    const again = await startNode(log, before?.node ?? "");
     await other.kill("SIGKILL");
     await eventually(async () => {
       expect(await timekeeperOf(again)).toEqual({ node: before?.node, term: (before?.term ?? 0) + 2 });
@@ -183,12 +148,8 @@ describe("two nodes", () => {
 });
 
 test("without Kafka, places are told as old, tickets refused, what is under the limit goes on; with it, all is as before", async () => {
-  await using own = await startKafka();
-  const shared = kafka;
-  kafka = own;
-  await using node = await startNode("away", "a").finally(() => {
-    kafka = shared;
-  });
+  await using own = await SharedLog.start();
+  const node = await startNode(own, "a");
   const caller = callerOf(node, CONNECT);
   await caller.issue({ queue: "sale" });
   const { token } = await caller.issue({ queue: "sale" });
@@ -203,7 +164,7 @@ test("without Kafka, places are told as old, tickets refused, what is under the 
       if (status?.stale === stale) return;
     }
   };
-  await own.broker(1).kill();
+  await own.kafka.broker(1).kill();
   await toldStale(true);
   expect((await fetch(`${node.gatewayUrl}/readyz`)).status).toBe(503);
   expect((await fetch(`${node.gatewayUrl}/livez`)).status).toBe(200);
@@ -217,7 +178,7 @@ test("without Kafka, places are told as old, tickets refused, what is under the 
   expect(queued.status).toBe(503);
   expect(queued.headers.get("retry-after")).not.toBeNull();
 
-  await own.broker(1).start();
+  await own.kafka.broker(1).start();
   await toldStale(false);
   await eventually(async () => {
     expect((await fetch(`${node.gatewayUrl}/readyz`)).status).toBe(200);

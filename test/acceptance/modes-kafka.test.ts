@@ -1,51 +1,24 @@
 // What operators do at one of two nodes is in effect at both: on a real Kafka, with real processes.
 
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { type Client, createClient } from "@connectrpc/connect";
-import { createConnectTransport } from "@connectrpc/connect-node";
-import { type KafkaCluster, startKafka } from "@usher/local-kafka";
-import { AdminService, type QueueDetails } from "@usher/protocol/admin";
+import type { QueueDetails } from "@usher/protocol/admin";
 import { QueueMode } from "@usher/protocol/queue";
-import { openKeys } from "@usher/replica";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { CONNECT, callerOf, refusalOf } from "../support/callers.ts";
+import { adminOf, CONNECT, callerOf, refusalOf } from "../support/callers.ts";
 import { eventually } from "../support/eventually.ts";
 import { Gate, type Service, startService } from "../support/service.ts";
-import { runUsher, startUsher, type Usher } from "../support/usher.ts";
+import { SharedLog } from "../support/shared-log.ts";
+import { runUsher, type Usher } from "../support/usher.ts";
 
-let directory: string;
-let kafka: KafkaCluster;
+let log: SharedLog;
 let service: Service;
 const gate = new Gate();
 let a: Usher;
 let b: Usher;
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), "usher-modes-"));
-  kafka = await startKafka();
+  log = await SharedLog.start();
   service = await startService(gate.answer);
-  await openKeys({ file: join(directory, "keys.json"), create: true });
-  [a, b] = await Promise.all([startNode("a"), startNode("b")]);
-});
-afterAll(async () => {
-  gate.open();
-  await Promise.all([a?.stop(), b?.stop()]);
-  await service?.stop();
-  await kafka?.close();
-  await rm(directory, { recursive: true, force: true });
-});
-
-function startNode(name: string): Promise<Usher> {
-  return startUsher({
-    data: join(directory, name),
-    keys: join(directory, "keys.json"),
-    config: `
-log: kafka://${kafka.brokers.join(",")}
-kafka: { replication: 1 }
-node: ${name}
-nodes: 2
+  const config = `
 services: { shop: { url: ${service.url} } }
 queues:
   orders: { kind: defer, limit: { max_active: 4 }, max_wait: 30m }
@@ -53,23 +26,14 @@ queues:
   contested: { kind: pass, limit: { max_active: 1 }, max_wait: 30m }
 routes:
   - { match: POST /orders, service: shop, queue: orders, hold: 0s, timeout: 10s }
-`,
-  });
-}
-
-function adminOf({ gatewayUrl: baseUrl, apiKey }: Usher): Client<typeof AdminService> {
-  const transport = createConnectTransport({
-    baseUrl,
-    httpVersion: "1.1",
-    interceptors: [
-      (next) => (request) => {
-        request.header.set("usher-api-key", apiKey);
-        return next(request);
-      },
-    ],
-  });
-  return createClient(AdminService, transport);
-}
+`;
+  [a, b] = await Promise.all([log.node("a", { config }), log.node("b", { config })]);
+});
+afterAll(async () => {
+  gate.open();
+  await log?.close();
+  await service?.stop();
+});
 
 async function read(node: Usher, queue: string): Promise<QueueDetails> {
   const { queue: details } = await adminOf(node).getQueue({ queue });

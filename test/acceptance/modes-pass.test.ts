@@ -1,11 +1,8 @@
 // What operators can make of a pass queue while it runs, as visitors of the gateway see it.
 
-import { createClient } from "@connectrpc/connect";
-import { createConnectTransport } from "@connectrpc/connect-node";
-import { AdminService } from "@usher/protocol/admin";
 import { QueueMode } from "@usher/protocol/queue";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { CONNECT, callerOf } from "../support/callers.ts";
+import { adminOf, CONNECT, callerOf } from "../support/callers.ts";
 import { eventually } from "../support/eventually.ts";
 import { type Service, startService } from "../support/service.ts";
 import { startUsher, type Usher } from "../support/usher.ts";
@@ -49,8 +46,7 @@ class Visitor {
 }
 
 async function setMode(mode: QueueMode): Promise<void> {
-  const transport = createConnectTransport({ baseUrl: usher.gatewayUrl, httpVersion: "1.1" });
-  const admin = createClient(AdminService, transport);
+  const admin = adminOf(usher);
   const { queue } = await admin.getQueue({ queue: "sale" });
   await admin.updateQueue({
     ...{ queue: "sale", settings: { mode }, updateMask: { paths: ["mode"] } },

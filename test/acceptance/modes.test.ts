@@ -1,11 +1,8 @@
 // What operators can make of a queue while it runs, as clients of the gateway see it.
 
-import { createClient } from "@connectrpc/connect";
-import { createConnectTransport } from "@connectrpc/connect-node";
-import { AdminService } from "@usher/protocol/admin";
 import { QueueMode } from "@usher/protocol/queue";
 import { afterEach, describe, expect, test } from "vitest";
-import { CONNECT, callerOf, GRPC, NATIVE, refusalOf } from "../support/callers.ts";
+import { adminOf, CONNECT, callerOf, GRPC, NATIVE, refusalOf } from "../support/callers.ts";
 import { eventually } from "../support/eventually.ts";
 import { Gate, type Service, startService } from "../support/service.ts";
 import { startUsher, type Usher } from "../support/usher.ts";
@@ -35,15 +32,10 @@ routes: [{ match: POST /orders, service: shop, queue: orders, hold: 0s, timeout:
   return gate;
 }
 
-type Change = Parameters<ReturnType<typeof admin>["updateQueue"]>[0]["settings"];
-
-function admin() {
-  const transport = createConnectTransport({ baseUrl: usher.gatewayUrl, httpVersion: "1.1" });
-  return createClient(AdminService, transport);
-}
+type Change = Parameters<ReturnType<typeof adminOf>["updateQueue"]>[0]["settings"];
 
 async function change(path: string, settings: Change, queue = "orders"): Promise<void> {
-  const client = admin();
+  const client = adminOf(usher);
   const { queue: before } = await client.getQueue({ queue });
   const updateMask = { paths: [path] };
   await client.updateQueue({ queue, settings, updateMask, etag: before?.etag ?? "", reason: "a test" });

@@ -1,48 +1,35 @@
 // The same trace where the log is Kafka, and the node that goes on with a request is another than the one that took it.
 
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { type KafkaCluster, startKafka } from "@usher/local-kafka";
-import { openKeys } from "@usher/replica";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { Collector, type Span, tree } from "../support/otlp.ts";
 import { type Service, startService } from "../support/service.ts";
-import { runUsher, startUsher, type Usher } from "../support/usher.ts";
+import { SharedLog } from "../support/shared-log.ts";
+import { runUsher, type Usher } from "../support/usher.ts";
 
 const TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736";
 
-let directory: string;
-let kafka: KafkaCluster;
+let log: SharedLog;
 let service: Service;
 let collector: Collector;
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), "usher-traces-"));
-  kafka = await startKafka();
+  log = await SharedLog.start();
   service = await startService();
   collector = await Collector.start();
-  await openKeys({ file: join(directory, "keys.json"), create: true });
 });
 
 afterAll(async () => {
+  await log?.close();
   await service?.stop();
-  await kafka?.close();
   await collector?.stop();
-  await rm(directory, { recursive: true, force: true });
 });
 
 function startNode(name: string): Promise<Usher> {
-  return startUsher({
-    data: join(directory, name),
-    keys: join(directory, "keys.json"),
+  return log.node(name, {
+    topics: "traces",
     env: { ...collector.environment(), OTEL_SERVICE_NAME: name },
     config: `
-log: kafka://${kafka.brokers.join(",")}
-kafka: { topics: traces, replication: 1 }
-node: ${name}
-nodes: 2
 services: { shop: { url: ${service.url} } }
 queues:
   orders: { kind: defer, mode: paused, limit: { max_active: 10 }, max_wait: 30m }
@@ -64,7 +51,7 @@ function nodeOf({ resource }: Span): string {
 
 test("a request that one node took, and another sends after the first has died, is one trace", async () => {
   const a = await startNode("a");
-  await using b = await startNode("b");
+  const b = await startNode("b");
   const accepted = await fetch(`${a.gatewayUrl}/orders`, {
     method: "POST",
     body: "an order",
@@ -74,7 +61,7 @@ test("a request that one node took, and another sends after the first has died, 
   expect(location).toContain("/tickets/");
   await eventually(() => expect(traced()).toHaveLength(3));
   await a.stop();
-  const flags = ["--url", b.gatewayUrl, "--keys", join(directory, "keys.json")];
+  const flags = ["--url", b.gatewayUrl, "--keys", log.keys];
   const set = await runUsher(["queue", "set", "orders", "--mode", "auto", "--reason", "a test", ...flags]);
   expect(set.code, set.stderr).toBe(0);
   await eventually(async () => {

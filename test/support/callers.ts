@@ -1,4 +1,4 @@
-// Clients of the queue service, on either port.
+// Clients of the queue service and of the operators' service, on either port.
 
 import { inspect } from "node:util";
 import {
@@ -10,6 +10,7 @@ import {
   type Transport,
 } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
+import { AdminService } from "@usher/protocol/admin";
 import { ErrorInfoSchema, RetryInfoSchema } from "@usher/protocol/error-details";
 import { QueueService } from "@usher/protocol/queue";
 import type { Usher } from "./usher.ts";
@@ -52,16 +53,24 @@ export function callerOf(
   port: Port,
   headers: Readonly<Record<string, string>> = {},
 ): QueueClient {
-  const add: Interceptor = (next) => (request) => {
+  return createClient(QueueService, port.transport(usher, [adding(headers)]));
+}
+
+function adding(headers: Readonly<Record<string, string>>): Interceptor {
+  return (next) => (request) => {
     for (const [name, value] of Object.entries(headers)) request.header.set(name, value);
     return next(request);
   };
-  return createClient(QueueService, port.transport(usher, [add]));
 }
 
 /** A client that may call everything. */
 export function backendOf(usher: Usher, port: Port = CONNECT): QueueClient {
   return callerOf(usher, port, { "usher-api-key": usher.apiKey });
+}
+
+/** An operator's client. */
+export function adminOf(usher: Usher, port: Port = CONNECT): Client<typeof AdminService> {
+  return createClient(AdminService, port.transport(usher, [adding({ "usher-api-key": usher.apiKey })]));
 }
 
 /** What a client is told of a refusal. */

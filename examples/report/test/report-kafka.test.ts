@@ -1,65 +1,47 @@
 // The program, on a real Kafka, with records of real nodes; and kcat, as the README shows it.
 
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { type KafkaCluster, startKafka } from "@usher/local-kafka";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { eventually } from "../../../test/support/eventually.ts";
 import { Program } from "../../../test/support/program.ts";
 import { asShown, shownCommands } from "../../../test/support/readme.ts";
 import { type Service, startService } from "../../../test/support/service.ts";
-import { runUsher, startUsher, type Usher } from "../../../test/support/usher.ts";
+import { SharedLog } from "../../../test/support/shared-log.ts";
+import { runUsher, type Usher } from "../../../test/support/usher.ts";
 import { readTopic } from "../src/topic.ts";
 
 const readme = await readFile(join(import.meta.dirname, "../README.md"), "utf8");
 const TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
-let directory: string;
-let kafka: KafkaCluster;
+let log: SharedLog;
 let service: Service;
 let nodes: Usher[];
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), "usher-report-"));
-  kafka = await startKafka();
+  log = await SharedLog.start();
   // As the request wishes; "never" is not answered in time.
   service = await startService((res, { body }) => {
     if (body === "never") return;
     res.statusCode = Number(body);
     res.end();
   });
-  const made = await runUsher(["init", "--keys", join(directory, "keys.json")]);
-  expect(made.code).toBe(0);
-  nodes = await Promise.all(["a", "b"].map(startNode));
-});
-
-afterAll(async () => {
-  await Promise.all((nodes ?? []).map((node) => node.stop()));
-  await service?.stop();
-  await kafka?.close();
-  await rm(directory, { recursive: true, force: true });
-});
-
-function startNode(name: string): Promise<Usher> {
-  return startUsher({
-    data: join(directory, name),
-    keys: join(directory, "keys.json"),
-    config: `
-log: kafka://${kafka.brokers.join(",")}
-kafka: { replication: 1 }
-node: ${name}
-nodes: 2
+  const config = `
 services: { shop: { url: ${service.url} } }
 queues:
   purchases: { kind: defer, mode: paused, limit: { max_active: 10 }, max_wait: 30m }
 routes:
   - { match: POST /orders, service: shop, queue: purchases, hold: 0s, timeout: 1s }
-`,
-  });
-}
+`;
+  nodes = await Promise.all(["a", "b"].map((name) => log.node(name, { config })));
+});
+
+afterAll(async () => {
+  await log?.close();
+  await service?.stop();
+});
 
 /** Where its ticket is, as a path. */
 async function order(node: Usher, body: string): Promise<string> {
@@ -71,7 +53,7 @@ async function order(node: Usher, body: string): Promise<string> {
 
 function report(...options: string[]): Program {
   const program = new Program("examples/report/src/main.ts", [
-    ...["--brokers", kafka.brokers.join(",")],
+    ...["--brokers", log.kafka.brokers.join(",")],
     ...options,
   ]);
   onTestFinished(() => program.stop().then(() => undefined));
@@ -127,7 +109,7 @@ describe("a run of two nodes", () => {
     const stop = new AbortController();
     onTestFinished(() => stop.abort());
     const heard: Uint8Array[] = [];
-    const topic = { brokers: kafka.brokers, topic: "usher.queues", group: "usher-report-follow" };
+    const topic = { brokers: log.kafka.brokers, topic: "usher.queues", group: "usher-report-follow" };
     const following = readTopic({ ...topic, follow: true, signal: stop.signal }, (value) => {
       heard.push(value);
     });
@@ -143,7 +125,7 @@ describe("a run of two nodes", () => {
     const commands = shownCommands(readme);
     expect(commands).toHaveLength(2);
     for (const { command, output } of commands) {
-      const here = command.replace("localhost:9092", kafka.brokers[0] ?? "");
+      const here = command.replace("localhost:9092", log.kafka.brokers[0] ?? "");
       const cwd = join(import.meta.dirname, "..");
       const { stdout } = await promisify(execFile)("bash", ["-c", here], { cwd, timeout: 30_000 });
       if (!asShown(output, stdout)) expect(stdout, `$ ${here}`).toBe(output.join("\n"));
@@ -152,7 +134,7 @@ describe("a run of two nodes", () => {
 
   test("shows kcat whose request each record was", async () => {
     const flags = ["-o", "beginning", "-e", "-X", "fetch.wait.max.ms=10", "-f", "%o %k %h\n"];
-    const args = ["-q", "-b", kafka.brokers[0] ?? "", "-C", "-t", "usher.queues", ...flags];
+    const args = ["-q", "-b", log.kafka.brokers[0] ?? "", "-C", "-t", "usher.queues", ...flags];
     const { stdout } = await promisify(execFile)("kcat", args, { timeout: 30_000 });
     const traced = stdout.split("\n").filter((line) => line.includes(TRACE));
     expect(traced.length).toBeGreaterThanOrEqual(6);
