@@ -52,7 +52,7 @@ export function createAuthorization(
         return reply(denied({ status: refused.status, lines: headers, body }));
       }
       const http = attributes?.request?.http;
-      const inquiry = http && inquiryOf(http, attributes?.contextExtensions[QUEUE]);
+      const inquiry = http && inquiryOf(http, attributes?.contextExtensions[QUEUE], where.public_url);
       if (inquiry === undefined) return reply(denied({ status: 400, lines: [], body: NO_HTTP }));
       const checked = await check.decide(inquiry);
       const answer = denial(where, inquiry, checked);
@@ -63,13 +63,17 @@ export function createAuthorization(
 
 const NO_HTTP = Buffer.from("no request of HTTP came with the question\n");
 
-/** Envoy is believed what its client speaks: it, and nobody behind it, calls here; and to lie would gain cookies of
- * another name alone. */
-function inquiryOf(http: AttributeContext_HttpRequest, queue: string | undefined): Inquiry | undefined {
+/** What the client speaks is what `public_url` says where there is one, and else Envoy's word for it: it, and nobody behind
+ * it, calls here; and to lie would gain cookies of another name alone. */
+function inquiryOf(
+  http: AttributeContext_HttpRequest,
+  queue: string | undefined,
+  public_url: string | undefined,
+): Inquiry | undefined {
   const { method, path, scheme } = http;
   if (path === "") return undefined;
   const headers = new Map(Object.entries(http.headers).map(([name, value]) => [name.toLowerCase(), value]));
-  const secure = (headers.get("x-forwarded-proto") ?? scheme).toLowerCase() === "https";
+  const secure = /^https(?::|$)/i.test(public_url ?? headers.get("x-forwarded-proto") ?? scheme);
   const lines: Lines = [...headers].flat();
   return { asking: askingFrom(method, (name) => headers.get(name), secure), uri: path, lines, queue };
 }
