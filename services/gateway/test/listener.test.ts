@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import {
   type ClientHttp2Session,
   connect as connect2,
@@ -425,6 +426,26 @@ describe("closing", () => {
     ]);
   });
 });
+
+// As the kernel tells it, and only Linux's in a file.
+test.runIf(process.platform === "linux")(
+  "whoever is silent is asked whether they are still there",
+  async () => {
+    const edge = await openEdge(() => undefined, {}, { host: "127.0.0.1" });
+    const raw = await Raw.open(edge.port);
+    onTestFinished(() => raw.close());
+    const end = (port: number | undefined) => `0100007F:${port?.toString(16).toUpperCase().padStart(4, "0")}`;
+    const ends = `${end(edge.port)} ${end(raw.socket.localPort)} `;
+    // "02": a timer is set that is neither for what was not acknowledged nor for a connection that is over.
+    const timer = () => {
+      const line = readFileSync("/proc/net/tcp", "latin1")
+        .split("\n")
+        .find((text) => text.includes(ends));
+      return / (02):[0-9A-F]{8} /.exec(line ?? "")?.[1];
+    };
+    while (timer() === undefined) await new Promise(setImmediate);
+  },
+);
 
 test("a handler that leaves its response in no state to be answered costs that connection, and nothing else", async () => {
   const edge = await openEdge((req, res) => {

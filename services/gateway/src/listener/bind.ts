@@ -42,7 +42,12 @@ export function portOf(server: Server): number {
 
 function listenAt(host: string, port: number): Promise<Server> {
   // Half-open, as Node's own HTTP server has it: a client that ends its side may still be answered.
-  const server = createServer({ allowHalfOpen: true, noDelay: true });
+  const server = createServer({
+    allowHalfOpen: true,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: LISTENER_LIMITS.probe_ms,
+  });
   return new Promise((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => reject(explain(error, host, port)));
     server.listen({ host, port, backlog: LISTENER_LIMITS.backlog, exclusive: true }, () => resolve(server));

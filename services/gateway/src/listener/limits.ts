@@ -11,6 +11,10 @@ export const LISTENER_LIMITS = {
    * allows by itself. Node's default of 511 overflows when thousands come within a second, and whoever is dropped
    * comes again a second later, or three. */
   backlog: 4_096,
+  /** How long, in milliseconds, a connection is silent before the kernel asks whether its client is still there; 30,000.
+   * Where ten questions, a second apart, stay without an answer, it is closed: who vanished without a word, as a phone
+   * out of reach, would else keep a slot for as long as a stream of events may be silent. */
+  probe_ms: 30_000,
   /** How long, in milliseconds, a connection may stay without the first bytes that tell its protocol; 10,000. */
   first_byte_ms: 10_000,
   /** TLS: how long, in milliseconds, a handshake may take; 10,000. */
