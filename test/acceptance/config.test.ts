@@ -68,7 +68,7 @@ test.each<[string, string | Buffer, RegExp]>([
     "queues: {}\nqueues: {}",
     /^usher: usher\.yaml \(line 2\): the same name stands twice/,
   ],
-  ["anchors that multiply", bomb(), /^usher: usher\.yaml: repeats its anchors/],
+  ["anchors that multiply", bomb(), /^usher: usher\.yaml \(line \d+\): repeats its anchors/],
   ["brackets without end", "[".repeat(200_000), /^usher: usher\.yaml: /],
   ["no text", Buffer.of(0xc3, 0x28, 0xff), /^usher: usher\.yaml: is not UTF-8 text/],
 ])("%s is refused in one line", async (_, config, line) => {

@@ -1,10 +1,12 @@
 // Files that are no YAML, or YAML that means something else than its writer thinks: refused by line, in words that say
 // what to do, whatever the parser would have made of them.
 
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parseConfig } from "../src/config/load.ts";
 import { ConfigError } from "../src/config/mistake.ts";
-import { parseQueues } from "../src/config/queues-file.ts";
+import { loadQueues, parseQueues } from "../src/config/queues-file.ts";
 
 const QUEUE = "kind: defer, limit: { max_active: 1 }, max_wait: 1m";
 const ROUTED = `services: { s: { url: http://h } }
@@ -115,6 +117,11 @@ test("a file of queues alone is held to the same", () => {
   expect(refusal("queues:\n\tq: 1", read)).toBe(
     "queues.yaml (line 2): a tab stands where YAML takes only spaces; indent with spaces",
   );
+});
+
+test("a file of queues that is not there is told in words of the command that wants it", async () => {
+  const file = join(tmpdir(), "usher-no-such-folder", "queues.yaml");
+  await expect(loadQueues(file)).rejects.toThrow(`${file}: there is no such file; name one with --file`);
 });
 
 test("what YAML lets one write, and means what it says, is taken", () => {

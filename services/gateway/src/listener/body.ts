@@ -103,7 +103,7 @@ export class BodyReader {
 
 function tooLarge(most: number): BodyResult {
   return refused(
-    problem("body_too_large", `a request that may have to wait can have a body of ${most} bytes`),
+    problem("body_too_large", `a request that may have to wait can have a body of at most ${most} bytes`),
   );
 }
 

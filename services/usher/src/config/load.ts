@@ -29,7 +29,7 @@ export interface Overrides {
 /** Reads a file. Paths in it count from its own directory, so that it means the same wherever Usher is started.
  * Throws a `ConfigError`. */
 export async function loadConfig(path: string, overrides: Overrides = {}): Promise<Config> {
-  const text = await readSource(path);
+  const text = await readSource(path, "name one with --config, or protect an app without (--to)");
   return parseConfig(text, { name: path, directory: dirname(resolve(path)), overrides });
 }
 

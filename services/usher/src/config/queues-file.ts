@@ -11,7 +11,7 @@ import { parseSource, readSource } from "./source.ts";
 
 /** Reads a file. Throws a `ConfigError` with every mistake in its queues, or where it has none. */
 export async function loadQueues(path: string): Promise<readonly QueueConfig[]> {
-  return parseQueues(await readSource(path), path);
+  return parseQueues(await readSource(path, "name one with --file"), path);
 }
 
 /** Reads a text. `name`: what it is called in messages. Throws as `loadQueues`. */

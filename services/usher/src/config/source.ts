@@ -18,8 +18,9 @@ export interface Source {
   lineOf(path: Path): number;
 }
 
-/** The text of a configuration file. Throws a `ConfigError` where there is none to be had. */
-export async function readSource(path: string): Promise<string> {
+/** The text of a configuration file. `instead`: what to do where there is no such file. Throws a `ConfigError` where there
+ * is none to be had. */
+export async function readSource(path: string, instead: string): Promise<string> {
   const refuse = (text: string): ConfigError => new ConfigError(path, [{ path: [], text }]);
   try {
     await using file = await open(path, "r");
@@ -34,14 +35,13 @@ export async function readSource(path: string): Promise<string> {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(0, length));
   } catch (error) {
     if (error instanceof ConfigError) throw error;
-    throw refuse(whyUnreadable(error));
+    throw refuse(whyUnreadable(error, instead));
   }
 }
 
-function whyUnreadable(error: unknown): string {
+function whyUnreadable(error: unknown, instead: string): string {
   const code = (error as NodeJS.ErrnoException).code ?? "";
-  if (code === "ENOENT")
-    return "there is no such file; name one with --config, or protect an app without (--to)";
+  if (code === "ENOENT") return `there is no such file; ${instead}`;
   if (code === "EACCES" || code === "EPERM") return "may not be read; look at its permissions and its owner";
   if (code === "ERR_ENCODING_INVALID_ENCODED_DATA") return "is not UTF-8 text";
   return `cannot be read (${code || String(error)})`;
