@@ -192,6 +192,21 @@ test("what the service refuses is sent again under a span of its own, which is l
   expect(second?.links).toEqual([{ traceId: TRACE_ID, spanId: claim?.spanId }]);
 });
 
+test("an answer that its service breaks off is told as cut, and not as one whose client left", async () => {
+  service = await startService((res) => {
+    res.writeHead(200, { "content-length": "1000" }).write("begun", () => res.destroy());
+  });
+  usher = await start();
+  const answer = await order();
+  await expect(answer.text()).rejects.toThrow();
+  await shows(STRAIGHT);
+  expect(named("POST").attributes["error.type"]).toBe("lost");
+  expect(named("POST /orders/*").attributes).toMatchObject({
+    "http.response.status_code": 200,
+    "error.type": "cut",
+  });
+});
+
 test("who waits for a pass is one trace until the admission, and comes back in another, which is linked", async () => {
   service = await startService();
   usher = await start({

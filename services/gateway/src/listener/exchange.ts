@@ -95,8 +95,16 @@ export function isEncrypted(req: EdgeRequest): boolean {
   return req.socket instanceof TLSSocket;
 }
 
+const cuts = new WeakSet<EdgeResponse>();
+
+/** Whether the answer was broken off here, and not by its client. */
+export function wasCut(res: EdgeResponse): boolean {
+  return cuts.has(res);
+}
+
 /** Ends an exchange in a way that cannot be taken for the end of the answer. */
 export function cut(res: EdgeResponse): void {
+  cuts.add(res);
   if (isHttp1(res)) {
     // A reset, not an orderly end: by an orderly end an answer without a length would look whole.
     // (Under TLS there is no reset, and no need of one: an end that TLS was not told of is none.)

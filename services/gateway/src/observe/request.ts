@@ -16,7 +16,7 @@ import {
   trace,
 } from "@opentelemetry/api";
 import { count, fail, isTracing, TRACER } from "@usher/telemetry";
-import { type EdgeRequest, type EdgeResponse, isHttp1 } from "../listener/exchange.ts";
+import { type EdgeRequest, type EdgeResponse, isHttp1, wasCut } from "../listener/exchange.ts";
 import type { Route } from "../route.ts";
 import { endCall, isRpc, namesOf } from "./rpc.ts";
 
@@ -112,6 +112,7 @@ function end(span: Span, res: EdgeResponse): void {
   } else {
     span.setAttribute("http.response.status_code", status);
     if (status >= 500) fail(span, `${status}`);
+    else if (wasCut(res)) fail(span, "cut");
     else if (status !== 101 && isHttp1(res) && !res.writableFinished) fail(span, "client_gone");
   }
   span.end();
