@@ -128,9 +128,10 @@ describe("a path that another reads as one of the line's", () => {
       expect(problemIn(check)).toBe(told);
     }
     const envoy = createClient(Authorization, createGrpcTransport({ baseUrl: behind.gatewayUrl }));
-    const { httpResponse } = await envoy.check({
-      attributes: { request: { http: { ...ASK, path: target } } },
-    });
+    const { httpResponse } = await envoy.check(
+      { attributes: { request: { http: { ...ASK, path: target } } } },
+      { headers: { "sec-usher-check": "1" } },
+    );
     if (httpResponse.case !== "deniedResponse") throw new Error(`not denied, but ${httpResponse.case}`);
     const { status, body } = httpResponse.value;
     expect(problemIn({ status: status?.code ?? 0, body })).toBe(told);

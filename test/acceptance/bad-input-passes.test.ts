@@ -91,7 +91,10 @@ async function ask(path: string, headers: Record<string, string>): Promise<Told>
 async function askAsEnvoy(headers: Record<string, string>): Promise<Told> {
   const client = createClient(Authorization, createGrpcTransport({ baseUrl: usher.gatewayUrl }));
   const http = { method: "GET", path: "/sale/1", host: "shop", scheme: "http", headers };
-  const { status, httpResponse }: CheckResponse = await client.check({ attributes: { request: { http } } });
+  const { status, httpResponse }: CheckResponse = await client.check(
+    { attributes: { request: { http } } },
+    { headers: { "sec-usher-check": "1" } },
+  );
   expect(status?.code).not.toBe(0);
   if (httpResponse.case !== "deniedResponse") throw new Error(`not denied, but ${httpResponse.case}`);
   return told(httpResponse.value.status?.code ?? 0, httpResponse.value.body);

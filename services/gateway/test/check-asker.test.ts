@@ -107,28 +107,36 @@ test("a proxy's own question is answered, whatever addresses its client tells of
 
 const ASKED = { attributes: { request: { http: { method: "GET", path: "/buy", scheme: "https" } } } };
 
-test.each(["gRPC", "Connect"])(
-  "a question of Envoy's kind from elsewhere is denied, over %s, and takes no place",
-  async (protocol) => {
-    for (const trusted of [[], ["10.0.0.0/8"]]) {
-      const node = await open(trusted);
-      const options = { baseUrl: node.gateway.url, httpVersion: "1.1" } as const;
-      const transport =
-        protocol === "gRPC"
-          ? createGrpcTransport({ baseUrl: node.gateway.url })
-          : createConnectTransport(options);
-      const headers = { ...MARK, "x-forwarded-for": "10.0.0.1" };
-      const { status, httpResponse } = await createClient(Authorization, transport).check(ASKED, { headers });
-      expect(status?.code).toBe(7);
-      if (httpResponse.case !== "deniedResponse") throw new Error(`not denied, but ${httpResponse.case}`);
-      const { value } = httpResponse;
-      expect(value.status?.code).toBe(403);
-      expect(JSON.parse(value.body)).toMatchObject({
-        type: "urn:usher:problem:asker_refused",
-        detail: expect.stringContaining("trusted_proxies"),
-      });
-      expect(value.headers.map(({ header }) => header?.key)).not.toContain("set-cookie");
-      expect(places(node)).toBe(0);
-    }
+function envoyOver(protocol: string, { gateway }: Node) {
+  const options = { baseUrl: gateway.url, httpVersion: "1.1" } as const;
+  return createClient(
+    Authorization,
+    protocol === "gRPC" ? createGrpcTransport({ baseUrl: gateway.url }) : createConnectTransport(options),
+  );
+}
+
+test.each([
+  ["gRPC", "from elsewhere", [], MARK, /trusted_proxies/],
+  ["gRPC", "from other addresses than are trusted", ["10.0.0.0/8"], MARK, /trusted_proxies/],
+  ["Connect", "from elsewhere", [], MARK, /trusted_proxies/],
+  ["gRPC", "that a proxy passes on", HERE, {}, /initial_metadata/],
+  ["Connect", "that a proxy passes on", HERE, {}, /initial_metadata/],
+  ["gRPC", "with another mark", HERE, { "sec-usher-check": "true" }, /initial_metadata/],
+])(
+  "a question of Envoy's kind over %s %s is denied, and takes no place",
+  async (protocol, _, trusted, mark, toDo) => {
+    const node = await open(trusted);
+    const headers = { ...mark, "x-forwarded-for": "10.0.0.1" };
+    const { status, httpResponse } = await envoyOver(protocol, node).check(ASKED, { headers });
+    expect(status?.code).toBe(7);
+    if (httpResponse.case !== "deniedResponse") throw new Error(`not denied, but ${httpResponse.case}`);
+    const { value } = httpResponse;
+    expect(value.status?.code).toBe(403);
+    expect(JSON.parse(value.body)).toMatchObject({
+      type: "urn:usher:problem:asker_refused",
+      detail: expect.stringMatching(toDo),
+    });
+    expect(value.headers.map(({ header }) => header?.key)).not.toContain("set-cookie");
+    expect(places(node)).toBe(0);
   },
 );

@@ -1,6 +1,6 @@
 // Proxies that pass requests on themselves, and ask before over gRPC, as Envoy does (ext_authz).
 
-import { createClient } from "@connectrpc/connect";
+import { createClient, type Interceptor } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { Authorization, type CheckResponse } from "@usher/protocol/ext-authz";
 import { expect, test } from "vitest";
@@ -17,9 +17,17 @@ async function open(
   return node;
 }
 
+function clientOf({ gateway }: Node) {
+  const marking: Interceptor = (next) => (request) => {
+    request.header.set("sec-usher-check", "1");
+    return next(request);
+  };
+  return createClient(Authorization, createGrpcTransport({ baseUrl: gateway.url, interceptors: [marking] }));
+}
+
 /** As Envoy asks. */
-function envoyOf({ gateway }: Node) {
-  const client = createClient(Authorization, createGrpcTransport({ baseUrl: gateway.url }));
+function envoyOf(node: Node) {
+  const client = clientOf(node);
   return (
     path: string,
     {
@@ -100,7 +108,7 @@ test.each([
   "Envoy speaks %s, X-Forwarded-Proto says %s, public_url %s: the cookie is %s",
   async (scheme, told, public_url, name) => {
     const node = await open({}, public_url === undefined ? {} : { public_url });
-    const client = createClient(Authorization, createGrpcTransport({ baseUrl: node.gateway.url }));
+    const client = clientOf(node);
     const headers: Record<string, string> = told === undefined ? {} : { "x-forwarded-proto": told };
     const http = { method: "GET", path: "/buy", host: "shop.example", scheme, headers };
     const answer = await client.check({
@@ -120,7 +128,7 @@ test("what a client says of itself does not reach the service when nobody gave i
 
 test("a question of Envoy's without a request, or about no path or method, is refused, and the next one answered", async () => {
   const node = await open();
-  const client = createClient(Authorization, createGrpcTransport({ baseUrl: node.gateway.url }));
+  const client = clientOf(node);
   const nothing = await client.check({});
   expect(nothing.httpResponse).toMatchObject({ case: "deniedResponse", value: { status: { code: 400 } } });
   const strange = await envoyOf(node)("*", { method: "OPTIONS" });

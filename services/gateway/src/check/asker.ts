@@ -15,25 +15,20 @@ import { type Problem, problem } from "../listener/problem.ts";
 
 /** By which a proxy says, with the value 1, that it asks itself. Browsers let no script set a header whose name begins so
  * (Fetch standard, "forbidden request-header"). */
-export const MARK = "sec-usher-check";
+const MARK = "sec-usher-check";
 
 const UNTRUSTED = problem(
   "asker_refused",
-  "proxies alone may ask whether a request may go through: name the address of the one that asks in trusted_proxies, or ask at the path that needs to go through",
+  "proxies alone may ask whether a request may go through: have trusted_proxies name the address of the one that asks",
 );
 
 const UNMARKED = problem(
   "asker_refused",
-  "this may be a client's request that a proxy has passed on: where the proxy itself asks, and nowhere else, have it set the header Sec-Usher-Check: 1",
+  "this may be a client's request that a proxy has passed on: where the proxy itself asks, and nowhere else, have it set the header Sec-Usher-Check: 1 (Envoy: initial_metadata)",
 );
 
-/** Undefined for a proxy's own question. */
-export function checkAsker(req: EdgeRequest): Problem | undefined {
-  return checkCaller(req) ?? (req.headers[MARK] === "1" ? undefined : UNMARKED);
-}
-
-/** The same without the mark: for a question that tells the visitor's cookies in its message, so that no browser can put
- * into it what its page's script does not know. */
-export function checkCaller(req: EdgeRequest | undefined): Problem | undefined {
-  return req !== undefined && isFromProxy(req) ? undefined : UNTRUSTED;
+/** Undefined for a proxy's own question. `req`: absent where nobody knows who asks. */
+export function checkAsker(req: EdgeRequest | undefined): Problem | undefined {
+  if (req === undefined || !isFromProxy(req)) return UNTRUSTED;
+  return req.headers[MARK] === "1" ? undefined : UNMARKED;
 }

@@ -20,7 +20,7 @@ import { render } from "../listener/problem.ts";
 import type { Answer } from "../waiting/pass/answer.ts";
 import { askingFrom } from "../waiting/pass/asking.ts";
 import type { Verdict } from "../waiting/pass/queue.ts";
-import { checkCaller } from "./asker.ts";
+import { checkAsker } from "./asker.ts";
 import { type Check, denial, type Inquiry, passLines } from "./check.ts";
 
 type Option = MessageInitShape<typeof HeaderValueOptionSchema>;
@@ -45,7 +45,7 @@ export function createAuthorization(
 ): ServiceImpl<typeof Authorization> {
   return {
     async check({ attributes }, { values }) {
-      const refused = checkCaller(values.get(CALL));
+      const refused = checkAsker(values.get(CALL));
       // In the contract's own words, and no error, which Envoy may be told to take for leave (failure_mode_allow).
       if (refused !== undefined) {
         const { headers, body } = render(refused);
