@@ -1,7 +1,9 @@
-// Whether this node lives, whether it is ready, and what it answers while it is not.
+// Whether this node lives, whether it is ready, and what it answers while it is not. Who asks for that is told, and not
+// refused: load balancers ask every second, and nobody is turned away by it.
 
 import type { EdgeRequest, EdgeResponse } from "./listener/exchange.ts";
-import { answerProblem, problem } from "./listener/problem.ts";
+import { endThenLinger } from "./listener/linger.ts";
+import { answerProblem, documentOf, type Problem, problem } from "./listener/problem.ts";
 import { respond } from "./listener/respond.ts";
 import type { Target } from "./listener/target.ts";
 
@@ -19,11 +21,18 @@ export function answerWell(res: EdgeResponse): void {
 
 export function answerUnready(req: EdgeRequest, res: EdgeResponse): void {
   const why = "this node is shutting down, or cannot follow the log";
-  answerProblem(req, res, problem("not_ready", why, UNREADY_RETRY_S));
+  tell(req, res, problem("not_ready", why, UNREADY_RETRY_S));
 }
 
 /** Of a node that starts: it lives, and is ready for nothing. RPC clients take the status for UNAVAILABLE. */
 export function answerStarting(req: EdgeRequest, res: EdgeResponse, target: Target, why: string): void {
+  const unready = problem("not_ready", `this node is starting: ${why}`, STARTING_RETRY_S);
   if (target.path === "/livez") answerWell(res);
-  else answerProblem(req, res, problem("not_ready", `this node is starting: ${why}`, STARTING_RETRY_S));
+  else if (target.path === "/readyz") tell(req, res, unready);
+  else answerProblem(req, res, unready);
+}
+
+function tell(req: EdgeRequest, res: EdgeResponse, unready: Problem): void {
+  const { headers, body } = documentOf(unready);
+  endThenLinger(req, res, unready.status, headers, body);
 }

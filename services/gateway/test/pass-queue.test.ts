@@ -192,6 +192,9 @@ test("CLOSED: newcomers are refused in words, those who wait keep their place, a
   const page = await new Visitor(node).see("/", { "accept-language": "en" });
   expect([page.status, page.headers["content-type"]]).toEqual([503, "text/html; charset=utf-8"]);
   expect(page.text).toContain("Closed for now");
+  await configure(node, { notice: "Back <b>at ten</b>." });
+  expect((await new Visitor(node).see("/")).text).toContain("Back &lt;b&gt;at ten&lt;/b&gt;.");
+  expect(problemIn(await new Visitor(node).ask("/")).notice).toBe("Back <b>at ten</b>.");
   await complete(node, 1);
   expect((await bob.see("/")).status).toBe(200);
 });

@@ -9,6 +9,7 @@ import {
 } from "@connectrpc/connect-node";
 import { QueueService } from "@usher/protocol/queue";
 import { Access, freshKeys, Replica } from "@usher/replica";
+import { onRefusal } from "@usher/telemetry";
 import { openMemoryLog } from "@usher/ticket-log";
 import { expect, onTestFinished, test } from "vitest";
 import { type Gateway, startGateway } from "../src/gateway.ts";
@@ -73,6 +74,17 @@ test("it lives, and everything else is refused with the reason of that moment, a
       });
     }
   }
+});
+
+test("who asks whether it is ready is told, and not counted among those who were turned away", async () => {
+  const { gateway } = await openStarting();
+  const turnedAway: string[] = [];
+  onRefusal(({ reason }) => turnedAway.push(reason));
+  onTestFinished(() => onRefusal(undefined));
+  await (await fetch(`${gateway.url}/readyz`)).arrayBuffer();
+  expect(turnedAway).toEqual([]);
+  await (await fetch(`${gateway.url}/anything`)).arrayBuffer();
+  expect(turnedAway).toEqual(["not_ready"]);
 });
 
 test("a client of any RPC protocol takes it for unavailable, which is worth another try", async () => {

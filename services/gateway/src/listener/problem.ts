@@ -82,6 +82,11 @@ export function problem(reason: ProblemReason, detail: string, retry_after_s?: n
 /** The document, and the headers that go with it: whoever makes it is about to send it, so it is counted here. */
 export function render(problem: Problem): { readonly headers: string[]; readonly body: Buffer } {
   refused(problem);
+  return documentOf(problem);
+}
+
+/** The same where nobody is refused anything: the problem is what was asked after. */
+export function documentOf(problem: Problem): { readonly headers: string[]; readonly body: Buffer } {
   const { reason, status, title, detail, members } = problem;
   const document = { type: `urn:usher:problem:${reason}`, title, status, detail, ...members };
   const body = Buffer.from(`${JSON.stringify(document)}\n`);

@@ -88,8 +88,11 @@ export function renderRefusal({
   if (!isNavigation(asking)) return renderProblem(problem);
   // Counted here: what is no document of a problem does not come by where those are.
   refused(problem);
-  const language = languageOf(asking.headers["accept-language"]);
-  return renderPage(problem.status, refusalPage(language, refusalOf(problem)), problem.retry_after_s);
+  const page = refusalPage(languageOf(asking.headers["accept-language"]), {
+    why: refusalOf(problem),
+    notice: `${problem.members?.notice ?? ""}`,
+  });
+  return renderPage(problem.status, page, problem.retry_after_s);
 }
 
 export function answerRefusal(

@@ -111,7 +111,7 @@ export class PassQueue {
   /** Whether a request may go on to the service. Takes a place in the line for who has none yet, unless the wait would be
    * longer than the route allows. Rejects with faults of Usher's own alone. */
   async decide(asking: Asking, route: Pick<Route, "max_wait_ms"> = {}): Promise<Verdict> {
-    const verdict = await this.#decide(asking, route);
+    const verdict = this.#withNotice(await this.#decide(asking, route));
     observeDecision(this.#options.queue, () => decisionOf(verdict));
     if ("place" in verdict) observeHolder(verdict.place);
     return verdict;
@@ -125,6 +125,16 @@ export class PassQueue {
       if (refused === undefined) throw error;
       return { kind: "refused", problem: refused };
     }
+  }
+
+  /** Who gets no place hears what the operators have to say to those who have one. */
+  #withNotice(verdict: Verdict): Verdict {
+    if (verdict.kind !== "refused" || verdict.problem.status !== 503) return verdict;
+    const { replica, queue } = this.#options;
+    const notice = replica.fold.queue(queue)?.settings.notice ?? "";
+    if (notice === "") return verdict;
+    const members = { ...verdict.problem.members, notice };
+    return { ...verdict, problem: { ...verdict.problem, members } };
   }
 
   /** Undefined where no pass came that counts. A header is what a program says on purpose, so it goes before a cookie;

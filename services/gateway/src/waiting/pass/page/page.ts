@@ -85,7 +85,7 @@ ${goesOn ? html`<noscript><p><a class="button" href="${to === "" ? origin : to}"
     ticket: `${ticket}?${new URLSearchParams({ page: language })}`,
     next: goesOn ? to : null,
     offline: words.offline,
-    gone: { title: words.over, summary: words.over, texts: { heading: words.over } },
+    gone: { title: words.over, texts: { heading: words.over } },
     view,
   };
   return document(language, {
@@ -102,14 +102,17 @@ ${goesOn ? html`<noscript><p><a class="button" href="${to === "" ? origin : to}"
   });
 }
 
-/** The page for somebody who gets no place. */
-export function refusalPage(language: Language, refusal: Refusal): Page {
-  const [heading, text] = WORDS[language].refused[refusal];
+/** The page for somebody who gets no place. `notice`: what operators have to say; empty where they say nothing. */
+export function refusalPage(
+  language: Language,
+  { why, notice }: { readonly why: Refusal; readonly notice: string },
+): Page {
+  const [heading, text] = WORDS[language].refused[why];
   return document(language, {
     state: "refused",
     title: heading,
     heading,
-    body: html`<p>${text}</p>`,
+    body: html`${notice === "" ? "" : html`<p class="note">${notice}</p>\n`}<p>${text}</p>`,
     refresh: new Html(""),
     live: () => new Html(""),
   });

@@ -21,7 +21,7 @@ export interface View {
   readonly retry_ms: number;
   /** Of the document. */
   readonly title: string;
-  /** In one sentence, for those who listen. */
+  /** In a few sentences, for those who listen. */
   readonly summary: string;
   /** By their places in the page; an empty one is not shown. */
   readonly texts: {
@@ -44,13 +44,18 @@ export function viewOf(replica: Replica, place: Place, words: Words, language: s
   const heading = headingOf(place, words);
   const estimate = estimateOf(ticket, words);
   const waiting = state === "waiting";
+  const paused = waiting && place.queue.settings.mode === "paused" ? words.paused : "";
+  const last = stale ? words.stale : "";
+  const told = [words.summary(figure(position), estimate), paused, last, notice].filter(
+    (text) => text !== "",
+  );
   return {
     id: ticket?.id ?? "",
     state,
     position,
     retry_ms: retryAfter === undefined ? RETRY_MS : durationMs(retryAfter),
     title: waiting ? words.title(figure(position)) : heading,
-    summary: waiting ? words.summary(figure(position), estimate) : heading,
+    summary: waiting ? told.join(" ") : heading,
     texts: {
       heading,
       position: figure(position),
@@ -58,8 +63,8 @@ export function viewOf(replica: Replica, place: Place, words: Words, language: s
       ahead: figure(Math.max(0, position - 1)),
       estimate,
       notice,
-      paused: waiting && place.queue.settings.mode === "paused" ? words.paused : "",
-      stale: stale ? words.stale : "",
+      paused,
+      stale: last,
     },
   };
 }

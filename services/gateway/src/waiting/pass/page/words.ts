@@ -72,7 +72,7 @@ const en: Words = {
   stuck:
     "Your browser did not let this page go on by itself. If it keeps no cookies from this site, allow them: without them your place cannot be kept.",
   leave: "Leave the line",
-  leaving: "You lose your place.",
+  leaving: "You would lose your place.",
   anew: "Take a new place",
   unknown: "not known yet",
   looksAgain: (seconds) =>
