@@ -5,13 +5,13 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { backendOf, NATIVE } from "../support/callers.ts";
 import { eventually } from "../support/eventually.ts";
+import { FLOOD_GROWTH_MAX, FLOODS, flood, HPACK_BOMB, withdrawn } from "../support/floods.ts";
 import {
   bytes,
   END_HEADERS,
   END_STREAM,
   frame,
   GET_ROOT,
-  get,
   greeting,
   streams,
   TYPES,
@@ -20,10 +20,6 @@ import { Ledger } from "../support/ledger.ts";
 import { residentBytes } from "../support/memory.ts";
 import { Raw } from "../support/raw.ts";
 import { startUsher, type Usher } from "../support/usher.ts";
-
-const MiB = 1_024 * 1_024;
-/** What memory may grow by in a row; twice as much is what a flood that is kept would take. */
-const GROWTH_MAX = 150 * MiB;
 
 let usher: Usher;
 let line: Ledger;
@@ -43,7 +39,7 @@ afterEach(async () => {
   // The other port answers as before, too.
   const { queue } = await backendOf(usher, NATIVE).getQueue({ queue: "line" });
   expect(queue?.lastNumber).toBe(line.last);
-  expect((await residentBytes(usher.pid)) - before).toBeLessThan(GROWTH_MAX);
+  expect((await residentBytes(usher.pid)) - before).toBeLessThan(FLOOD_GROWTH_MAX);
 });
 afterAll(async () => {
   await line.check();
@@ -51,29 +47,14 @@ afterAll(async () => {
   await usher.stop();
 });
 
-/** Sends a part over and over, `times` at most, as fast as it is taken, until the other side has closed. */
-async function flood(raw: Raw, part: string, times: number): Promise<void> {
-  const { socket } = raw;
-  const bunch = part.repeat(Math.max(1, Math.floor(16_384 / part.length)));
-  for (let sent = 0; sent < times * part.length && !socket.destroyed; sent += bunch.length) {
-    if (!socket.write(bunch, "latin1"))
-      await new Promise((resolve) => socket.once("drain", resolve).once("close", resolve));
-  }
-}
-
-/** A header line of 3,900 bytes that is kept in HPACK's table. */
-const LONG_LINE = `\x40\x01x\x7f${String.fromCharCode(0x80 | ((3_900 - 127) & 0x7f), (3_900 - 127) >> 7)}${"y".repeat(3_900)}`;
 const HEADERS = END_STREAM | END_HEADERS;
 
 /** Sent whole. */
 const ONCE: readonly (readonly [string, () => string])[] = [
-  [
-    "withdraws 20,000 requests at once",
-    () => ids(20_000, (id) => get(id) + frame("reset", 0, id, bytes(8, 4))),
-  ],
+  ["withdraws 20,000 requests at once", () => withdrawn(20_000)],
   [
     "opens 10,000 streams at once, and ends none",
-    () => ids(10_000, (id) => frame("headers", END_HEADERS, id, GET_ROOT)),
+    () => [...streams(10_000)].map((id) => frame("headers", END_HEADERS, id, GET_ROOT)).join(""),
   ],
   ["names a header that HPACK's table does not have", () => frame("headers", HEADERS, 1, "\xff\xff\xff\x7f")],
   ["sends a body without a request", () => frame("data", 0, 1, "x")],
@@ -96,25 +77,6 @@ const ONCE: readonly (readonly [string, () => string])[] = [
   ["asks for a window of 4 GiB", () => frame("settings", 0, 0, bytes(4, 2) + bytes(0xff_ff_ff_ff, 4))],
 ];
 
-/** A header line named 4,000 times, in a byte each: 15 MB. */
-const BOMB = frame("headers", HEADERS, 1, GET_ROOT + LONG_LINE + "\xbe".repeat(4_000));
-
-/** Sent for as long as it is taken. */
-const FLOODS: readonly (readonly [string, first: string, part: string])[] = [
-  [
-    "headers",
-    frame("headers", END_STREAM, 1, GET_ROOT),
-    frame("continuation", 0, 1, "\x00\x01x\x01y".repeat(100)),
-  ],
-  ["empty pieces of headers", frame("headers", END_STREAM, 1, GET_ROOT), frame("continuation", 0, 1)],
-  ["settings", "", frame("settings", 0, 0, bytes(3, 2) + bytes(100, 4))],
-  ["pings", "", frame("ping", 0, 0, "12345678")],
-];
-
-function ids(count: number, part: (id: number) => string): string {
-  return [...streams(count)].map(part).join("");
-}
-
 describe.each([
   ["the gateway's port", () => usher.gatewayUrl],
   ["the native port", () => `http://${usher.nativeAddress}`],
@@ -124,20 +86,20 @@ describe.each([
     await raw.closed();
   });
 
-  test.each(FLOODS)(
+  test.each(Object.entries(FLOODS))(
     "sends %s without end, and reads nothing: its connection is closed",
-    async (_, first, part) => {
+    async (_, { first, part }) => {
       const raw = await Raw.open(url());
       raw.socket.pause();
       raw.send(greeting() + first);
       const closed = raw.closed();
-      await Promise.race([flood(raw, part, 5_000_000), closed]);
+      await Promise.race([flood(raw.socket, part, 5_000_000), closed]);
       await closed;
     },
   );
 
   test("names one long header 4,000 times, in a byte each: that request is reset, and has no answer", async () => {
-    const raw = (await Raw.open(url())).send(greeting() + BOMB + frame("ping", 0, 0, "the next"));
+    const raw = (await Raw.open(url())).send(greeting() + HPACK_BOMB + frame("ping", 0, 0, "the next"));
     const answers = await eventually(() => {
       const types = typesIn(raw.seen);
       expect(types).toContain(TYPES.ping);

@@ -4,6 +4,7 @@
 import { once } from "node:events";
 import { connect } from "node:http2";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { FLOOD_GROWTH_MAX, FLOODS, flood, HPACK_BOMB, withdrawn } from "../../../test/support/floods.ts";
 import {
   ACK,
   bytes,
@@ -25,10 +26,6 @@ import { until } from "./support/service.ts";
 
 const MB = 1_024 * 1_024;
 
-/** What resident memory may grow by in a test, garbage and the attacker's own bytes included; twice as much is what a
- * flood that is kept would take. */
-const GROWTH_MAX = 150 * MB;
-
 /** An answer that no window takes at once; one for all, so that only what is held of it counts. */
 const LARGE = Buffer.alloc(8 * MB, "x");
 
@@ -49,7 +46,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  expect(process.memoryUsage.rss() - before).toBeLessThan(GROWTH_MAX);
+  expect(process.memoryUsage.rss() - before).toBeLessThan(FLOOD_GROWTH_MAX);
   expect(edge.faults).toEqual([]);
   const session = connect(`http://127.0.0.1:${edge.port}`);
   const stream = session.request({ ":path": "/" }).setEncoding("utf8");
@@ -59,67 +56,53 @@ afterEach(async () => {
   await until(() => edge.connections === 0 && edge.requests === 0);
 });
 
-/** Sends a part over and over, `times` at most, as fast as it is taken, until the server has closed. */
-async function flood(raw: Raw, part: string, times: number): Promise<void> {
-  const { socket } = raw;
-  const bunch = part.repeat(Math.max(1, Math.floor(16_384 / part.length)));
-  for (let sent = 0; sent < times * part.length && !socket.destroyed; sent += bunch.length) {
-    if (!socket.write(bunch, "latin1"))
-      await new Promise((resolve) => socket.once("drain", resolve).once("close", resolve));
-  }
-}
-
 describe("a client that sends", () => {
   test("requests which it withdraws at once is cut, after a few hundred", async () => {
     const raw = (await Raw.open(edge.port)).send(greeting());
-    const withdrawn = [...streams(20_000)].map((id) => get(id) + frame("reset", 0, id, bytes(8, 4)));
-    raw.send(withdrawn.join(""));
+    raw.send(withdrawn(20_000));
     await raw.closed();
     // Those that came with the last of them, in one piece of 64 KiB, are begun.
     expect(handled).toBeLessThan(5_000);
   });
 
   test("headers without end is cut, and they reach nobody", async () => {
-    const raw = (await Raw.open(edge.port)).send(greeting() + frame("headers", END_STREAM, 1, GET_ROOT));
-    // A header line "x: y" in each, without indexing.
-    await flood(raw, frame("continuation", 0, 1, "\x00\x01x\x01y".repeat(100)), 100_000);
+    const { first, part } = FLOODS.headers;
+    const raw = (await Raw.open(edge.port)).send(greeting() + first);
+    await flood(raw.socket, part, 100_000);
     await raw.closed();
     expect(handled).toBe(0);
   });
 
   test("empty pieces of headers without end is cut", async () => {
-    const raw = (await Raw.open(edge.port)).send(greeting() + frame("headers", END_STREAM, 1, GET_ROOT));
-    await flood(raw, frame("continuation", 0, 1), 1_000_000);
+    const { first, part } = FLOODS["empty pieces of headers"];
+    const raw = (await Raw.open(edge.port)).send(greeting() + first);
+    await flood(raw.socket, part, 1_000_000);
     await raw.closed();
     expect(handled).toBe(0);
   });
 
   test("few bytes that HPACK makes many of is refused", async () => {
-    const line = `\x40\x01x${bytes(0x7f, 1)}${String.fromCharCode(0x80 | ((3_900 - 127) & 0x7f), (3_900 - 127) >> 7)}${"y".repeat(3_900)}`;
-    // The line is kept in the table of headers, and named by its place there, a byte each time: 15 MB.
-    const bomb = GET_ROOT + line + "\xbe".repeat(4_000);
-    const raw = (await Raw.open(edge.port)).send(greeting());
-    raw.send(frame("headers", END_STREAM | END_HEADERS, 1, bomb));
+    const raw = (await Raw.open(edge.port)).send(greeting() + HPACK_BOMB);
     await raw.closed();
     expect(handled).toBe(0);
   });
 
-  test.each([
-    ["settings", frame("settings", 0, 0, bytes(3, 2) + bytes(100, 4))],
-    ["pings", frame("ping", 0, 0, "12345678")],
-  ])("%s without end, and reads no answer to them, is cut", async (_, part) => {
-    const raw = await Raw.open(edge.port);
-    raw.socket.pause();
-    raw.send(greeting());
-    const closed = raw.closed();
-    await Promise.race([flood(raw, part, 5_000_000), closed]);
-    await closed;
-    expect(handled).toBe(0);
-  });
+  test.each(["settings", "pings"] as const)(
+    "%s without end, and reads no answer to them, is cut",
+    async (name) => {
+      const raw = await Raw.open(edge.port);
+      raw.socket.pause();
+      raw.send(greeting());
+      const closed = raw.closed();
+      await Promise.race([flood(raw.socket, FLOODS[name].part, 5_000_000), closed]);
+      await closed;
+      expect(handled).toBe(0);
+    },
+  );
 
   test("pings for ever instead of a request is cut when its time for one is over", async () => {
     const raw = (await Raw.open(edge.port)).send(greeting());
-    const timer = setInterval(() => raw.send(frame("ping", 0, 0, "12345678")), 10);
+    const timer = setInterval(() => raw.send(FLOODS.pings.part), 10);
     raw.socket.once("close", () => clearInterval(timer));
     await raw.closed();
     expect(handled).toBe(0);
