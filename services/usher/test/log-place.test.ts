@@ -203,7 +203,11 @@ test.each<[string, string, RegExp]>([
     `${KAFKA}\nkafka: { spool: { max_bytes: 1KiB } }`,
     /"1KiB" is too small; .* from 64MiB/,
   ],
-  ["a size without sense", `${KAFKA}\nkafka: { spool: { max_bytes: 1GB } }`, /"1GB" is not a size; .*KiB, MiB or GiB/],
+  [
+    "a size without sense",
+    `${KAFKA}\nkafka: { spool: { max_bytes: 1GB } }`,
+    /"1GB" is not a size; .*KiB, MiB or GiB/,
+  ],
   ["a node without a name", `${KAFKA}\nnode: ""`, /node \(line 3\): "" is not a node's name/],
   ["a node that is two", `${KAFKA}\nnode: a/time`, /"a\/time" is not a node's name/],
   ["no nodes", `${KAFKA}\nnodes: 0`, /nodes \(line 3\): 0 is too small; give a whole number from 1 to 1000/],

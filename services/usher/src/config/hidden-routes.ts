@@ -11,6 +11,14 @@ export interface Placed {
   readonly match: RouteMatch;
   /** Whether it leads to a queue. */
   readonly queued: boolean;
+  /** As what the gateway takes its path besides: in small letters, and, where it leads to a queue, without parameters. */
+  readonly patterns: readonly string[];
+}
+
+export function placed({ at, match, queued }: Omit<Placed, "patterns">): Placed {
+  const { path } = match;
+  const patterns = queued ? [folded(path), folded(path.replace(PARAMETERS, ""))] : [folded(path)];
+  return { at, match, queued, patterns };
 }
 
 export interface Hider {
@@ -73,14 +81,13 @@ function isOpenEnded(path: string): boolean {
 function takesSpellings(one: Placed, route: Placed, routes: readonly Placed[]): boolean {
   if (!one.queued || one.at === route.at || !isOpenEnded(route.match.path)) return false;
   if (!coversRest(one.match, route.match)) return false;
-  const patterns = patternsOf(one);
   const isTaken = (spelling: string): boolean =>
-    patterns.some((pattern) => coversPath(pattern, spelling)) &&
+    one.patterns.some((pattern) => coversPath(pattern, spelling)) &&
     !routes.some((between) => mayOpen(between, spelling, one, route));
   const isFirst = one.at < route.at;
   // Whatever it takes fits the last of its patterns as well, without its parameters.
-  if (route.queued) return isFirst && patternsOf(route).slice(-1).every(isTaken);
-  // Before an open route, the first of its spellings that leads to a queue counts, and its own has none.
+  if (route.queued) return isFirst && route.patterns.slice(-1).every(isTaken);
+  // A request for an open route waits as soon as one of its spellings leads to a queue: its own, if that comes first.
   const { path } = route.match;
   const spellings = [
     ...(isFirst ? [folded(path)] : []),
@@ -94,13 +101,7 @@ function mayOpen(between: Placed, spelling: string, one: Placed, route: Placed):
   if (between.queued || between.at >= one.at || between.at === route.at) return false;
   // What fits it letter for letter is not the route's in any case.
   if (between.at < route.at && coversPath(between.match.path, route.match.path)) return false;
-  const opened = folded(between.match.path);
-  return coversPath(opened, spelling) || coversPath(spelling, opened);
-}
-
-/** As what the gateway takes a route's path besides: in small letters, and, where it leads to a queue, without parameters. */
-function patternsOf({ match: { path }, queued }: Placed): string[] {
-  return queued ? [...new Set([folded(path), folded(path.replace(PARAMETERS, ""))])] : [folded(path)];
+  return between.patterns.some((opened) => coversPath(opened, spelling) || coversPath(spelling, opened));
 }
 
 /** The parameters of a path's segments, but not the `*` at its end. */

@@ -2,7 +2,7 @@
 // part does not hide those in the others.
 
 import { QUEUES_MAX } from "@usher/queue";
-import { type Hider, hiderOf, type Placed } from "./hidden-routes.ts";
+import { type Hider, hiderOf, type Placed, placed } from "./hidden-routes.ts";
 import { type LogUrl, logUrl } from "./log-url.ts";
 import { Mistake, type Path, type Problem, shown } from "./mistake.ts";
 import { name } from "./readers.ts";
@@ -145,16 +145,16 @@ function attemptsProblems(queues: unknown): Problem[] {
 function routeProblems(file: Record<string, unknown>): Problem[] {
   if (!Array.isArray(file.routes)) return [];
   const problems: Problem[] = [];
-  const placed: Placed[] = [];
+  const routes: Placed[] = [];
   for (const [at, route] of file.routes.entries()) {
     if (!isMap(route)) continue;
     problems.push(...referenceTo(file, at, route, "service"), ...referenceTo(file, at, route, "queue"));
     problems.push(...fieldProblems(at, route, kindOf(file, route)));
     const match = matchOf(route.match);
-    if (match !== undefined) placed.push({ at, match, queued: route.queue !== undefined });
+    if (match !== undefined) routes.push(placed({ at, match, queued: route.queue !== undefined }));
   }
-  for (const route of placed) {
-    const hider = hiderOf(route, placed);
+  for (const route of routes) {
+    const hider = hiderOf(route, routes);
     if (hider !== undefined)
       problems.push({ path: ["routes", route.at, "match"], text: hiddenText(route, hider) });
   }
