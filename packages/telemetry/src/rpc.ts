@@ -54,8 +54,8 @@ export function rpcNames(method: string, protocol: RpcProtocol): { name: string;
 
 /** A call that is under way. */
 export interface RpcObserved {
-  /** Runs what answers it: what that does belongs to the call's span. */
-  within<T>(work: () => T): T;
+  /** Runs what answers it, so that what that does belongs to the call's span; absent where it has none. */
+  readonly within?: <T>(work: () => T) => T;
   /** It is over, with this code. */
   ended(code: number): void;
 }
@@ -67,7 +67,7 @@ export function observeRpc(
   protocol: RpcProtocol,
   headers: Readonly<Record<string, string | string[] | undefined>>,
 ): RpcObserved {
-  if (!isTracing()) return { within: (work) => work(), ended: (code) => countRpc(method, protocol, code) };
+  if (!isTracing()) return { ended: (code) => countRpc(method, protocol, code) };
   const parent = propagation.extract(ROOT_CONTEXT, headers, defaultTextMapGetter);
   const { name, attributes } = rpcNames(method, protocol);
   const span = trace.getTracer(TRACER).startSpan(name, { kind: SpanKind.SERVER, attributes }, parent);

@@ -3,8 +3,8 @@
 import type { IncomingHttpHeaders } from "node:http2";
 
 export interface ObservedCall {
-  /** Runs what answers the call. */
-  within<T>(work: () => T): T;
+  /** Runs what answers the call; absent: that is run as it is. */
+  readonly within?: <T>(work: () => T) => T;
   /** It is over, with this status: gRPC's CANCELLED where its client left before. */
   ended(code: number): void;
 }

@@ -32,7 +32,7 @@ export class StreamGuard {
   readonly #open = new Map<ServerHttp2Stream, OpenStream>();
   readonly #streamOf = new WeakMap<Metadata, ServerHttp2Stream>();
   readonly #observe: ObserveCall;
-  readonly #observed = new WeakMap<ServerHttp2Stream, ObservedCall>();
+  readonly #within = new WeakMap<ServerHttp2Stream, NonNullable<ObservedCall["within"]>>();
   #opening: ServerHttp2Stream | undefined;
   #sweeping: NodeJS.Timeout | undefined;
 
@@ -92,8 +92,8 @@ export class StreamGuard {
   /** Runs what answers a call. */
   within<T>(metadata: Metadata, work: () => T): T {
     const stream = this.#streamOf.get(metadata);
-    const observed = stream && this.#observed.get(stream);
-    return observed === undefined ? work() : observed.within(work);
+    const within = stream && this.#within.get(stream);
+    return within === undefined ? work() : within(work);
   }
 
   /** Ends the calls that would not end by themselves. */
@@ -128,7 +128,7 @@ export class StreamGuard {
     const path = headers[":path"] ?? "";
     const observed = this.#observe(this.#policies.has(path) ? path.slice(1) : undefined, headers);
     if (observed === undefined) return;
-    this.#observed.set(stream, observed);
+    if (observed.within !== undefined) this.#within.set(stream, observed.within);
     stream.once("close", () => observed.ended(codeSent(stream)));
   }
 
