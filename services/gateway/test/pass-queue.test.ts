@@ -114,8 +114,9 @@ test("a browser gets the waiting page, and the service's own at its turn", async
   });
   expect(page.text).toContain("You are in line");
   expect(page.text).toMatch(/<noscript><meta http-equiv="refresh" content="\d+"><\/noscript>/);
-  expect(Buffer.byteLength(page.text)).toBeLessThan(12 * 1024);
-  const again = await bob.see("/checkout?step=1");
+  const again = await bob.see("/checkout?step=1", { "accept-language": "ko" });
+  expect(again.text).toContain("대기 중입니다");
+  for (const { text } of [page, again]) expect(Buffer.byteLength(text)).toBeLessThan(12 * 1024);
   expect(again.headers["usher-ticket"]).toBe("2");
   await complete(node, 1);
   expect((await bob.see("/checkout?step=1")).text).toBe("the shop's answer to GET /checkout?step=1");
