@@ -40,6 +40,8 @@ beforeAll(async () => {
   ({ token } = await backendOf(usher).issue({ queue: "line" }));
 });
 afterAll(async () => {
+  // connect-node writes what it did not expect to standard error, with where it came from.
+  expect(usher.output()).not.toMatch(/^\s+at |handler for rpc/m);
   await usher.stop();
 });
 
