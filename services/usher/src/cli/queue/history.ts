@@ -5,8 +5,12 @@ import { Failure } from "../../failure.ts";
 import { SETTING_NAMES, type SettingName, settingLabel, settingText } from "../../settings-text.ts";
 import { type AdminFlags, callAdmin } from "../client.ts";
 import { print } from "../say.ts";
-import { columns, momentText, visible, word } from "../text.ts";
+import { bounded, columns, momentText, visible, word } from "../text.ts";
 import { changesOf, type QueueChange, type QueueHistory } from "./changes.ts";
+
+/** Characters of a value, or of a reason, that a table shows, 60: a notice may have 500, and would tear it. `--json` has
+ * all of them. */
+const SHOWN_MAX = 60;
 
 export interface HistoryFlags extends AdminFlags {
   readonly json?: boolean;
@@ -30,7 +34,7 @@ export function historyText({ changes, earlier }: QueueHistory): string {
     word(change.actor ?? "-"),
     word(change.node),
     whatText(change),
-    visible(change.reason),
+    bounded(visible(change.reason), SHOWN_MAX),
   ]);
   const table = columns([head, ...rows]);
   return earlier === 0 ? table : `${table}\nand ${earlier} earlier`;
@@ -56,7 +60,7 @@ export function differenceText(before: Settings, after: Settings): string {
 }
 
 function valueText(name: SettingName, settings: Settings): string {
-  return visible(settingText(name, settings));
+  return bounded(visible(settingText(name, settings)), SHOWN_MAX);
 }
 
 function historyJson(queue: string, { changes, earlier }: QueueHistory): object {
