@@ -90,6 +90,16 @@ describe("one port", () => {
     expect(statusOf(await exchange(edge.port, LAST))).toBe(200);
   });
 
+  test("takes what had come in time, though this process was too busy to look", async () => {
+    const edge = await openEdge((_req, res) => void res.end("fine"), { first_byte_ms: 50 });
+    const raw = await Raw.open(edge.port);
+    while (edge.connections === 0) await new Promise(setImmediate);
+    raw.send(LAST);
+    const busyUntil_ms = performance.now() + 100;
+    while (performance.now() < busyUntil_ms);
+    expect(statusOf(await raw.closed())).toBe(200);
+  });
+
   test("closes a connection whose client ends, or resets it, before the first byte", async () => {
     const edge = await openEdge((_req, res) => void res.end("fine"));
     const ended = await Raw.open(edge.port);

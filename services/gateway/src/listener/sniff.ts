@@ -13,7 +13,11 @@ const PREFACE = Buffer.from("PRI");
 /** Looks at the first bytes, as few as tell, and puts them back. `found` is called once, unless the connection ends
  * or nothing comes for `first_byte_ms`: then it is closed. */
 export function sniff(socket: Socket, first_byte_ms: number, found: (protocol: Protocol) => void): void {
-  const timer = setTimeout(() => socket.destroy(), first_byte_ms);
+  let late: NodeJS.Immediate | undefined;
+  // What had come in time is read first, where this process was too busy to look, or slept.
+  const timer = setTimeout(() => {
+    late = setImmediate(() => socket.destroy());
+  }, first_byte_ms);
   const onError = (): void => void socket.destroy();
   // Kept here until they tell: given back at once, they would be announced again at once.
   let seen = Buffer.alloc(0);
@@ -30,6 +34,7 @@ export function sniff(socket: Socket, first_byte_ms: number, found: (protocol: P
   };
   const stop = (): void => {
     clearTimeout(timer);
+    clearImmediate(late);
     socket.off("readable", onReadable).off("error", onError).off("end", onError).off("close", stop);
   };
   socket.on("readable", onReadable).on("error", onError).on("end", onError).on("close", stop);
