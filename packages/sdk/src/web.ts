@@ -9,6 +9,8 @@ import { NodesRpc, nodesIn } from "./rpc/nodes.ts";
 export type { IssueOptions, QueueClient } from "./client/client.ts";
 export type { CallOptions, Ticket, WatchOptions } from "./client/ticket.ts";
 export { type ErrorCode, type Outcome, UsherError } from "./errors.ts";
+export { createFetch, type FetchOptions } from "./fetch/fetch.ts";
+export type { Storage } from "./fetch/memory.ts";
 export type { QueueStatus } from "./rpc/rpc.ts";
 export { hasEnded, type RequestState, type Status, type TicketState } from "./status.ts";
 

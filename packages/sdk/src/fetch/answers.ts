@@ -1,0 +1,111 @@
+// Which answers are Usher's own, and what they say. A service's answers are passed on as they are, whatever their status:
+// Usher's are known by headers that it lets no service set.
+
+import type { StatusJson } from "@usher/protocol/queue";
+import { type ErrorCode, UsherError } from "../errors.ts";
+import { statusOf } from "../rpc/connect/json.ts";
+import type { Status } from "../status.ts";
+
+/** A place in the line, as an answer tells of it. */
+export interface TicketAnswer {
+  /** Where it is looked at. Secret. */
+  readonly url: string;
+  readonly status: Status | undefined;
+}
+
+const TICKET_PATH = /\/_usher\/tickets\/[^/]+$/;
+const PROBLEM_TYPE = "urn:usher:problem:";
+
+/** The problems of the gateway that are errors of the contract under another name. */
+const RENAMED: Readonly<Record<string, ErrorCode>> = {
+  request_malformed: "invalid_field",
+  ticket_not_found: "token_invalid",
+  ticket_forgotten: "ticket_not_found",
+  api_key_invalid: "api_key_required",
+};
+
+const SAME: ReadonlySet<string> = new Set<ErrorCode>([
+  ...(["queue_not_found", "queue_reset", "key_reused", "queue_full", "queue_closed"] as const),
+  ...(["already_claimed", "log_unavailable", "outcome_unknown", "overloaded", "not_ready"] as const),
+  ...(["behind", "internal"] as const),
+]);
+
+/** A line that is full stays so for longer than anybody wants to look at a page that does nothing. */
+const NOT_WAITED_FOR: ReadonlySet<ErrorCode> = new Set(["queue_full"]);
+
+/** The longest `Retry-After` that is heeded, in milliseconds. */
+const RETRY_AFTER_MS_MAX = 60_000;
+
+/** The ticket that an answer gives out, instead of the service's own. `requested`: where the answer is from. */
+export async function ticketIn(response: Response, requested: string): Promise<TicketAnswer | undefined> {
+  const { status, headers } = response;
+  if ((status !== 202 && status !== 429) || !headers.has("usher-ticket")) return undefined;
+  const base = response.url || requested;
+  const isProblem = isProblemDocument(response);
+  if (status === 429 && !isProblem) return undefined;
+  const location = headers.get("location") ?? "";
+  if (status === 202 && !isTicket(location, base)) return undefined;
+  const document = await jsonOf(response.clone());
+  const said = status === 202 ? location : textIn(document, "ticket_url");
+  if (said === undefined || !isTicket(said, base)) return undefined;
+  await response.body?.cancel().catch(() => {});
+  return { url: new URL(said, base).href, status: statusIn(document) };
+}
+
+/** What a refusal of the gateway means, and whether it is worth sending the request again by and by. Absent for any other
+ * answer. */
+export async function problemIn(response: Response): Promise<UsherError | undefined> {
+  if (response.status < 400 || !isProblemDocument(response)) return undefined;
+  const error = errorOf(await jsonOf(response.clone()), response);
+  if (error === undefined || !NOT_WAITED_FOR.has(error.code)) return error;
+  return new UsherError(error.code, error.message, { kind: { retryable: false } });
+}
+
+/** The same from a document that has been read. */
+export function errorOf(document: unknown, response: Response): UsherError | undefined {
+  const [, reason] = textIn(document, "type")?.split(PROBLEM_TYPE) ?? [];
+  if (reason === undefined) return undefined;
+  const code = RENAMED[reason] ?? (SAME.has(reason) ? (reason as ErrorCode) : undefined);
+  if (code === undefined) return undefined;
+  const detail = textIn(document, "detail") ?? textIn(document, "title") ?? reason;
+  return new UsherError(code, detail, { retryAfter: retryAfter_ms(response) });
+}
+
+/** How long an answer asks to be left alone, in milliseconds; absent where it does not say, in seconds. */
+export function retryAfter_ms({ headers }: Response): number | undefined {
+  const seconds = headers.get("retry-after");
+  if (seconds === null || !/^\d{1,9}$/.test(seconds)) return undefined;
+  return Math.min(RETRY_AFTER_MS_MAX, Number(seconds) * 1000);
+}
+
+/** The status that a document holds; absent where it holds none. */
+export function statusIn(document: unknown): Status | undefined {
+  if (typeof document !== "object" || document === null || !("ticket" in document)) return undefined;
+  try {
+    return statusOf(document as StatusJson);
+  } catch {
+    return undefined;
+  }
+}
+
+export async function jsonOf(response: Response): Promise<unknown> {
+  try {
+    return await response.json();
+  } catch {
+    return undefined;
+  }
+}
+
+function isProblemDocument({ headers }: Response): boolean {
+  return headers.get("content-type")?.startsWith("application/problem+json") ?? false;
+}
+
+function isTicket(location: string, base: string): boolean {
+  return URL.canParse(location, base) && TICKET_PATH.test(new URL(location, base).pathname);
+}
+
+function textIn(document: unknown, name: string): string | undefined {
+  if (typeof document !== "object" || document === null) return undefined;
+  const value = (document as Record<string, unknown>)[name];
+  return typeof value === "string" ? value : undefined;
+}

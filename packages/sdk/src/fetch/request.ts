@@ -1,0 +1,80 @@
+// A request that can be made again as it was: its body is read once, and kept.
+
+/** Methods that change nothing (RFC 9110, 9.2.1). */
+const SAFE: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
+
+/** A key with fewer characters is not taken for one by a gateway. */
+const KEY_LENGTH_MIN = 22;
+
+/** What of a `Request` is no member of its own when it is copied. */
+const COPIED = [
+  ...(["cache", "credentials", "integrity", "keepalive"] as const),
+  ...(["mode", "redirect", "referrer", "referrerPolicy"] as const),
+] as const;
+
+/** What `fetch` takes first. */
+export type FetchInput = Parameters<typeof fetch>[0];
+
+export interface Repeatable {
+  readonly url: string;
+  readonly origin: string;
+  readonly method: string;
+  readonly credentials: RequestInit["credentials"];
+  readonly signal: AbortSignal | undefined;
+  /** The caller's own key. */
+  readonly key: string | undefined;
+  /** Whether the request changes nothing by itself. */
+  readonly isSafe: boolean;
+  /** Whether it may be made again when it is not known what has become of it. */
+  readonly isRepeatable: boolean;
+  /** For `fetch`, with headers beside its own. */
+  init(headers: Readonly<Record<string, string>>): RequestInit;
+  /** What makes it this request and no other: a digest; absent where this place has no digests (a page without https). */
+  digest(): Promise<string | undefined>;
+}
+
+/** `request`: made of the other two; its body is read. */
+export async function repeatable(
+  input: FetchInput,
+  init: RequestInit,
+  request: Request,
+): Promise<Repeatable> {
+  const { url, method } = request;
+  const body = request.body === null ? undefined : await request.arrayBuffer();
+  const rest: RequestInit = input instanceof Request ? copied(request) : {};
+  const key = request.headers.get("idempotency-key") ?? undefined;
+  const isSafe = SAFE.has(method);
+  const signal = init.signal ?? (input instanceof Request ? input.signal : undefined);
+  return {
+    url,
+    origin: new URL(url).origin,
+    method,
+    credentials: request.credentials,
+    signal,
+    key,
+    isSafe,
+    isRepeatable: isSafe || key === undefined || key.length >= KEY_LENGTH_MIN,
+    init(headers) {
+      const all = new Headers(request.headers);
+      for (const [name, value] of Object.entries(headers)) all.set(name, value);
+      return { ...rest, ...init, method, headers: all, ...(body && { body }), ...(signal && { signal }) };
+    },
+    async digest() {
+      const head = new TextEncoder().encode(`${method} ${url}\n`);
+      const bytes = new Uint8Array(head.length + (body?.byteLength ?? 0));
+      bytes.set(head);
+      if (body) bytes.set(new Uint8Array(body), head.length);
+      const digest = await globalThis.crypto?.subtle?.digest("SHA-256", bytes);
+      if (digest === undefined) return undefined;
+      return Array.from(new Uint8Array(digest, 0, 16), (byte) => byte.toString(16).padStart(2, "0")).join("");
+    },
+  };
+}
+
+function copied(request: Request): RequestInit {
+  return Object.fromEntries(
+    COPIED.map((name) => [name, request[name]]).filter(
+      ([name, value]) => name !== "mode" || value !== "navigate",
+    ),
+  );
+}
