@@ -4,7 +4,8 @@
 import { type EventEmitter, once } from "node:events";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { type ClientHttp2Session, type ClientHttp2Stream, connect } from "node:http2";
-import { formatTicketId } from "@usher/replica";
+import { formatTicketId, freshKeys } from "@usher/replica";
+import { MemoryStore } from "@usher/ticket-log";
 import { expect, onTestFinished, test } from "vitest";
 import { Use } from "../src/waiting/pass/uses.ts";
 import { configure, type Node, openNode, problemIn, QUEUE, Visitor } from "./support/pass-queue.ts";
@@ -106,6 +107,19 @@ test("its holder can end it, too, by leaving", async () => {
   const { desk } = node.replica;
   const { token } = desk.findVisitor({ queue: QUEUE, visitor: `cookie:${visitor}` }) ?? {};
   expect((await ann.ask(`/_usher/tickets/${token}`, {}, "DELETE")).status).toBe(200);
+  await raw.closed();
+});
+
+test("whichever node was told that the ticket has ended", async () => {
+  const port = await openHttp(begin);
+  const [store, keys] = [new MemoryStore({ shared: true }), freshKeys()];
+  const a = await openNode({ service: port, store, keys, name: "a" });
+  const b = await openNode({ service: port, store, keys, name: "b" });
+  await configure(a, {});
+  await until(() => b.replica.fold.queue(QUEUE) !== undefined);
+  const raw = await openRaw(b);
+  await raw.until(/data: begun/);
+  await complete(a, 1);
   await raw.closed();
 });
 

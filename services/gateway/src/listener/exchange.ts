@@ -2,6 +2,7 @@
 
 import { IncomingMessage, ServerResponse } from "node:http";
 import { Http2ServerRequest, type Http2ServerResponse } from "node:http2";
+import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import type { Target } from "./target.ts";
 
@@ -108,7 +109,8 @@ export function cut(res: EdgeResponse): void {
   if (isHttp1(res)) {
     // A reset, not an orderly end: by an orderly end an answer without a length would look whole.
     // (Under TLS there is no reset, and no need of one: an end that TLS was not told of is none.)
-    if (res.socket === null) res.destroy();
+    // Behind another answer on its connection, which is to come whole: nothing of this one is sent then.
+    if (res.socket === null) res.once("socket", (socket: Socket) => socket.destroySoon());
     else if (res.socket instanceof TLSSocket) res.socket.destroy();
     else res.socket.resetAndDestroy();
   } else if (!res.stream.destroyed) {
