@@ -8,6 +8,7 @@ import { Ledger } from "../support/ledger.ts";
 import {
   type Conduct,
   hang,
+  oneSlotEach,
   type Rogue,
   type RogueRequest,
   response,
@@ -24,21 +25,19 @@ let before: number;
 
 beforeAll(async () => {
   shop = await startRogue();
-  // Each with one slot. Whoever comes to `orders` waits; to `fast`, only if the slot is taken.
   usher = await startUsher({
-    config: `
-services: { shop: { url: ${shop.url} } }
-queues:
-  fast:   { kind: defer, limit: { max_active: 1 }, max_wait: 10m }
-  orders: { kind: defer, mode: queue_all, limit: { max_active: 1 }, max_wait: 10m, attempts: 2 }
-routes:
-  - { match: /fast/brief, service: shop, queue: fast, hold: 0s, timeout: 1s, silence: 1s }
-  - { match: /fast, service: shop, queue: fast, hold: 0s }
-  - { match: POST /orders/brief, service: shop, queue: orders, hold: 0s, timeout: 1s }
-  - { match: POST /orders/again, service: shop, queue: orders, hold: 0s, timeout: 1s, idempotent: true }
-  - { match: POST /orders/small, service: shop, queue: orders, hold: 0s, response_bytes: 1000 }
-  - { match: POST /orders, service: shop, queue: orders, hold: 0s }
-`,
+    config: oneSlotEach(shop, {
+      attempts: 2,
+      hold: "0s",
+      routes: [
+        ["/fast/brief", "fast", "timeout: 1s, silence: 1s"],
+        ["/fast", "fast"],
+        ["POST /orders/brief", "orders", "timeout: 1s"],
+        ["POST /orders/again", "orders", "timeout: 1s, idempotent: true"],
+        ["POST /orders/small", "orders", "response_bytes: 1000"],
+        ["POST /orders", "orders"],
+      ],
+    }),
   });
   orders = new Ledger(backendOf(usher), "orders");
 });

@@ -7,7 +7,15 @@ import type { Socket } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { residentBytes } from "../support/memory.ts";
-import { type Conduct, hang, type Rogue, response, sound, startRogue } from "../support/rogue.ts";
+import {
+  type Conduct,
+  hang,
+  oneSlotEach,
+  type Rogue,
+  response,
+  sound,
+  startRogue,
+} from "../support/rogue.ts";
 import { startUsher, type Usher } from "../support/usher.ts";
 
 /** What becomes of it.
@@ -26,17 +34,16 @@ let before_bytes: number;
 beforeAll(async () => {
   shop = await startRogue();
   usher = await startUsher({
-    config: `
-services: { shop: { url: ${shop.url} } }
-queues:
-  fast:   { kind: defer, limit: { max_active: 1 }, max_wait: 10m }
-  orders: { kind: defer, mode: queue_all, limit: { max_active: 1 }, max_wait: 10m, attempts: 1 }
-routes:
-  - { match: POST /fast, service: shop, queue: fast, hold: 30s, timeout: 20s, silence: 20s }
-  - { match: POST /fast/brief, service: shop, queue: fast, hold: 30s, timeout: 500ms, silence: 1s }
-  - { match: POST /orders, service: shop, queue: orders, hold: 30s, timeout: 20s }
-  - { match: POST /orders/brief, service: shop, queue: orders, hold: 30s, timeout: 500ms }
-`,
+    config: oneSlotEach(shop, {
+      attempts: 1,
+      hold: "30s",
+      routes: [
+        ["POST /fast", "fast", "timeout: 20s, silence: 20s"],
+        ["POST /fast/brief", "fast", "timeout: 500ms, silence: 1s"],
+        ["POST /orders", "orders", "timeout: 20s"],
+        ["POST /orders/brief", "orders", "timeout: 500ms"],
+      ],
+    }),
   });
   before_bytes = await residentBytes(usher.pid);
 });

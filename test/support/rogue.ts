@@ -42,6 +42,32 @@ export function response(status: number, body: string, ...headers: string[]): st
   return `${lines.join("\r\n")}\r\n\r\n${body}`;
 }
 
+export interface OneSlotEach {
+  /** How often a stored request is sent, at most. */
+  readonly attempts: number;
+  /** How long somebody who has to wait is held, such as "0s". */
+  readonly hold: string;
+  /** Each route's match, queue, and what else it says. */
+  readonly routes: readonly (readonly [match: string, queue: "fast" | "orders", more?: string])[];
+}
+
+/** An `usher.yaml` before that service, with one slot in each of two queues: whoever comes to `orders` waits, and who
+ * comes to `fast` only if the slot is taken. */
+export function oneSlotEach({ url }: Rogue, { attempts, hold, routes }: OneSlotEach): string {
+  const lines = routes.map(
+    ([match, queue, more]) =>
+      `  - { match: ${match}, service: shop, queue: ${queue}, hold: ${hold}${more === undefined ? "" : `, ${more}`} }`,
+  );
+  return `
+services: { shop: { url: ${url} } }
+queues:
+  fast:   { kind: defer, limit: { max_active: 1 }, max_wait: 10m }
+  orders: { kind: defer, mode: queue_all, limit: { max_active: 1 }, max_wait: 10m, attempts: ${attempts} }
+routes:
+${lines.join("\n")}
+`;
+}
+
 /** Starts, soundly, on a free port. */
 export async function startRogue(): Promise<Rogue> {
   const seen: RogueRequest[] = [];
