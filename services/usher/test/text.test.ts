@@ -44,6 +44,18 @@ test.each(HOSTILE)("in a fault and in a refusal, %s makes no other line of the l
   for (const line of written) expect(line).toMatch(HARMLESS);
 });
 
+test("in a fault and in a refusal, not even an indented line goes on", () => {
+  const text = "x\n    usher: stopped";
+  const { report, refused } = new Faults(
+    (line) => expect(saidText(line)).toMatch(HARMLESS),
+    () => 0,
+  );
+  report(new Error(text));
+  report(`${text}, too`);
+  refused({ reason: "queue_not_found", status: 404, detail: text });
+  expect.assertions(3);
+});
+
 test.each(HOSTILE)("in a table, %s stays in its cell", (_, text) => {
   const [head, row, ...more] = columns([
     ["NAME", "STATE"],

@@ -2,7 +2,7 @@
 // second, and whoever floods a node with requests to be refused must not fill its disk with the words for it.
 
 import type { LogFields, Refusal } from "@usher/telemetry";
-import { bounded } from "./text.ts";
+import { bounded, visible } from "./text.ts";
 
 /** How long the same words are held back, in milliseconds; ten seconds. */
 const QUIET_MS = 10_000;
@@ -39,7 +39,7 @@ export class Faults {
   }
 
   readonly report = (error: unknown): void => {
-    const text = bounded(faultText(error), WORDS_MAX);
+    const text = faultText(error);
     const repeats = this.#faults.next(text, this.#now_ms());
     if (repeats !== undefined) this.#tell(text, repeats, {});
   };
@@ -49,7 +49,7 @@ export class Faults {
     if (TOLD_AS_FAULTS.has(reason)) return;
     const repeats = this.#refusals.next(reason, this.#now_ms());
     if (repeats !== undefined)
-      this.#tell(`refused with ${status} ${reason}: ${bounded(detail, WORDS_MAX)}`, repeats, {
+      this.#tell(`refused with ${status} ${reason}: ${told(detail)}`, repeats, {
         reason,
         status,
       });
@@ -94,7 +94,12 @@ class Repeats {
 
 /** The error's words; where they say too little (a bug of ours), where it came from as well. */
 function faultText(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
+  if (!(error instanceof Error)) return told(String(error));
   const bug = [TypeError, RangeError, ReferenceError].some((kind) => error instanceof kind);
-  return bug ? (error.stack ?? error.message) : error.message;
+  return bug ? bounded(error.stack ?? error.message, WORDS_MAX) : told(error.message);
+}
+
+/** Words that others may have chosen: as one line. */
+function told(words: string): string {
+  return bounded(visible(words.slice(0, WORDS_MAX + 1)), WORDS_MAX);
 }
