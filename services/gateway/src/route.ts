@@ -5,7 +5,7 @@
 // the others, unless a route says exactly that path.
 
 import type { Lines } from "./listener/exchange.ts";
-import { folded, spellings } from "./spelling.ts";
+import { folded, prefixSpellings, spellings } from "./spelling.ts";
 
 /** The part of a path after which anything may follow. */
 const WILDCARD = "*";
@@ -105,11 +105,13 @@ function says(pattern: string, path: string): boolean {
 /** A route's path in all its spellings, where it leads to a queue. An open route means what it says: `/orders;status`
  * opens no `/orders`. */
 function patternsOf({ path, queue }: Route): string[] {
-  const spelled = (text: string) => (queue === undefined ? [folded(text)] : [...spellings(text)]);
-  if (!path.endsWith(WILDCARD)) return spelled(path);
+  const spelled = (text: string, all: typeof spellings) =>
+    queue === undefined ? [folded(text)] : [...all(text)];
+  if (!path.endsWith(WILDCARD)) return spelled(path, spellings);
   const prefix = path.slice(0, -WILDCARD.length);
-  const slash = prefix.endsWith("/") && prefix !== "/" ? "/" : "";
-  return spelled(prefix).map((spelling) => `${spelling}${slash}${WILDCARD}`);
+  if (!prefix.endsWith("/") || prefix === "/")
+    return spelled(prefix, prefixSpellings).map((spelling) => `${spelling}${WILDCARD}`);
+  return spelled(prefix, spellings).map((spelling) => `${spelling}/${WILDCARD}`);
 }
 
 function fitsPath(pattern: string, path: string): boolean {

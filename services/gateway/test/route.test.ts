@@ -56,6 +56,19 @@ test.each([
   ["POST /%25256Frders", "encoded three times"],
   ["POST /orders%3Fa", "with an encoded question mark"],
   ["POST /orders%23a", "with an encoded fragment"],
+  ["POST /orders.", "with a dot at its end"],
+  ["POST /orders%2e", "with an encoded dot"],
+  ["POST /orders%252e%20.", "with dots and a space, encoded once and twice"],
+  ["POST /orders%20", "with a space at its end"],
+  ["POST /orders./", "with a dot, and a slash"],
+  ["POST /orders.;a=b", "with a dot, and a parameter"],
+  ["POST /%EF%BD%8Frders", "with a letter of full width"],
+  ["POST /%25EF%25BD%258Frders", "with a letter of full width that is encoded twice"],
+  ["POST /order%C5%BF", "with a long s"],
+  ["POST /orders%E2%80%8B", "with a space without a width"],
+  ["POST /or%C2%ADders%E2%81%A0.", "with a soft hyphen, a word joiner and a dot"],
+  ["POST /orders%EF%BC%9Ba", "with a semicolon of full width"],
+  ["POST /%EF%BC%856Frders", "with an escape whose % is of full width"],
 ])("%s, %s, waits in the queue of POST /orders", (request) => {
   expect(routeOf([ORDERS, OPEN], request)).toBe(ORDERS);
 });
@@ -85,6 +98,10 @@ test.each([
   ["POST /orders%2523a", "target_ambiguous"],
   ["POST /orders%2500", "target_ambiguous"],
   ["POST /\\orders", "target_not_path"],
+  ["POST /x/..%20/orders", "target_ambiguous"],
+  ["POST /x/%EF%BC%8E%EF%BC%8E/orders", "target_ambiguous"],
+  ["POST /x/.%E2%80%8B./orders", "target_ambiguous"],
+  ["POST /x/%25EF%25BC%258E%25EF%25BC%258E/orders", "target_ambiguous"],
   ["POST /orders%00", "target_malformed"],
   ["POST /orders%", "target_malformed"],
   ["POST /%ffrders", "target_malformed"],
@@ -101,6 +118,9 @@ test.each([
   ["GET /Checkout%3Fa/b", CHECKOUT],
   ["GET /a;%3F/Checkout", OPEN],
   ["GET /CHECKOUT", CHECKOUT],
+  ["GET /checkout./pay", CHECKOUT],
+  ["GET /checkout%20/pay", CHECKOUT],
+  ["GET /checko%EF%BD%95t/pay", CHECKOUT],
   ["GET /checkout-help", OPEN],
   ["GET /help/checkout", OPEN],
 ])("%s goes by the route under its wildcard, or by none but the open one", (request, route) => {
@@ -133,6 +153,17 @@ test("of the spellings that services take a path for, one that leads to a queue 
   expect(routeOf(routes, "GET /orders;V=2/a")).toBe(parameter);
   expect(routeOf(routes, "GET /%2541b")).toBe(percent);
   expect(routeOf(routes, "GET /x/100%25")).toBe(OPEN);
+});
+
+test("a dot before a wildcard closes no more than what begins with it, and one in an open route opens nothing without it", () => {
+  const report: Route = { ...REST, path: "/report.*", queue: "report" };
+  expect(routeOf([report, OPEN], "GET /report.pdf")).toBe(report);
+  expect(routeOf([report, OPEN], "GET /REPORT.")).toBe(report);
+  expect(routeOf([report, OPEN], "GET /reports")).toBe(OPEN);
+  const dot: Route = { ...REST, path: "/orders." };
+  expect(routeOf([dot, ORDERS, OPEN], "POST /orders.")).toBe(dot);
+  expect(routeOf([dot, ORDERS, OPEN], "POST /Orders")).toBe(ORDERS);
+  expect(routeOf([dot, ORDERS, OPEN], "POST /ORDERS..")).toBe(ORDERS);
 });
 
 test("an open route with a parameter opens nothing without it", () => {

@@ -86,13 +86,21 @@ function charOf(_: string, hex: string): string {
   return String.fromCharCode(Number.parseInt(hex, 16));
 }
 
+/** A text as programs see it that compare in Unicode's compatibility form (NFKC), and leave out what is not shown:
+ * letters of full width are letters, and a space without a width is none. */
+export function plain(text: string): string {
+  return ASCII_ONLY.test(text) ? text : text.normalize("NFKC").replace(IGNORABLE, "");
+}
+
+const ASCII_ONLY = /^[\0-\x7f]*$/;
+const IGNORABLE = /\p{Default_Ignorable_Code_Point}/gu;
+
 const CONTROLS = /\p{Cc}/u;
 
 /** `.` and `..`, also before parameters (`..;x`), or a query once it is decoded: some servers cut these off before they
- * resolve the dots. */
+ * resolve the dots, and Windows does so with spaces. */
 function isDots(segment: string): boolean {
-  const [name] = segment.split(/[;?#]/, 1);
-  return name === "." || name === "..";
+  return /^\.\.? *(?:[;?#]|$)/.test(plain(segment));
 }
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
