@@ -82,7 +82,16 @@ describe("a request reaches the service", () => {
         "usher_pass: x",
         "Proxy_Authorization: x",
         "X-Original-URL: /admin",
+        "X-Original-Uri: /admin",
         "X-Rewrite-Url: /admin",
+        "X-HTTP-Method-Override: DELETE",
+        "X-HTTP-Method: DELETE",
+        "X_Method-Override: DELETE",
+        "Content_Length: 99",
+        "Content_Type: text/html",
+        "Transfer_Encoding: chunked",
+        "Idempotency_Key: x",
+        'Cookie: "usher-visitor"=x',
         "Usher-Ticket: 1",
         "usher-pass: x",
       ],
@@ -208,7 +217,8 @@ describe("an answer reaches the client", () => {
   test("without what belongs to the connection, and what only Usher may say", async () => {
     const answer = await answerTo(
       "HTTP/1.1 200 OK\r\nConnection: keep-alive, X-Mine\r\nX-Mine: 1\r\nKeep-Alive: timeout=9\r\nUpgrade: h2c\r\n" +
-        "Proxy-Authenticate: x\r\nUsher-Ticket: 1\r\nUSHER-PASS: x\r\nDate: x\r\nContent-Length: 2\r\n\r\nhi",
+        "Proxy-Authenticate: x\r\nUsher-Ticket: 1\r\nUSHER-PASS: x\r\nDate: x\r\n" +
+        'Set-Cookie: __Host-usher-visitor=x\r\nSet-Cookie: "usher-visitor"=x\r\nContent-Length: 2\r\n\r\nhi',
     );
     expect(headOf(answer)).toEqual(["HTTP/1.1 200 OK", "Date: x", "Content-Length: 2", "Connection: close"]);
   });
@@ -245,7 +255,8 @@ describe("an answer reaches the client", () => {
   test("in chunks where it has no length, with its trailers but those that would come too late", async () => {
     const answer = await answerTo(
       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n" +
-        "2\r\nxy\r\n1\r\nz\r\n0\r\nX-Sum: 7\r\nUsher-Ticket: 1\r\nAuthorization: 9\r\n\r\n",
+        "2\r\nxy\r\n1\r\nz\r\n0\r\nX-Sum: 7\r\nUsher-Ticket: 1\r\nAuthorization: 9\r\n" +
+        "Set-Cookie: usher-visitor=x\r\n\r\n",
     );
     expect(answer).toMatch(/\r\nTrailer: X-Sum\r\n.*\r\ntransfer-encoding: chunked\r\n/is);
     const body = answer.slice(answer.indexOf("\r\n\r\n") + 4);

@@ -24,9 +24,12 @@ const HOP_BY_HOP = new Set([
   ],
 ]);
 
-/** What is written anew, from what of it is believed; and two by which some frameworks are told of another path than
- * the target's. */
-const CLAIMS = new Set(["forwarded", "x-real-ip", "x-original-url", "x-rewrite-url"]);
+/** What is written anew, from what of it is believed; and those by which some frameworks are told of another path than
+ * the target's, or of another method: routes go by what the request itself says. */
+const CLAIMS = new Set([
+  ...["forwarded", "x-real-ip", "x-original-url", "x-original-uri", "x-rewrite-url"],
+  ...["x-http-method-override", "x-http-method", "x-method-override"],
+]);
 
 /** The headers that the service gets with a request. `Content-Length` is among them where the client sent it. */
 export function requestHeaders(req: EdgeRequest): Pair[] {
@@ -107,9 +110,14 @@ export function answerLines(lines: Lines, status: number, set: readonly Pair[] =
 
 /** The trailers of an answer, without those that would be read as if they had been headers in time. */
 export function trailerPairs(lines: Lines): [string, string][] {
-  return [...pairsOf(lines)]
-    .filter(([name]) => !isLeftBehind(name.toLowerCase(), new Set()) && !isEndToEnd(name.toLowerCase()))
-    .map(([name, value]) => [name, value]);
+  const pairs: [string, string][] = [];
+  for (const [name, value] of pairsOf(lines)) {
+    const key = name.toLowerCase();
+    if (isLeftBehind(key, new Set()) || isEndToEnd(key)) continue;
+    if (key === "set-cookie" && setsOwn(value)) continue;
+    pairs.push([name, value]);
+  }
+  return pairs;
 }
 
 function isLeftBehind(key: string, named: ReadonlySet<string>): boolean {
@@ -119,9 +127,12 @@ function isLeftBehind(key: string, named: ReadonlySet<string>): boolean {
   return named.has(key) && !isEndToEnd(key);
 }
 
+/** Also a header that is another in disguise, which Usher has read or sets: `Content_Length` is none of the connection's
+ * bytes, and a service must not take it for the length. */
 function isClaim(key: string): boolean {
   const name = dashed(key);
-  return CLAIMS.has(name) || name.startsWith("x-forwarded-");
+  if (CLAIMS.has(name) || name.startsWith("x-forwarded-")) return true;
+  return name !== key && isEndToEnd(name);
 }
 
 /** As services of CGI, WSGI and Rack read a name: to them `X_Real_IP` and `X-Real-IP` are one variable. */

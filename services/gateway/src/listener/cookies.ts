@@ -5,8 +5,9 @@
 const OWN = "usher-";
 const HOST_ONLY = "__Host-";
 
-/** A nameless cookie is sent as its value alone: `=usher-visitor=x` would come back as a cookie of that name. */
-const IS_OWN = /^[\s=]*(?:__Host-)?usher-/i;
+/** A nameless cookie is sent as its value alone: `=usher-visitor=x` would come back as a cookie of that name. Quotes
+ * around a name are part of it to browsers, and nothing to some servers. */
+const IS_OWN = /^[\s="]*(?:__Host-)?usher-/i;
 
 /** The full name of a cookie of Usher's. Where clients come by https, no neighbouring site can set it for them. */
 export function ownCookie(name: string, secure: boolean): string {
