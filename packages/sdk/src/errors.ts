@@ -59,20 +59,22 @@ export const SERVER_ERRORS = {
   not_failed: NEVER,
   /** As many of the queue's tickets are active as may be. */
   no_room: LATER,
+  /** The server does not know the call, or speaks it in another way: it is older than this client, or no Usher. */
+  not_implemented: NEVER,
+  /** The message is larger than the server takes. */
+  too_large: NEVER,
+  /** The call's time was over before it was answered, here or there. */
+  deadline_exceeded: DOUBT,
 } as const satisfies Record<string, ErrorKind>;
 
 /** What this side of the wire finds. */
 export const CLIENT_ERRORS = {
   /** Nobody answered: the server is down, or the network is. */
   unreachable: DOUBT,
-  /** The answer took longer than the call may. */
-  timed_out: DOUBT,
   /** The caller gave up: its signal was aborted, or the client was closed. */
   canceled: { retryable: false, outcome: "unknown" },
   /** Something answered that does not speak the protocol: a proxy's page, or another program. */
   unexpected_answer: DOUBT,
-  /** The server does not know the call: it is older than this client, or no Usher. */
-  unsupported: NEVER,
   /** The client was asked for what makes no sense; the message says what to do. */
   misused: NEVER,
 } as const satisfies Record<string, ErrorKind>;

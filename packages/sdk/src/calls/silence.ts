@@ -2,7 +2,7 @@
 
 import { UsherError } from "../errors.ts";
 
-/** A stream that is ended, with `timed_out`, when it is silent for so many milliseconds while somebody listens; and by
+/** A stream that is ended, with `deadline_exceeded`, when it is silent for so many milliseconds while somebody listens; and by
  * the signal. */
 export async function* unlessSilent<A>(
   open: (signal: AbortSignal) => AsyncIterable<A>,
@@ -30,7 +30,9 @@ export async function* unlessSilent<A>(
     }
   } catch (thrown) {
     if (!isSilent) throw thrown;
-    throw new UsherError("timed_out", `the stream was silent for ${silence_ms} ms`, { cause: thrown });
+    throw new UsherError("deadline_exceeded", `the stream was silent for ${silence_ms} ms`, {
+      cause: thrown,
+    });
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener("abort", end);

@@ -43,10 +43,14 @@ export interface FollowOptions {
 }
 
 /** Where no stream may be opened, though the ticket may be asked for. */
-const REFUSED_STREAMS: ReadonlySet<ErrorCode> = new Set(["overloaded", "unsupported"]);
+const REFUSED_STREAMS: ReadonlySet<ErrorCode> = new Set(["overloaded", "not_implemented"]);
 
 /** What may be the fault of something in between that lets no stream through. */
-const STREAM_ERRORS: ReadonlySet<ErrorCode> = new Set([...REFUSED_STREAMS, "timed_out", "unexpected_answer"]);
+const STREAM_ERRORS: ReadonlySet<ErrorCode> = new Set([
+  ...REFUSED_STREAMS,
+  "deadline_exceeded",
+  "unexpected_answer",
+]);
 
 /** So many streams in a row that were no use, and the ticket is asked for instead. */
 const USELESS_MAX = 3;

@@ -20,7 +20,7 @@ import type {
 
 /** What is a node's own fault, and perhaps not the next one's. */
 const NODES_FAULTS: ReadonlySet<ErrorCode> = new Set([
-  ...(["unreachable", "timed_out", "not_ready", "behind", "overloaded"] as const),
+  ...(["unreachable", "deadline_exceeded", "not_ready", "behind", "overloaded"] as const),
   ...(["log_unavailable", "unexpected_answer", "internal"] as const),
 ]);
 

@@ -107,7 +107,8 @@ export function limitOf({ signal, timeout }: Call): Limit {
     explain(thrown) {
       if (thrown instanceof UsherError) return thrown;
       if (signal?.aborted) return new UsherError("canceled", "the caller gave up", { cause: signal.reason });
-      if (isLate) return new UsherError("timed_out", `no answer within ${timeout} ms`, { cause: thrown });
+      if (isLate)
+        return new UsherError("deadline_exceeded", `no answer within ${timeout} ms`, { cause: thrown });
       const why = thrown instanceof Error ? thrown.message : String(thrown);
       return new UsherError("unreachable", `the gateway could not be reached: ${why}`, { cause: thrown });
     },

@@ -16,8 +16,8 @@ const RETRY_INFO = "google.rpc.RetryInfo";
 /** Where no reason is told: whatever answered is a proxy, or an Usher of another time. */
 const BY_CODE: Readonly<Record<string, ErrorCode>> = {
   canceled: "canceled",
-  deadline_exceeded: "timed_out",
-  unimplemented: "unsupported",
+  deadline_exceeded: "deadline_exceeded",
+  unimplemented: "not_implemented",
   invalid_argument: "invalid_field",
   unauthenticated: "api_key_required",
   resource_exhausted: "overloaded",

@@ -182,7 +182,8 @@ export class GrpcRpc implements BackendRpc {
       }
     } catch (error) {
       if (signal?.aborted) throw canceled(signal);
-      if (isLate) throw new UsherError("timed_out", `no message within ${timeout} ms`, { cause: error });
+      if (isLate)
+        throw new UsherError("deadline_exceeded", `no message within ${timeout} ms`, { cause: error });
       throw refusalOf(error);
     } finally {
       clearTimeout(timer);

@@ -11,9 +11,9 @@ import { codeOf, type ErrorCode, UsherError } from "../../errors.ts";
 /** Where no reason is told: grpc-js itself has found it, or whatever is in between. */
 const BY_STATUS: Readonly<Partial<Record<status, ErrorCode>>> = {
   [status.CANCELLED]: "canceled",
-  [status.DEADLINE_EXCEEDED]: "timed_out",
+  [status.DEADLINE_EXCEEDED]: "deadline_exceeded",
   [status.UNAVAILABLE]: "unreachable",
-  [status.UNIMPLEMENTED]: "unsupported",
+  [status.UNIMPLEMENTED]: "not_implemented",
   [status.INVALID_ARGUMENT]: "invalid_field",
   [status.UNAUTHENTICATED]: "api_key_required",
   [status.RESOURCE_EXHAUSTED]: "overloaded",
