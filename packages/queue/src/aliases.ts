@@ -88,10 +88,12 @@ export class Aliases {
     if (this.#size === 0) this.#letGo();
   }
 
+  /** Throws a `RangeError` where it has more than it may: then they follow each other in a circle, and for ever. */
   #places(ticket: number): number[] {
     const places: number[] = [];
     for (let place = this.#first.get(ticket) ?? 0; place !== 0; place = this.#next[place]!)
-      places.push(place);
+      if (places.push(place) > ALIASES_MAX)
+        throw new RangeError(`ticket ${ticket} has more than ${ALIASES_MAX} further keys`);
     return places;
   }
 
