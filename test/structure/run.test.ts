@@ -7,7 +7,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { explain, whatIsMissing } from "../../scripts/install.mjs";
 import { ROOT } from "./repository.ts";
 
@@ -15,6 +15,11 @@ const RUN = join(ROOT, "scripts", "run.mjs");
 
 let folder: string;
 let started: ChildProcess[];
+
+// What is started here would fetch it, and take node_modules away from under all other tests.
+beforeAll(() => {
+  expect(whatIsMissing(ROOT), "run npm ci first").toBeUndefined();
+});
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "usher-run-"));
