@@ -105,7 +105,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     port: listener.port,
     serve(options) {
       if (edge !== undefined) throw new Error("the gateway serves already");
-      edge = new Edge({ ...options, public_url, onFault });
+      edge = new Edge({ ...options, public_url, allowed_origins, onFault });
       edge.start();
     },
     leave() {
@@ -131,7 +131,9 @@ const UPGRADE_REFUSED = problem(
   "this route goes on in no other protocol; its operator can let it (upgrade: true)",
 );
 
-type EdgeParts = EdgeOptions & Pick<GatewayOptions, "public_url" | "onFault">;
+type EdgeParts = EdgeOptions &
+  Pick<GatewayOptions, "public_url" | "onFault"> &
+  Required<Pick<GatewayOptions, "allowed_origins">>;
 
 class Edge {
   readonly #options: EdgeParts;
@@ -148,7 +150,7 @@ class Edge {
   #leaving = false;
 
   constructor(options: EdgeParts) {
-    const { replica, access, nodes, public_url } = options;
+    const { replica, access, nodes, public_url, allowed_origins } = options;
     const bodies = new BodyReader({
       body_bytes: Math.max(...options.routes.map((route) => route.body_bytes)),
     });
@@ -170,7 +172,7 @@ class Edge {
         lane,
         sending,
         defer: new DeferQueue({ replica, access, lane, requests, bodies, passOn, public_url }),
-        pass: new PassQueue({ replica, access, queue, passOn, public_url }),
+        pass: new PassQueue({ replica, access, queue, passOn, public_url, allowed_origins }),
       });
     }
   }
@@ -215,11 +217,12 @@ class Edge {
   }
 
   #passQueue(queue: string): PassQueue | undefined {
-    const { replica, access, public_url } = this.#options;
+    const { replica, access, public_url, allowed_origins } = this.#options;
     if (replica.fold.queue(queue)?.settings.kind !== "pass") return undefined;
     const known = this.#queues.get(queue)?.pass ?? this.#checked.get(queue);
     if (known !== undefined) return known;
-    const pass = new PassQueue({ replica, access, queue, passOn: this.#passOn.bind(this), public_url });
+    const passOn: PassOn = this.#passOn.bind(this);
+    const pass = new PassQueue({ replica, access, queue, passOn, public_url, allowed_origins });
     this.#checked.set(queue, pass);
     return pass;
   }

@@ -39,6 +39,12 @@ export const PREFLIGHT_CANNOT_WAIT = problem(
   "a preflight has no place in a line: allow its origin (allowed_origins), or give OPTIONS a route without a queue",
 );
 
+/** Another site's page had the browser send it: no cookies came along, none may be set, and nobody reads the answer. */
+export const FOREIGN_CANNOT_WAIT = problem(
+  "must_wait",
+  "a page of another site asked, with nothing that tells who for, so that nobody could come back for a place: open the address itself, or allow the page's origin (allowed_origins), or bring a secret of your own (Usher-Visitor, Idempotency-Key)",
+);
+
 /** When it may be tried again, in seconds; 5: somebody else has to go first. */
 const UPGRADE_RETRY_S = 5;
 

@@ -107,6 +107,7 @@ function refusalOf({ reason, status }: Problem): Refusal {
   if (reason === "queue_closed") return "closed";
   if (reason === "queue_full") return "full";
   if (reason === "wait_too_long") return "long";
+  if (reason === "must_wait") return "foreign";
   return status < 500 ? "malformed" : "unavailable";
 }
 

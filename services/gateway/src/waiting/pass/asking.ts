@@ -54,6 +54,12 @@ export function isForeign(asking: Asking): boolean {
   return asking.headers["sec-fetch-site"] === "cross-site" && !follows;
 }
 
+/** Whether a page may read the answer, though it is another site's: of an origin that is allowed to, by a script. */
+export function isReadable({ headers }: Asking, allowed_origins: readonly string[]): boolean {
+  const { origin, "sec-fetch-mode": mode } = headers;
+  return mode === "cors" && origin !== undefined && allowed_origins.includes(origin);
+}
+
 /** Whether it is a form that was sent, or anything else that cannot just be asked for again. */
 export function isSending({ method }: Asking): boolean {
   return method !== "GET" && method !== "HEAD";

@@ -26,9 +26,9 @@ import { observeHolder } from "../../observe/ticket.ts";
 import type { Route } from "../../route.ts";
 import type { PassOn } from "../defer.ts";
 import { waitTooLong } from "../long-wait.ts";
-import { PREFLIGHT_CANNOT_WAIT, problemOf } from "../problems.ts";
+import { FOREIGN_CANNOT_WAIT, PREFLIGHT_CANNOT_WAIT, problemOf } from "../problems.ts";
 import { answerRefusal, answerWaiting } from "./answer.ts";
-import { type Asking, askingOf, isForeign, isNavigation } from "./asking.ts";
+import { type Asking, askingOf, isForeign, isNavigation, isReadable } from "./asking.ts";
 import { heldBy } from "./holder.ts";
 import { passLeft_ms, revived, used } from "./sessions.ts";
 import { Uses } from "./uses.ts";
@@ -47,6 +47,8 @@ export type Verdict =
       readonly kind: "admitted";
       readonly place: Place;
       readonly pass: string;
+      /** Whether it is another than its sender has brought. */
+      readonly isNewPass: boolean;
       readonly setCookies: readonly string[];
     }
   | { readonly kind: "open" }
@@ -66,6 +68,8 @@ export interface PassOptions {
   readonly passOn: PassOn;
   /** The origin under which clients reach the gateway; absent: whatever each of them uses. */
   readonly public_url: string | undefined;
+  /** Whose pages may read answers. */
+  readonly allowed_origins: readonly string[];
 }
 
 export class PassQueue {
@@ -158,6 +162,8 @@ export class PassQueue {
     if (known === undefined) {
       if (replica.desk.queue(name).settings.mode === "open") return { kind: "open" };
       if (isPreflight(asking)) return { kind: "refused", problem: PREFLIGHT_CANNOT_WAIT };
+      if (visitor.isNew === true && this.#isLost(asking))
+        return { kind: "refused", problem: FOREIGN_CANNOT_WAIT };
       const tooLong = waitTooLong(replica.desk, name, route);
       if (tooLong !== undefined) return { kind: "refused", problem: tooLong };
     }
@@ -174,6 +180,12 @@ export class PassQueue {
       token: issued.token,
       setCookies: this.#visitorCookies(visitor, asking),
     };
+  }
+
+  /** Whether nobody new who asks so could be told anything to come back with: no cookie is set, and no script may read the
+   * answer. Each would take a place, and each picture in a page a place of its own. */
+  #isLost(asking: Asking): boolean {
+    return isForeign(asking) && !isReadable(asking, this.#options.allowed_origins);
   }
 
   #issue({ headers }: Asking, caller: Caller, visitor: Visitor): Promise<IssuedPlace> {
@@ -193,9 +205,10 @@ export class PassQueue {
     if (pass === undefined) throw new Error(`ticket ${place.view.number} is admitted, and has no pass`);
     const visitor = "visitor" in known ? this.#visitorCookies(known.visitor, asking) : [];
     // One that was presented and is older is good until its own end; the session may have been extended since.
-    const isCurrent = "presented" in known && known.presented === pass;
-    const setCookies = isCurrent || isForeign(asking) ? [] : [...visitor, this.#setPass(pass, place, asking)];
-    return { kind: "admitted", place, pass, setCookies };
+    const isNewPass = !("presented" in known) || known.presented !== pass;
+    const isTold = isNewPass && !isForeign(asking);
+    const setCookies = isTold ? [...visitor, this.#setPass(pass, place, asking)] : [];
+    return { kind: "admitted", place, pass, isNewPass, setCookies };
   }
 
   #setPass(pass: string, place: Place, { secure }: Asking): string {
@@ -232,9 +245,13 @@ function decisionOf(verdict: Verdict): { action: "pass" | "ticket" | "refuse"; r
 }
 
 /** What an answer of the service's is to tell of the pass: by cookies, which no cache in between may keep, and to a
- * program that came without any in words that it can read. A script in somebody's page, who has cookies, is not told. */
-function answerLines({ pass, setCookies }: Verdict & { kind: "admitted" }, asking: Asking): Pair[] {
-  if (setCookies.length === 0) return [];
+ * program that came without any in words that it can read, as to a script of another site's, if that may read at all. A
+ * script in somebody's page, who has cookies, is not told. */
+function answerLines(
+  { pass, isNewPass, setCookies }: Verdict & { kind: "admitted" },
+  asking: Asking,
+): Pair[] {
+  if (!isNewPass) return [];
   const lines = setCookies.map((line): Pair => ["Set-Cookie", line]);
   if (!isNavigation(asking) && !hasOwn(asking.headers.cookie)) lines.push(["Usher-Pass", pass]);
   return [...lines, ["Cache-Control", "private"], ["Vary", "Cookie"]];

@@ -25,6 +25,8 @@ export interface Visitor {
   readonly secret: string;
   /** The value for their cookie; absent where they are known by something else. */
   readonly cookie?: string;
+  /** Nothing that they brought tells who they are: they are somebody new, and are whoever is told `cookie`. */
+  readonly isNew?: true;
 }
 
 /** The name of the cookie. */
@@ -56,5 +58,5 @@ export function visitorOf({ headers, secure }: Asking, caller: Caller): Visitor 
   }
   if (trusted) return { secret: `caller:${caller.id}` };
   const made = randomBytes(COOKIE_BYTES).toString("base64url");
-  return { secret: `cookie:${made}`, cookie: made };
+  return { secret: `cookie:${made}`, cookie: made, isNew: true };
 }

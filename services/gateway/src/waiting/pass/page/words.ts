@@ -45,7 +45,7 @@ export interface Words {
 }
 
 /** Why somebody gets no place, as far as it makes a difference to them. */
-export type Refusal = "closed" | "full" | "long" | "malformed" | "unavailable";
+export type Refusal = "closed" | "full" | "long" | "foreign" | "malformed" | "unavailable";
 
 const en: Words = {
   waiting: "You are in line",
@@ -89,6 +89,10 @@ const en: Words = {
     closed: ["Closed for now", "Nobody new is let into the line at present. Please come back later."],
     full: ["The line is full", "There is no place left in the line just now. Please try again in a while."],
     long: ["The line is too long", "You would have to wait for too long just now. Please come back later."],
+    foreign: [
+      "Please open this site yourself",
+      "Another site sent this, and nothing was done with it. Open this site in your browser, and try again from there.",
+    ],
     malformed: [
       "This request cannot be taken",
       "Your browser sent something that cannot be right. Clear the cookies of this site, and try again.",
@@ -141,6 +145,10 @@ const ko: Words = {
     closed: ["지금은 입장할 수 없습니다", "현재 새로운 대기를 받지 않습니다. 나중에 다시 와 주세요."],
     full: ["대기열이 가득 찼습니다", "지금은 대기열에 자리가 없습니다. 잠시 후 다시 시도해 주세요."],
     long: ["대기 인원이 너무 많습니다", "지금은 너무 오래 기다려야 합니다. 나중에 다시 와 주세요."],
+    foreign: [
+      "이 사이트를 직접 열어 주세요",
+      "다른 사이트에서 보낸 요청이라 처리하지 않았습니다. 브라우저에서 이 사이트를 직접 연 다음 다시 시도해 주세요.",
+    ],
     malformed: [
       "요청을 받을 수 없습니다",
       "브라우저가 올바르지 않은 내용을 보냈습니다. 이 사이트의 쿠키를 지우고 다시 시도해 주세요.",
