@@ -2,7 +2,8 @@
 
 import { UsherError } from "../errors.ts";
 
-/** The first pause between two tries is at most this long, in milliseconds, and each further one at most twice as long. */
+/** The first pause between two tries of a call is at most this long, in milliseconds, and each further one at most twice
+ * as long. */
 const FIRST_MS = 250;
 
 /** The longest pause, in milliseconds. */
@@ -11,8 +12,8 @@ export const PAUSE_MS_MAX = 15_000;
 /** The pause before a further try: full jitter, as in Marc Brooker's "Exponential Backoff And Jitter" (AWS, 2015), so that
  * thousands who lost the same node at the same moment come back spread; and never sooner than the server has asked for.
  * `tries`: how many have failed in a row, from 1. */
-export function backoff_ms(tries: number, retryAfter = 0, random = Math.random): number {
-  const bound_ms = Math.min(PAUSE_MS_MAX, FIRST_MS * 2 ** Math.min(tries - 1, 10));
+export function backoff_ms(tries: number, retryAfter = 0, first_ms = FIRST_MS, random = Math.random): number {
+  const bound_ms = Math.min(PAUSE_MS_MAX, first_ms * 2 ** Math.min(tries - 1, 10));
   return retryAfter + random() * bound_ms;
 }
 
