@@ -8,6 +8,7 @@
 //   aliases.ts    further keys of a ticket             estimate.ts   how long a place still waits
 //   active.ts     who is admitted                      budget.ts     the rate, as a token bucket in log time
 //   sessions.ts   whose records count                  settings.ts   what operators set, and its bounds
+//   retry-after.ts   when those who poll ask again
 //
 //   description.ts   the whole state, for comparing replicas; encoding.ts as bytes, difference.ts in words
 
@@ -32,6 +33,7 @@ export type { Change, ChangeKind, IgnoredReason, Outcome, RefusedReason } from "
 export type { Queue } from "./queue.ts";
 export type { AdmitWho, LogEvent, LogRecord, QueueEvent, ReleaseReason, SessionId } from "./record.ts";
 export { CLAIM_GRACE_MS } from "./requests.ts";
+export { retryAfter_ms } from "./retry-after.ts";
 export {
   type NodeHeard,
   SESSION_SILENCE_MS,

@@ -2,13 +2,12 @@
 
 import type { StoredRequest } from "@usher/protocol/payload";
 import type { Status } from "@usher/protocol/queue";
-import type { Queue, TicketView, Wait } from "@usher/queue";
+import { type Queue, retryAfter_ms, type TicketView, type Wait } from "@usher/queue";
 import type { Caller } from "./access.ts";
 import { Extensions } from "./extensions.ts";
 import type { RecordOptions } from "./log/session.ts";
 import type { Details } from "./payloads.ts";
 import type { Replica } from "./replica.ts";
-import { retryAfter_ms } from "./retry-after.ts";
 import { parseTicketId, statusMessage } from "./rpc/codec.ts";
 import { refusal, UsherError } from "./rpc/errors.ts";
 

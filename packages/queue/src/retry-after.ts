@@ -1,6 +1,8 @@
 // When whoever polls should ask again: near the front soon, far from it seldom, and never all at once.
 
-import type { Queue, TicketView, Wait } from "@usher/queue";
+import type { Wait } from "./estimate.ts";
+import type { Queue } from "./queue.ts";
+import type { TicketView } from "./ticket.ts";
 
 /** What the wait is divided by: with ten looks, nobody's turn is missed by more than a tenth of the wait. */
 const LOOKS = 10;
