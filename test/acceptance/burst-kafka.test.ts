@@ -2,18 +2,12 @@
 // processes, and one of the nodes killed halfway. What is asserted is what the checker makes of the shop's file and the
 // buyers', and of nothing else.
 
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
-import { Program } from "../support/program.ts";
+import { expect, test } from "vitest";
+import { IN_FIVE_SECONDS, MAX_ACTIVE, type Report, burst as runBurst } from "../support/burst.ts";
 
 const BUYERS = 1_500;
-/** Of all nodes, and of each of the two. */
-const MAX_ACTIVE = 40;
-const SHARE = 20;
-/** 200 a second for five seconds, and two bursts of 200 ms. */
-const IN_FIVE_SECONDS = 5 * 200 + 2 * 40;
+/** Of each of the two. */
+const SHARE = MAX_ACTIVE / 2;
 /** A burst takes under a minute; the machine may be busy. */
 const WAIT_MS = 4 * 60_000;
 
@@ -30,44 +24,12 @@ const ZEROS = {
   findings: { count: 0 },
 };
 
-interface NodeReport {
-  ticketsGiven: number;
-  answers: number;
-  broken: number;
-  sent: number;
-  sentForOthers: number;
-  mostInFlight: number;
-}
-
-interface Report {
-  answered: number;
-  unknown: number;
-  inversions: number;
-  mostInFlight: number;
-  worstFiveSeconds: number;
-  nodes: [NodeReport, NodeReport];
-}
-
 async function burst(...flags: string[]): Promise<Report> {
-  const out = await mkdtemp(join(tmpdir(), "usher-burst-"));
-  onTestFinished(() => rm(out, { recursive: true, force: true }));
-  const program = new Program("examples/box-office/src/burst/main.ts", [
-    ...["--kafka", "--buyers", `${BUYERS}`, "--out", out, "--json"],
-    ...flags,
-  ]);
-  onTestFinished(() => program.stop().then(() => undefined));
-  await program.ended;
-  expect(program.stdout, program.stderr).not.toBe("");
-  const { usher, breaches, kept } = JSON.parse(program.stdout) as {
-    usher: Report;
-    breaches: unknown[];
-    kept: boolean;
-  };
-  expect(breaches).toEqual([]);
-  expect(kept).toBe(true);
+  const { usher } = await runBurst("--kafka", "--buyers", `${BUYERS}`, ...flags);
   expect(usher).toMatchObject(ZEROS);
   expect(usher.mostInFlight).toBeLessThanOrEqual(MAX_ACTIVE);
   expect(usher.worstFiveSeconds).toBeLessThanOrEqual(IN_FIVE_SECONDS);
+  expect(usher.nodes).toHaveLength(2);
   for (const { mostInFlight } of usher.nodes) expect(mostInFlight).toBeLessThanOrEqual(SHARE);
   return usher;
 }
@@ -91,9 +53,9 @@ test("one of two is killed: its buyers go on at the other, and at most its open 
   expect(unknown).toBeLessThanOrEqual(SHARE);
   expect(inversions).toBe(0);
   const [killed, other] = nodes;
-  expect(killed.broken).toBeGreaterThan(0);
-  expect(other.broken).toBe(0);
-  expect(other.sentForOthers).toBeGreaterThan(0);
+  expect(killed?.broken).toBeGreaterThan(0);
+  expect(other?.broken).toBe(0);
+  expect(other?.sentForOthers).toBeGreaterThan(0);
 });
 
 test("both are restarted, one after the other: all are served, in order and within the limit", {
