@@ -10,7 +10,7 @@
 import { execFile } from "node:child_process";
 import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { type Manifest, shippedManifest } from "./manifest.ts";
 import { type Gathered, gather } from "./sources.ts";
@@ -102,6 +102,6 @@ async function run(command: string, args: readonly string[]): Promise<string> {
 }
 
 if (import.meta.main) {
-  const { tarball } = await buildSdk(process.argv[2] ?? join(ROOT, ".usher/sdk"));
+  const { tarball } = await buildSdk(resolve(process.argv[2] ?? join(ROOT, ".usher/sdk")));
   console.log(tarball);
 }

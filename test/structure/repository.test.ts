@@ -7,13 +7,14 @@ const IN_A_WORKSPACE = "(package.json|README.md|DESIGN.md|(src|test|bin)/.+)";
 const LAYOUT = [
   "[^/]+",
   `packages/(protocol|queue|traffic|ticket-log|replica|sdk|telemetry)/${IN_A_WORKSPACE}`,
+  "packages/sdk/reference/[^/]+[.]md",
   `packages/local-kafka/(${IN_A_WORKSPACE}|pom[.]xml)`,
   `services/(gateway|queue|usher|console)/${IN_A_WORKSPACE}`,
   `examples/box-office/(${IN_A_WORKSPACE}|[.]gitignore|[^/]+[.]yaml|burst[.]svg)`,
   `examples/report/${IN_A_WORKSPACE}`,
   "examples/monitoring/(README[.]md|alerts[.]yaml|dashboard[.]json)",
   "examples/edges/(README[.]md|envoy[.]yaml|nginx[.]conf|traefik[.]yaml)",
-  "test/(structure|support|acceptance|conformance|integration|e2e|bench|chaos)/.+",
+  "test/(structure|support|sdk|acceptance|conformance|integration|e2e|bench|chaos)/.+",
   "proto/.+[.]proto",
   "(scripts|docs|[.]ci)/.+",
 ].map((path) => new RegExp(`^${path}$`));

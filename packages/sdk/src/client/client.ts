@@ -1,5 +1,8 @@
 // What a visitor's program and a web page may do: take a ticket, take up one again, look at a queue.
 
+// Stays in the declarations: whoever installs them may have an older `lib`, without `Symbol.dispose`.
+/// <reference lib="esnext.disposable" preserve="true" />
+
 import { retried } from "../calls/retry.ts";
 import type { QueueStatus } from "../rpc/rpc.ts";
 import { randomKey } from "./keys.ts";

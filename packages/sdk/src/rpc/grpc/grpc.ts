@@ -46,7 +46,7 @@ export interface GrpcOptions {
   readonly baseUrl: string;
   readonly apiKey?: string | undefined;
   /** The certificates to trust, in PEM; default: those of the system. */
-  readonly ca?: string | Buffer | undefined;
+  readonly ca?: string | Uint8Array | undefined;
 }
 
 /** No message of the contract comes near it, in bytes. */
