@@ -1,6 +1,7 @@
 // Pauses, and how long they are.
 
 import { UsherError } from "../errors.ts";
+import { type Clock, REAL_CLOCK } from "./clock.ts";
 
 /** The first pause between two tries of a call is at most this long, in milliseconds, and each further one at most twice
  * as long. */
@@ -23,16 +24,16 @@ export function spread_ms(pace_ms: number, random = Math.random): number {
 }
 
 /** Rejects with a `UsherError` when the signal is aborted. */
-export function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+export function pause(ms: number, signal: AbortSignal | undefined, clock: Clock = REAL_CLOCK): Promise<void> {
   return new Promise((resolve, reject) => {
     const end = (): void => {
-      clearTimeout(timer);
+      cancel();
       reject(new UsherError("canceled", "the caller gave up", { cause: signal?.reason }));
     };
-    const timer = setTimeout(() => {
+    const cancel = clock.after(ms, () => {
       signal?.removeEventListener("abort", end);
       resolve();
-    }, ms);
+    });
     if (signal?.aborted) end();
     else signal?.addEventListener("abort", end, { once: true });
   });

@@ -4,6 +4,7 @@
 import { UsherError } from "../errors.ts";
 import type { Call } from "../rpc/rpc.ts";
 import type { RetryBudget } from "./budget.ts";
+import type { Clock } from "./clock.ts";
 import { backoff_ms, pause } from "./pause.ts";
 
 export interface RetryOptions {
@@ -12,13 +13,15 @@ export interface RetryOptions {
   readonly attempts: number;
   /** How long one attempt may take, in milliseconds. */
   readonly timeout: number;
+  /** By which it pauses; default: the machine's. */
+  readonly clock?: Clock;
   readonly signal?: AbortSignal | undefined;
 }
 
 /** Rejects with the last attempt's error, or an earlier one where that left it open whether anything has happened. */
 export async function retried<A>(
   attempt: (call: Call) => Promise<A>,
-  { budget, attempts, timeout, signal }: RetryOptions,
+  { budget, attempts, timeout, clock, signal }: RetryOptions,
 ): Promise<A> {
   let doubt: UsherError | undefined;
   for (let tries = 1; ; tries++) {
@@ -30,7 +33,7 @@ export async function retried<A>(
       const error = UsherError.from(thrown);
       if (error.outcome === "unknown") doubt = error;
       if (!error.retryable || tries >= attempts || !budget.spend()) throw inDoubt(error, doubt);
-      await pause(backoff_ms(tries, error.retryAfter), signal).catch((given: unknown) => {
+      await pause(backoff_ms(tries, error.retryAfter), signal, clock).catch((given: unknown) => {
         throw inDoubt(UsherError.from(given), doubt);
       });
     }

@@ -1,6 +1,7 @@
 // Streams that say nothing: a connection can be dead without anybody having closed it.
 
 import { UsherError } from "../errors.ts";
+import { type Clock, REAL_CLOCK } from "./clock.ts";
 
 /** A stream that is ended, with `deadline_exceeded`, when it is silent for so many milliseconds while somebody listens; and by
  * the signal. */
@@ -8,25 +9,24 @@ export async function* unlessSilent<A>(
   open: (signal: AbortSignal) => AsyncIterable<A>,
   silence_ms: number,
   signal: AbortSignal | undefined,
+  clock: Clock = REAL_CLOCK,
 ): AsyncGenerator<A, void> {
   const ended = new AbortController();
   const end = (): void => ended.abort(signal?.reason);
   signal?.addEventListener("abort", end, { once: true });
   if (signal?.aborted) end();
   let isSilent = false;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const listen = (): void => {
-    timer = setTimeout(() => {
+  const listen = (): (() => void) =>
+    clock.after(silence_ms, () => {
       isSilent = true;
       ended.abort();
-    }, silence_ms);
-  };
-  listen();
+    });
+  let stopListening = listen();
   try {
     for await (const message of open(ended.signal)) {
-      clearTimeout(timer);
+      stopListening();
       yield message;
-      listen();
+      stopListening = listen();
     }
   } catch (thrown) {
     if (!isSilent) throw thrown;
@@ -34,7 +34,7 @@ export async function* unlessSilent<A>(
       cause: thrown,
     });
   } finally {
-    clearTimeout(timer);
+    stopListening();
     signal?.removeEventListener("abort", end);
   }
 }

@@ -39,6 +39,7 @@ export async function* admissions(
   { cursor: from = "0", signal, onRetry }: AdmissionsOptions,
 ): AsyncGenerator<Admission, void> {
   const { rpc, retry } = wire;
+  const { clock } = retry;
   const silence_ms = wire.timings.silence ?? SILENCE_MS;
   let cursor = from;
   for (let failures = 0; !signal?.aborted; ) {
@@ -46,7 +47,7 @@ export async function* admissions(
     const open = (signal: AbortSignal) =>
       rpc.watchAdmissions(queue, since, { signal, timeout: retry.timeout });
     try {
-      for await (const message of unlessSilent(open, silence_ms, signal)) {
+      for await (const message of unlessSilent(open, silence_ms, signal, clock)) {
         failures = 0;
         retry.budget.earn();
         if (message.ticket) {
@@ -55,7 +56,7 @@ export async function* admissions(
         }
         if (signal?.aborted) return;
         if (message.reconnectAfter !== undefined) {
-          await pause(message.reconnectAfter, signal);
+          await pause(message.reconnectAfter, signal, clock);
           break;
         }
       }
@@ -67,7 +68,7 @@ export async function* admissions(
       failures++;
       const isSpent = !retry.budget.spend();
       const ms = isSpent ? spread_ms(PAUSE_MS_MAX) : backoff_ms(failures, error.retryAfter);
-      await pause(ms, signal).catch(() => {});
+      await pause(ms, signal, clock).catch(() => {});
     }
   }
 }

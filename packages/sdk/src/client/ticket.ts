@@ -64,13 +64,13 @@ export class Ticket {
   async *watch({ signal, onRetry }: WatchOptions = {}): AsyncGenerator<Status, void> {
     const { rpc, retry, timings } = this.#wire;
     const { token } = this;
-    const { budget, timeout } = retry;
+    const { budget, timeout, clock } = retry;
     const statuses = follow(
       {
         stream: (asOf, signal) => rpc.watchPosition({ token, asOf }, { signal, timeout }),
         ask: (asOf, signal) => rpc.getTicket({ token, asOf }, { signal, timeout }),
       },
-      { budget, signal, timings, from: this.#status, ...(onRetry && { onRetry }) },
+      { budget, signal, timings, clock, from: this.#status, ...(onRetry && { onRetry }) },
     );
     yield this.#status;
     if (hasEnded(this.#status)) return;

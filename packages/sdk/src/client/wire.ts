@@ -1,6 +1,7 @@
 // What all parts of a client share: the way to the server, and how hard to try.
 
 import { RetryBudget } from "../calls/budget.ts";
+import { type Clock, REAL_CLOCK } from "../calls/clock.ts";
 import type { RetryOptions } from "../calls/retry.ts";
 import type { FollowTimings } from "../following/follow.ts";
 import type { BackendRpc, Rpc } from "../rpc/rpc.ts";
@@ -16,13 +17,14 @@ export interface TryOptions {
 
 export interface Wire<R extends Rpc = Rpc> {
   readonly rpc: R;
-  readonly retry: Required<Pick<RetryOptions, "budget" | "attempts" | "timeout">>;
+  readonly retry: Required<Pick<RetryOptions, "budget" | "attempts" | "timeout" | "clock">>;
   readonly timings: Partial<FollowTimings>;
 }
 
 export type BackendWire = Wire<BackendRpc>;
 
-export function wireOf<R extends Rpc>(rpc: R, options: TryOptions): Wire<R> {
+/** `clock`: the machine's, but in tests. */
+export function wireOf<R extends Rpc>(rpc: R, options: TryOptions, clock: Clock = REAL_CLOCK): Wire<R> {
   const { timeout = 10_000, attempts = 5, timings = {} } = options;
-  return { rpc, retry: { budget: new RetryBudget(), attempts, timeout }, timings };
+  return { rpc, retry: { budget: new RetryBudget(), attempts, timeout, clock }, timings };
 }

@@ -8,6 +8,7 @@
 // What reaches the caller never goes back: no position rises, and no end is undone.
 
 import { RetryBudget } from "../calls/budget.ts";
+import { type Clock, REAL_CLOCK } from "../calls/clock.ts";
 import { backoff_ms, PAUSE_MS_MAX, pause, spread_ms } from "../calls/pause.ts";
 import { unlessSilent } from "../calls/silence.ts";
 import { type ErrorCode, UsherError } from "../errors.ts";
@@ -44,6 +45,8 @@ export interface FollowOptions {
   readonly budget?: RetryBudget;
   readonly signal?: AbortSignal | undefined;
   readonly timings?: Partial<FollowTimings>;
+  /** By which it pauses, and judges streams; default: the machine's. */
+  readonly clock?: Clock;
   /** What is known already. */
   readonly from?: Status;
   /** Told of each failure that is mended without a word to the caller. */
@@ -66,7 +69,7 @@ const USELESS_MAX = 3;
 /** Yields each status that differs from the last; returns after the ticket's end. Throws a `UsherError` that no further
  * try would mend, or `canceled`. */
 export async function* follow(source: Source, options: FollowOptions = {}): AsyncGenerator<Status, void> {
-  const { signal, onRetry, budget = new RetryBudget() } = options;
+  const { signal, onRetry, budget = new RetryBudget(), clock = REAL_CLOCK } = options;
   const timings = { ...FOLLOW_TIMINGS, ...options.timings };
   let last = options.from;
   let told = last && textOf(last);
@@ -83,19 +86,20 @@ export async function* follow(source: Source, options: FollowOptions = {}): Asyn
     return last;
   };
   while (last === undefined || !hasEnded(last)) {
-    const begun_ms = performance.now();
+    const begun_ms = clock.now_ms();
+    const wasShort = () => clock.now_ms() - begun_ms < timings.short;
     let messages = 0;
     try {
       if (useless >= USELESS_MAX) {
         const news = take(await source.ask(last?.asOf ?? "0", signal));
         if (news) yield news;
-        if (!last || !hasEnded(last)) await pause(spread_ms(last?.retryAfter ?? timings.pace), signal);
+        if (!last || !hasEnded(last)) await pause(spread_ms(last?.retryAfter ?? timings.pace), signal, clock);
         continue;
       }
       let reconnect_ms: number | undefined;
       const asOf = last?.asOf ?? "0";
       const open = (signal: AbortSignal) => source.stream(asOf, signal);
-      for await (const { status, reconnectAfter } of unlessSilent(open, timings.silence, signal)) {
+      for await (const { status, reconnectAfter } of unlessSilent(open, timings.silence, signal, clock)) {
         messages++;
         const news = status && take(status);
         if (news) yield news;
@@ -103,8 +107,8 @@ export async function* follow(source: Source, options: FollowOptions = {}): Asyn
         if (reconnect_ms !== undefined || (last && hasEnded(last))) break;
       }
       if (last && hasEnded(last)) return;
-      if (reconnect_ms === undefined) useless = wasShort(begun_ms, timings) ? useless + 1 : 0;
-      await pause(reconnect_ms ?? backoff_ms(1, 0, timings.reconnect), signal);
+      if (reconnect_ms === undefined) useless = wasShort() ? useless + 1 : 0;
+      await pause(reconnect_ms ?? backoff_ms(1, 0, timings.reconnect), signal, clock);
     } catch (thrown) {
       const error = UsherError.from(thrown);
       if (signal?.aborted) throw new UsherError("canceled", "the caller gave up", { cause: signal.reason });
@@ -112,14 +116,14 @@ export async function* follow(source: Source, options: FollowOptions = {}): Asyn
       const isStreamsFault = isStream && STREAM_ERRORS.has(error.code);
       if (!error.retryable && !isStreamsFault && error.code !== "canceled") throw error;
       if (isStream && (isStreamsFault || messages > 0)) {
-        useless = wasShort(begun_ms, timings) || messages === 0 ? useless + 1 : 0;
+        useless = wasShort() || messages === 0 ? useless + 1 : 0;
       }
       if (REFUSED_STREAMS.has(error.code)) useless = USELESS_MAX;
       onRetry?.(error);
       failures++;
       const isSpent = !budget.spend();
       const backoff = () => backoff_ms(failures, error.retryAfter, timings.reconnect);
-      await pause(isSpent ? spread_ms(PAUSE_MS_MAX) : backoff(), signal);
+      await pause(isSpent ? spread_ms(PAUSE_MS_MAX) : backoff(), signal, clock);
     }
   }
 }
@@ -127,8 +131,4 @@ export async function* follow(source: Source, options: FollowOptions = {}): Asyn
 /** What makes a status worth telling: not how far the node has read, nor when to ask again, which is up to chance. */
 function textOf({ asOf, retryAfter, ...rest }: Status): string {
   return JSON.stringify(rest);
-}
-
-function wasShort(begun_ms: number, { short }: FollowTimings): boolean {
-  return performance.now() - begun_ms < short;
 }
