@@ -57,14 +57,14 @@ function forward({ hostname, port }: URL, req: IncomingMessage, res: ServerRespo
     const begin = (): void => void res.writeHead(answer.statusCode ?? 502, answer.headers);
     answer.on("data", (piece: Buffer) => {
       pieces.push(piece);
-      if (manner === "cut" && isStream(answer)) {
+      if (manner === "cut" && isStream(answer) && !res.headersSent) {
         begin();
         res.write(piece, () => res.destroy());
         answer.destroy();
       }
     });
     answer.on("end", () => {
-      if (res.destroyed) return;
+      if (res.destroyed || res.headersSent) return;
       if (manner === "lose") res.destroy();
       else {
         begin();
