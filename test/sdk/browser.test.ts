@@ -1,0 +1,115 @@
+// The client in a page: its size, and what it does in a real browser before a real gateway.
+
+import { createClient } from "@usher/sdk";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { openBrowser, openPerson } from "../e2e/browser.ts";
+import { startService } from "../support/service.ts";
+import { startUsher } from "../support/usher.ts";
+import { type Bundle, bundle } from "./support/bundle.ts";
+import { type Packed, packSdk } from "./support/packed.ts";
+import { Project } from "./support/project.ts";
+
+/** The most that issue, watch and fetch may cost a page, in bytes, compressed by gzip. */
+const GZIP_BYTES_MAX = 15 * 1024;
+
+/** All that the entry has for a page, and nothing of its own. */
+const ENTRY = `
+import { createClient, createFetch } from "@usher/sdk/web";
+globalThis.usher = { createClient, createFetch };
+`;
+
+const PAGE =
+  '<!doctype html><html lang="en"><title>Shop</title><link rel="icon" href="data:,"><script type="module" src="/app.js"></script>';
+
+/** What the entry leaves in the page. */
+interface Page {
+  readonly usher: Pick<typeof import("@usher/sdk/web"), "createClient" | "createFetch">;
+}
+
+let packed: Packed;
+
+beforeAll(async () => {
+  packed = await packSdk();
+});
+
+afterAll(() => packed?.remove());
+
+async function bundled(): Promise<Bundle> {
+  const project = await Project.create(packed.tarball);
+  await project.write("entry.js", ENTRY);
+  return bundle(project, "entry.js");
+}
+
+test("issue, watch and fetch are at most 15 KB of a page, and nothing but the client's own", async () => {
+  const { gzipBytes, parts, imports, code } = await bundled();
+  const table = parts.map(({ file, bytes }) => `${`${bytes}`.padStart(7)}  ${file}`);
+  console.log(`${gzipBytes} bytes gzipped, ${code.length} minified; before that:\n${table.join("\n")}`);
+  expect(gzipBytes).toBeLessThanOrEqual(GZIP_BYTES_MAX);
+  expect(imports).toEqual([]);
+  expect(code).not.toContain("node:");
+  const own = /^entry\.js$|^node_modules\/@usher\/sdk\/dist\/(?!vendor\/)/;
+  expect(parts.map(({ file }) => file).filter((file) => !own.test(file))).toEqual([]);
+});
+
+test("in a page it takes a ticket, watches it, and fetches when it is its turn, without a complaint", async () => {
+  const { code } = await bundled();
+  const service = await startService((res, { target, method, body }) => {
+    const isScript = target === "/app.js";
+    res.setHeader("content-type", isScript ? "text/javascript" : "text/html");
+    res.end(isScript ? code : target === "/" ? PAGE : `${method} ${target} ${body}`);
+  });
+  onTestFinished(() => service.stop());
+  const usher = await startUsher({
+    config: `
+services: { shop: { url: ${service.url} } }
+queues:
+  orders: { kind: defer, limit: { max_active: 1 }, max_wait: 1h, mode: paused }
+  checkout: { kind: pass, limit: { max_active: 9 }, max_wait: 1h, mode: paused }
+routes:
+  - { match: /orders, service: shop, queue: orders, hold: 0s }
+  - { match: /checkout, service: shop, queue: checkout }
+  - { match: /*, service: shop }
+`,
+  });
+  onTestFinished(() => usher.stop());
+  using backend = createClient({ baseUrl: `http://${usher.nativeAddress}`, apiKey: usher.apiKey });
+  const { page, context, complaints } = await openPerson(await openBrowser());
+  await context.exposeFunction("admit", (queue: string) => backend.admit(queue, { count: 1 }));
+  await page.goto(usher.gatewayUrl);
+  await page.waitForFunction(() => "usher" in globalThis);
+
+  const watched = await page.evaluate(async () => {
+    const { usher, admit } = globalThis as unknown as Page & { admit(queue: string): Promise<void> };
+    const seen: string[] = [];
+    const ticket = await usher.createClient().issue("checkout");
+    for await (const { state, position } of ticket.watch()) {
+      seen.push(`${state} ${position}`);
+      if (state === "admitted") break;
+      await admit("checkout");
+    }
+    return seen;
+  });
+  expect(watched).toEqual(["waiting 1", "admitted 0"]);
+
+  const fetched = (path: string) =>
+    page.evaluate(async (path) => {
+      const { usher, admit } = globalThis as unknown as Page & { admit(queue: string): Promise<void> };
+      const seen: string[] = [];
+      const fetch = usher.createFetch({
+        storage: localStorage,
+        onStatus: ({ state, position }) => {
+          seen.push(`${state} ${position}`);
+          if (seen.length === 1) void admit(path.slice(1));
+        },
+      });
+      const response = await fetch(path, { method: "POST", body: "two seats" });
+      return [...seen.slice(0, 1), response.status, await response.text()];
+    }, path);
+  expect(await fetched("/orders")).toEqual(["waiting 1", 200, "POST /orders two seats"]);
+  expect(complaints).toEqual([]);
+
+  // What is sent away with a place in the line is a 429, of which browsers tell by themselves.
+  expect(await fetched("/checkout")).toEqual(["waiting 1", 200, "POST /checkout two seats"]);
+  expect(complaints.filter((complaint) => !complaint.includes("status of 429"))).toEqual([]);
+  expect(service.seen.filter(({ method }) => method === "POST")).toHaveLength(2);
+});
