@@ -128,6 +128,27 @@ describe("Issue", () => {
     await queue.complete({ ticketId: first.status!.ticket!.id });
     expect(await ask()).toMatchObject({ existing: false, status: { ticket: { number: 2 } } });
   });
+
+  it("gives nobody without an API key a slot of a queue in which requests wait, and says what to do instead", async () => {
+    const world = await open({ kind: "defer" });
+    const anonymous = [{}, { authorization: "Bearer a" }].map((headers) => clientsOf(world, headers));
+    for (const { queue } of anonymous) {
+      for (const idempotencyKey of ["", KEY])
+        expect(await refusalOf(queue.issue({ queue: "q", idempotencyKey }))).toMatchObject({
+          code: "Unauthenticated",
+          reason: "API_KEY_REQUIRED",
+          metadata: { field: "queue" },
+          message: expect.stringMatching(
+            /holds a slot.*usher-api-key.*send the request itself to the gateway/,
+          ),
+          retry_ms: undefined,
+        });
+    }
+    expect(world.replica.fold.queue("q")).toMatchObject({ lastNumber: 0, active: 0 });
+    const trusted = [clientsOf(world, backend()), clientsOf(world, {}, "none")];
+    for (const { queue } of trusted) await queue.issue({ queue: "q" });
+    expect(world.replica.fold.queue("q")).toMatchObject({ lastNumber: 2 });
+  });
 });
 
 describe("GetTicket", () => {

@@ -11,7 +11,7 @@ import { queueMessage, ticketMessage } from "./codec.ts";
 import { refusal } from "./errors.ts";
 import { guarded } from "./guard.ts";
 import { mustGoOn, reconnectAfter } from "./stream-end.ts";
-import { checkIssue, checkQueueName, checkRequestId, invalid } from "./validation.ts";
+import { checkIssue, checkMayHold, checkQueueName, checkRequestId, invalid } from "./validation.ts";
 
 export function createQueueService(replica: Replica, access: Access): ServiceImpl<typeof QueueService> {
   const { admissions, desk } = replica;
@@ -21,6 +21,7 @@ export function createQueueService(replica: Replica, access: Access): ServiceImp
       const caller = access.visitor(context.requestHeader);
       checkIssue(request, caller);
       const { queue, subject, attributes } = request;
+      checkMayHold(desk.queue(queue), caller);
       const key = request.idempotencyKey || undefined;
       const hasDetails = subject !== "" || Object.keys(attributes).length > 0;
       const issued = await desk.issue({

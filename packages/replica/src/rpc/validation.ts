@@ -2,7 +2,7 @@
 
 import type { IssueRequest } from "@usher/protocol/queue";
 import type { Queue } from "@usher/queue";
-import { type Caller, KEY_LENGTH_MIN } from "../access.ts";
+import { API_KEY_HEADER, type Caller, KEY_LENGTH_MIN } from "../access.ts";
 import { UsherError } from "./errors.ts";
 
 const QUEUE_NAME = /^[a-z0-9._-]{1,64}$/;
@@ -49,6 +49,19 @@ export function checkStateSize(queues: readonly Pick<Queue, "waiting" | "active"
     "OVERLOADED",
     `There are ${tickets} tickets, and for more than ${STATE_TICKETS_MAX} this node would stand still for too long; ` +
       "ask for one queue.",
+  );
+}
+
+/** Whether a caller may have a ticket without a stored request. In a `defer` queue that holds a slot for a whole session,
+ * which belongs to the requests that others send: a few calls would stop the queue. */
+export function checkMayHold({ name, settings }: Pick<Queue, "name" | "settings">, caller: Caller): void {
+  if (settings.kind !== "defer" || caller.trusted) return;
+  throw new UsherError(
+    "API_KEY_REQUIRED",
+    `queue: in ${name} requests wait (kind DEFER), and a ticket without one holds a slot for a whole session, so Issue ` +
+      `needs an API key there, in the header ${API_KEY_HEADER}; without one, send the request itself to the gateway, ` +
+      "which stores it with a ticket where it has to wait.",
+    { field: "queue" },
   );
 }
 

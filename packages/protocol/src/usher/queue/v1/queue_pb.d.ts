@@ -1581,7 +1581,7 @@ export enum ErrorReason {
   NOT_ADMITTED = 11,
 
   /**
-   * The call needs an API key, and none came, or a wrong one. UNAUTHENTICATED.
+   * The call needs an API key, and none came, or a wrong one; Issue does in a queue of the kind DEFER. UNAUTHENTICATED.
    *
    * @generated from enum value: ERROR_REASON_API_KEY_REQUIRED = 12;
    */
@@ -1702,6 +1702,11 @@ export declare const QueueService: GenService<{
   /**
    * Takes a ticket, without a stored request whatever the queue's kind: only HTTP requests at a gateway are stored.
    * Answered when the ticket is durable and has its number.
+   * In a queue of the kind DEFER it needs an API key: once admitted, such a ticket holds a slot until Complete, Leave or
+   * the end of the queue's session, which a stored request holds only until it is answered. Without a key, send the
+   * request itself to a gateway.
+   * Such a ticket is not held back for requests that went straight through a gateway and are still in flight; these only
+   * leave less room for others from then on. So until they end, up to twice `max_active` may be in flight and active.
    * The same idempotency key from the same caller yields the same ticket, and its token again.
    *
    * @generated from rpc usher.queue.v1.QueueService.Issue
