@@ -15,6 +15,7 @@ export type { Admission, AdmissionsOptions } from "./client/admissions.ts";
 export type { AdmitOptions, BackendClient } from "./client/backend.ts";
 export type { IssueOptions, QueueClient } from "./client/client.ts";
 export type { CallOptions, Ticket, WatchOptions } from "./client/ticket.ts";
+export type { WorkOptions } from "./client/work.ts";
 export { type ErrorCode, type Outcome, UsherError } from "./errors.ts";
 export { createFetch, type FetchOptions } from "./fetch/fetch.ts";
 export type { Storage } from "./fetch/memory.ts";

@@ -7,6 +7,7 @@ import { QueueClient } from "./client.ts";
 import { randomKey } from "./keys.ts";
 import type { CallOptions } from "./ticket.ts";
 import type { BackendWire } from "./wire.ts";
+import { type WorkOptions, work } from "./work.ts";
 
 export interface AdmitOptions extends CallOptions {
   /** How many from the front, 1 to 10,000; or `ticket`. */
@@ -44,5 +45,16 @@ export class BackendClient extends QueueClient {
    * Those that were admitted before are told first, if they are still active and after the cursor. */
   admissions(queue: string, options: AdmissionsOptions = {}): AsyncGenerator<Admission, void> {
     return admissions(this.#wire, queue, options);
+  }
+
+  /** The same with several at once: does the work for each, and completes its ticket. Each comes at least once: after a
+   * crash, those again that were under way. Resolves once the signal is aborted and all that was begun is done with;
+   * rejects with the first error of the work, after the others under way have ended. */
+  work(
+    queue: string,
+    each: (admission: Admission) => Promise<void>,
+    options: WorkOptions = {},
+  ): Promise<void> {
+    return work(this.#wire, queue, each, options);
   }
 }
