@@ -1,0 +1,148 @@
+// The guard before services of all kinds, with passes that a real gateway gives out.
+
+import { type IncomingHttpHeaders, request } from "node:http";
+import { connect } from "node:http2";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startUsher, type Usher } from "../../../test/support/usher.ts";
+import { createGuard, type Guard } from "../src/guard.ts";
+import { createClient } from "../src/index.ts";
+import {
+  type Guarded,
+  http2,
+  nodeHttp,
+  onExpress,
+  onFastify,
+  onFastifyRoute,
+  onFetch,
+  onHono,
+} from "./support/guarded.ts";
+
+const CONFIG = `
+services: { shop: { url: "http://127.0.0.1:9" } }
+queues:
+  concert: { kind: pass, limit: { rate_per_second: 1000, max_active: 1000 }, max_wait: 1h }
+routes:
+  - { match: GET /concert, service: shop, queue: concert }
+`;
+const WAIT_AT = "https://tickets.example/concert";
+
+let usher: Usher;
+let guard: Guard;
+let pass: string;
+let ticketId: string;
+
+beforeAll(async () => {
+  usher = await startUsher({ config: CONFIG });
+  using client = createClient({ baseUrl: `http://${usher.nativeAddress}`, apiKey: usher.apiKey });
+  const ticket = await client.issue("concert");
+  const status = await ticket.admitted();
+  pass = status.pass ?? "";
+  ticketId = ticket.id;
+  const jwks = `${usher.gatewayUrl}/_usher/jwks.json`;
+  guard = createGuard({ jwks, queue: "concert", audience: "shop", waitAt: WAIT_AT, cookie: true });
+});
+
+afterAll(() => usher?.stop());
+
+describe.each([
+  ["node:http", nodeHttp],
+  ["Express", onExpress],
+  ["Fastify, as a hook of the whole", onFastify],
+  ["Fastify, as a hook of a route", onFastifyRoute],
+  ["fetch", onFetch],
+  ["Hono", onHono],
+] satisfies [string, (guard: Guard) => Promise<Guarded>][])("before %s", (_, open) => {
+  it("who has a pass is let in, with what they sent, and the service knows their ticket", async () => {
+    await using service = await open(guard);
+    const answer = await fetch(`${service.url}/buy`, {
+      method: "POST",
+      headers: { "usher-pass": pass, "content-type": "text/plain" },
+      body: "A1",
+    });
+    expect([answer.status, await answer.text()]).toEqual([200, "A1"]);
+    expect(answer.headers.get("x-ticket")).toBe(ticketId);
+  });
+
+  it("a program without one is told where to wait, and no cache keeps that", async () => {
+    await using service = await open(guard);
+    const answer = await fetch(`${service.url}/buy`, { method: "POST", body: "A1" });
+    expect(answer.status).toBe(403);
+    expect(answer.headers.get("content-type")).toMatch(/^application\/problem\+json/);
+    expect(answer.headers.get("cache-control")).toBe("no-store");
+    expect(answer.headers.get("x-ticket")).toBeNull();
+    expect(await answer.json()).toMatchObject({
+      type: "urn:usher:problem:pass_required",
+      status: 403,
+      flaw: "missing",
+      queues: ["concert"],
+      wait_at: WAIT_AT,
+    });
+  });
+
+  it("a browser that asks for a page is sent to wait, and one that sends a form too", async () => {
+    await using service = await open(guard);
+    for (const method of ["GET", "POST"])
+      expect(
+        await asBrowser(service, method, { "sec-fetch-mode": "navigate", accept: "text/html" }),
+      ).toMatchObject({
+        status: 303,
+        headers: { location: WAIT_AT, "cache-control": "no-store" },
+      });
+    expect(await asBrowser(service, "GET", { accept: "text/html,*/*;q=0.8" })).toMatchObject({ status: 303 });
+    const script = { "sec-fetch-mode": "cors", accept: "text/html" };
+    expect(await asBrowser(service, "GET", script)).toMatchObject({ status: 403 });
+  });
+
+  it("the cookie that a browser has of the gateway is as good", async () => {
+    await using service = await open(guard);
+    for (const name of ["usher-pass-concert", "__Host-usher-pass-concert"]) {
+      const answer = await fetch(service.url, { headers: { cookie: `a=b; ${name}=${pass}; c=d` } });
+      expect([answer.status, answer.headers.get("x-ticket")]).toEqual([200, ticketId]);
+    }
+  });
+});
+
+it("before http2 in its compatible form, it is the same", async () => {
+  await using service = await http2(guard);
+  const session = connect(service.url);
+  try {
+    const ask = (headers: Record<string, string | string[]>) =>
+      new Promise<Record<string, unknown>>((resolve, reject) => {
+        const stream = session.request({ ":path": "/buy", ...headers });
+        stream.on("error", reject).once("response", resolve).resume().end();
+      });
+    expect(await ask({ "usher-pass": pass })).toMatchObject({ ":status": 200, "x-ticket": ticketId });
+    expect(await ask({})).toMatchObject({ ":status": 403, "content-type": "application/problem+json" });
+    expect(await ask({ "usher-pass": [pass, pass] })).toMatchObject({ ":status": 403 });
+  } finally {
+    session.destroy();
+  }
+});
+
+it.each([
+  ["Express", onExpress],
+  ["Fastify", onFastifyRoute],
+  ["Hono", onHono],
+])("before %s, what is not behind the guard is for everybody", async (_, open) => {
+  await using service = await open(guard);
+  expect(await (await fetch(`${service.url}/free`)).text()).toBe("free");
+});
+
+it("what did not come through the guard has no pass to be asked for", () => {
+  expect(() => guard.passOf({})).toThrow(expect.objectContaining({ code: "misused" }));
+});
+
+/** By node:http, since `fetch` would say of itself what no page does. */
+function asBrowser(
+  { url }: Guarded,
+  method: string,
+  headers: Record<string, string>,
+): Promise<{ status: number | undefined; headers: IncomingHttpHeaders }> {
+  return new Promise((resolve, reject) => {
+    const sent = request(`${url}/buy`, { method, headers, agent: false }, (answer) => {
+      answer.resume();
+      resolve({ status: answer.statusCode, headers: answer.headers });
+    });
+    sent.on("error", reject).end();
+  });
+}
