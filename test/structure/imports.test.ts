@@ -6,6 +6,7 @@ import {
   hasNoCycles,
   importsOnlyEntries,
   importsWhatItDeclares,
+  leavesTheModelToTesting,
   MAY_IMPORT,
   pureStaysPure,
   type Rule,
@@ -33,6 +34,7 @@ describe("in the repository", () => {
     "packages are imported by what they export": importsOnlyEntries,
     "the queue and the traffic monitor are pure": pureStaysPure,
     "only the files named for it translate": translatesInNamedFiles,
+    "the client has the model for testing alone": leavesTheModelToTesting,
     "no files load one another in a circle": hasNoCycles,
   };
   for (const [promise, rule] of Object.entries(rules))
@@ -147,6 +149,18 @@ describe("a planted fault is found:", () => {
       "export const luck = () => Math.random();",
     ],
     ["a timer in the monitor", pureStaysPure, "packages/traffic/src/a.ts", "setTimeout(() => {}, 1);"],
+    [
+      "the model in the client",
+      leavesTheModelToTesting,
+      "packages/sdk/src/client/a.ts",
+      'import type { Queue } from "@usher/queue";',
+    ],
+    [
+      "what has the model, in the client",
+      leavesTheModelToTesting,
+      "packages/sdk/src/index.ts",
+      'export { createTestQueues } from "./testing.ts";',
+    ],
     [
       "records read outside of the codec",
       translatesInNamedFiles,

@@ -18,7 +18,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "@usher/traffic": [],
   "@usher/ticket-log": [],
   "@usher/telemetry": [],
-  "@usher/sdk": ["@usher/protocol"],
+  "@usher/sdk": ["@usher/protocol", "@usher/queue"],
   "@usher/replica": ["@usher/protocol", "@usher/queue", "@usher/traffic", "@usher/ticket-log"],
   "@usher/gateway": [...PACKAGES, "@usher/telemetry"],
   "@usher/queue-service": PACKAGES,
@@ -131,6 +131,20 @@ export const translatesInNamedFiles: Rule = (files) =>
     const where = TRANSLATED_IN[specifier];
     if (where === undefined || where.test(path) || isTest(path)) return undefined;
     return `${specifier} is for the files that translate (${where.source})`;
+  });
+
+/** The part of the client that has the model, for its users' tests. */
+const TESTING = /^packages\/sdk\/src\/testing(\.ts$|\/)/;
+
+/** What the client ships to pages and services knows the model by the contract alone. */
+export const leavesTheModelToTesting: Rule = (files) =>
+  importsIn(files, ({ specifier }, { path }) => {
+    if (!path.startsWith("packages/sdk/") || TESTING.test(path)) return undefined;
+    const target = posix.join(posix.dirname(path), specifier);
+    const isTestings = specifier.startsWith(".") && TESTING.test(target) && !isTest(path);
+    return specifier === "@usher/queue" || isTestings
+      ? `${specifier} is for the entry ./testing of the client`
+      : undefined;
   });
 
 /** Cycles of files that load one another at run time, each once, as the path around it. */
