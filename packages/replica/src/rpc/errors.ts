@@ -46,6 +46,7 @@ const RETRY_MS: Partial<Record<Reason, number>> = {
   NOT_READY: 1_000,
   BEHIND: 200,
   NO_ROOM: 1_000,
+  DEADLINE_EXCEEDED: 1_000,
 };
 
 /** The domain of `ErrorInfo`. */
