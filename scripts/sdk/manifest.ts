@@ -55,6 +55,7 @@ export function shippedManifest(manifest: Manifest, packages: ReadonlySet<string
 
 /** What a package exports: each entry, and the file that is loaded for it. */
 export function entriesOf({ exports = {} }: { readonly exports?: unknown }): [entry: string, file: string][] {
+  if (typeof exports === "string") return [[".", exports]];
   if (typeof exports !== "object" || exports === null) return [];
   return Object.entries(exports).map(([entry, target]) => [
     entry,

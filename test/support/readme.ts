@@ -52,3 +52,16 @@ export function codeBlock(markdown: string, language: string, text: string): str
     throw new Error(`${found.length} blocks of ${language} have "${text}" in them`);
   return code;
 }
+
+/** The code blocks of a page in a language, by the names of files that they open with, `// name`. All have one. */
+export function namedBlocks(markdown: string, language: string): ReadonlyMap<string, string> {
+  const blocks = [...markdown.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, "gm"))];
+  const named = blocks.map(([, code = ""]): [string, string] => {
+    const name = /^\/\/ ([\w.]+)\n/.exec(code)?.[1];
+    if (name === undefined) throw new Error(`a block of ${language} has no name: ${code}`);
+    return [name, code];
+  });
+  const byName = new Map(named);
+  if (byName.size < named.length) throw new Error(`two blocks of ${language} have the same name`);
+  return byName;
+}
