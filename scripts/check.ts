@@ -11,6 +11,8 @@ import { dirname, join } from "node:path";
 
 /** The contract that clients were last built on: `npm run publish:contract` writes it. */
 const PUBLISHED = "proto/published.binpb";
+/** What runs in browsers, and not in Node: checked by itself, for the two have different globals. */
+const BROWSER = "examples/box-office/src/page/browser";
 /** Where `npm run generate` writes. */
 const GENERATED = "packages/protocol/src";
 
@@ -19,6 +21,7 @@ type Check = (root: string) => Promise<string>;
 
 export const CHECKS: Readonly<Record<string, Check>> = {
   types: (root) => run(root, "tsc", "-p", "tsconfig.json", "--pretty", "false"),
+  "types in browsers": (root) => run(root, "tsc", "-p", BROWSER, "--pretty", "false"),
   "lint and format": (root) => run(root, "biome", "ci", "--colors=off", "."),
   "contract lint": (root) => run(root, "buf", "lint"),
   "contract breaks nobody": async (root) => {

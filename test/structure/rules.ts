@@ -24,7 +24,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "@usher/queue-service": PACKAGES,
   "@usher/usher": [...PACKAGES, "@usher/telemetry", "@usher/gateway", "@usher/queue-service"],
   "@usher/local-kafka": [],
-  "@usher/box-office": ["@usher/protocol", "@usher/local-kafka"],
+  "@usher/box-office": ["@usher/protocol", "@usher/sdk", "@usher/local-kafka"],
   "@usher/report": ["@usher/protocol"],
 };
 

@@ -46,9 +46,18 @@ export class Child {
     });
   }
 
-  /** One of our own programs, which talks to us in messages; its complaints go to our standard error. */
-  static fork(program: string, options: readonly string[], heard: (message: unknown) => void): Child {
-    const child = fork(program, options, { execArgv: [], stdio: ["ignore", "ignore", "inherit", "ipc"] });
+  /** One of our own programs, which talks to us in messages; its complaints go to our standard error. `execArgv`: for
+   * Node itself. */
+  static fork(
+    program: string,
+    options: readonly string[],
+    heard: (message: unknown) => void,
+    execArgv: readonly string[] = [],
+  ): Child {
+    const child = fork(program, options, {
+      execArgv: [...execArgv],
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+    });
     child.on("message", heard);
     return new Child(child);
   }

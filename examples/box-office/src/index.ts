@@ -2,6 +2,8 @@
 //
 //   shop/       the shop                    `node src/shop/main.ts`; its map is in `shop/shop.ts`
 //   burst/      the crowd, the checker      `node src/burst/main.ts`; its map is there
+//   page/       the shop with a page        `node src/page/main.ts`; its map is in `page/page.ts`
+//   start.ts  start-kafka.ts  start/        `npm start`, `npm run start:kafka`
 //   lines.ts    the two files that a burst leaves, line by line; line-file.ts writes them
 //   clock.ts  random.ts  options.ts
 

@@ -6,6 +6,9 @@ import { numberOption, runProgram } from "../options.ts";
 import { DOORS_MAX, shopDefaults } from "./settings.ts";
 import { Shop } from "./shop.ts";
 
+/** How often the figures are told, in milliseconds. */
+const FIGURES_MS = 100;
+
 const help = `The demo's shop.
 
   --port 9000           the port; 0: any free one
@@ -20,6 +23,7 @@ const help = `The demo's shop.
   --patience-ms ${shopDefaults.patience_ms}    how long one waits for a worker; then: 504
   --idempotent          the same Idempotency-Key gets the same purchase again
   --seed ${shopDefaults.seed}              for the differences between purchases
+  --figures             tell the process that forked it how the shop stands, ten times a second
 `;
 
 await runProgram("box office", async () => {
@@ -37,6 +41,7 @@ await runProgram("box office", async () => {
       "patience-ms": { type: "string", default: String(shopDefaults.patience_ms) },
       idempotent: { type: "boolean", default: shopDefaults.idempotent },
       seed: { type: "string", default: String(shopDefaults.seed) },
+      figures: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
   });
@@ -74,5 +79,7 @@ await runProgram("box office", async () => {
   const { urls } = shop;
   process.stdout.write(`The box office is open: ${urls.join(", ")}\n`);
   process.send?.({ kind: "listening", urls });
+  if (values.figures)
+    setInterval(() => process.send?.({ kind: "figures", ...shop.figures }), FIGURES_MS).unref();
   return 0;
 });

@@ -47,6 +47,11 @@ export class RequestLog {
     return this.#inFlight;
   }
 
+  /** The most that it ever was. */
+  get inFlightMax(): number {
+    return this.#inFlightMax;
+  }
+
   /** Notes that a request has arrived. `purchase`: whether it is one, and counts as in flight until it ends. */
   arrive(arrival: Arrival, purchase: boolean): OpenRequest {
     const arrived_ms = this.#clock.now();

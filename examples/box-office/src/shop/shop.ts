@@ -58,6 +58,19 @@ export interface ShopPlace {
   readonly doors?: number;
   /** The file that every request is written to; replaced. */
   readonly log: string;
+  /** Asked first, by whichever door: says whether it has answered the request, of which the shop then knows nothing. For
+   * pages about the shop. */
+  readonly aside?: (request: IncomingMessage, response: ServerResponse) => boolean;
+}
+
+/** How a shop stands. */
+export interface ShopFigures {
+  /** Purchases that have arrived and are not answered yet. */
+  readonly inFlight: number;
+  /** The most that these ever were. */
+  readonly inFlightMax: number;
+  readonly seats: number;
+  readonly sold: number;
 }
 
 export class Shop {
@@ -69,13 +82,14 @@ export class Shop {
   readonly #desk: Desk;
 
   /** Opens the shop. Rejects with the system's error (EADDRINUSE), and then has not touched the log. */
-  static async open(settings: ShopSettings, { host, port, doors = 1, log }: ShopPlace): Promise<Shop> {
+  static async open(settings: ShopSettings, place: ShopPlace): Promise<Shop> {
+    const { host, port, doors = 1 } = place;
     const first = await openDoor(host, port);
     const others = Array.from({ length: doors - 1 }, () => openDoor(host, 0));
-    return new Shop([first, ...(await Promise.all(others))], host, settings, log);
+    return new Shop([first, ...(await Promise.all(others))], settings, place);
   }
 
-  private constructor(doors: readonly Server[], host: string, settings: ShopSettings, log: string) {
+  private constructor(doors: readonly Server[], settings: ShopSettings, { host, log, aside }: ShopPlace) {
     const name = host.includes(":") ? `[${host}]` : host;
     this.urls = doors.map((door) => `http://${name}:${(door.address() as AddressInfo).port}`);
     this.#doors = doors;
@@ -84,7 +98,9 @@ export class Shop {
     const workers = new Workers(settings, new Random(settings.seed), () => this.#log.inFlight);
     this.#desk = new Desk(this.#venue, workers, settings.idempotent);
     for (const [index, door] of doors.entries())
-      door.on("request", (request, response) => void this.#serve(request, response, index + 1));
+      door.on("request", (request, response) => {
+        if (!aside?.(request, response)) void this.#serve(request, response, index + 1);
+      });
   }
 
   /** Of the first door. */
@@ -95,6 +111,17 @@ export class Shop {
   /** Purchases that have arrived and are not answered yet. */
   get inFlight(): number {
     return this.#log.inFlight;
+  }
+
+  get figures(): ShopFigures {
+    const { inFlight, inFlightMax } = this.#log;
+    const { total, left } = this.#venue;
+    return { inFlight, inFlightMax, seats: total, sold: total - left };
+  }
+
+  /** Puts all seats up for sale again. */
+  restock(): void {
+    this.#venue.restock();
   }
 
   /** Lets those in flight end, for two seconds, then hangs up; closes the log. */

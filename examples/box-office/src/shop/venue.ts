@@ -1,4 +1,4 @@
-// The seats.
+// The seats of an evening.
 
 /** Sells the seats 1 to `total` in order, each once. */
 export class Venue {
@@ -11,6 +11,11 @@ export class Venue {
 
   get left(): number {
     return this.total - this.#sold;
+  }
+
+  /** Puts all seats up for sale again, as for another evening. */
+  restock(): void {
+    this.#sold = 0;
   }
 
   /** The numbers of the seats sold; undefined, and none sold, where fewer are left. */

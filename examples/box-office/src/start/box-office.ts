@@ -8,6 +8,10 @@ import { type NodeSettings, UsherNode } from "../usher-node.ts";
 
 const root = resolve(import.meta.dirname, "../../../..");
 const shopProgram = join(import.meta.dirname, "../shop/main.ts");
+const pageProgram = join(import.meta.dirname, "../page/main.ts");
+
+/** Types are taken out of what browsers get by a part of Node that may still change, and says so. */
+const QUIET = "--disable-warning=ExperimentalWarning";
 
 /** Something that listens. */
 export interface Place {
@@ -20,6 +24,8 @@ export interface Opening {
   /** Its folder below the checkout's `.usher/`, which is made anew. */
   readonly folder: string;
   readonly shop: Place;
+  /** What the page at the shop is told of Usher; absent: the shop has no page but its own. */
+  readonly page?: readonly string[];
   /** Whatever else listens. The ports are looked at before anything starts. */
   readonly others: readonly Place[];
   /** Starts what the nodes need; told the folder's path. */
@@ -36,7 +42,7 @@ export interface Prepared {
 
 /** Opens the box office, and resolves with the exit code when it has closed: by a signal, or because something that it
  * cannot do without has ended. Of several nodes, the last one is that. */
-export async function openBoxOffice({ folder, shop, others, prepare }: Opening): Promise<number> {
+export async function openBoxOffice({ folder, shop, page, others, prepare }: Opening): Promise<number> {
   for (const { name, port } of [shop, ...others])
     if (await isTaken(port))
       return refuse(`port ${port}, which ${name} needs, is in use; stop what has it and start again`);
@@ -57,8 +63,10 @@ export async function openBoxOffice({ folder, shop, others, prepare }: Opening):
   // Whatever is being started ends with this process.
   if (prepared === "asked") process.exit(0);
   const { child: shopChild } = await startAndHear((heard) => {
-    const options = ["--port", `${shop.port}`, "--log", join(directory, "shop.ndjson")];
-    return Child.fork(shopProgram, options, heard);
+    const options = ["--port", `${shop.port}`];
+    if (page !== undefined)
+      return Child.fork(pageProgram, [...options, ...page, "--folder", directory], heard, [QUIET]);
+    return Child.fork(shopProgram, [...options, "--log", join(directory, "shop.ndjson")], heard);
   }, "listening");
   for (const settings of prepared.nodes) nodes.push(new UsherNode(settings));
 

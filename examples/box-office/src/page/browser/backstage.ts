@@ -1,0 +1,83 @@
+// A room for one, behind a queue in which people wait: the same `await fetch`. The SDK keeps who the visitor is in the
+// browser's storage, so that all its tabs are one person, with one ticket.
+
+import { createFetch, type Status } from "@usher/sdk/web";
+import { gateway } from "./gateway.ts";
+import { Turn } from "./turn.ts";
+import { say } from "./words.ts";
+
+/** Where it is remembered that this browser's visitor is backstage, or waits for it. */
+const INSIDE = "box-office:backstage";
+
+export class Backstage {
+  readonly #turn = new Turn("backstage", { go: () => void this.#enter(), end: () => void this.#leave() });
+  readonly #fetch = createFetch({
+    origins: [gateway],
+    storage: localStorage,
+    onStatus: (status) => this.#waits(status),
+  });
+  #leaving = new AbortController();
+  #ticket: number | undefined;
+  /** What proves that one is in. */
+  #pass: string | undefined;
+
+  /** Goes on with what was begun before a reload. */
+  begin(): void {
+    if (localStorage.getItem(INSIDE) !== null) void this.#enter();
+  }
+
+  async #enter(): Promise<void> {
+    localStorage.setItem(INSIDE, "yes");
+    this.#leaving = new AbortController();
+    this.#ticket = undefined;
+    this.#pass = undefined;
+    this.#turn.show({ state: "asking", headline: say("asking") });
+    try {
+      const { signal } = this.#leaving;
+      const answer = await this.#fetch(`${gateway}/backstage`, { signal, credentials: "omit" });
+      const said = await answer.json();
+      this.#pass = answer.headers.get("usher-pass") ?? this.#pass;
+      if (answer.ok) this.#inside(said.ticket);
+      else this.#outside(say("refused"), `${said.detail ?? said.title ?? answer.status}`);
+    } catch (error) {
+      if (this.#leaving.signal.aborted) this.#outside(say("left"), "");
+      else this.#outside(say("refused"), String(error));
+    }
+  }
+
+  /** Out of the line, or out of the room. */
+  async #leave(): Promise<void> {
+    if (this.#pass === undefined) {
+      this.#leaving.abort();
+      return;
+    }
+    try {
+      const answer = await fetch("/page/exit", { method: "POST", body: this.#pass });
+      if (answer.ok) this.#outside(say("out"), say("outWhy"));
+      else this.#outside(say("broken", { why: `${(await answer.json()).error}` }), "");
+    } catch (error) {
+      this.#turn.show({
+        state: "done",
+        headline: say("broken", { why: String(error) }),
+        end: say("comeOut"),
+      });
+    }
+  }
+
+  #waits(status: Status): void {
+    this.#ticket = status.number;
+    if (status.state === "waiting") this.#turn.showPlace(status, say("leaveLine"));
+    else if (status.state === "admitted") this.#pass = status.pass;
+  }
+
+  #inside(ticket: number): void {
+    this.#ticket = ticket;
+    const [headline, detail, end] = [say("inside"), say("insideWhy"), say("comeOut")];
+    this.#turn.show({ state: "done", headline, detail, ticket, end });
+  }
+
+  #outside(headline: string, detail: string): void {
+    localStorage.removeItem(INSIDE);
+    this.#turn.show({ state: "done", headline, detail, ticket: this.#ticket });
+  }
+}

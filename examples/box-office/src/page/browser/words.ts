@@ -1,0 +1,141 @@
+// What the page says, in the browser's language: English or Korean.
+
+const english = {
+  heading: "{buyers} people want a seat at the same moment",
+  lead: "This shop can sell 200 seats a second, and work on 40 purchases at once. Whatever comes on top makes it slower, until hardly anybody is answered. Send a crowd to it, and, at the same moment, another just like it through Usher.",
+  send: "Send {buyers} buyers",
+  sides: "The shop with Usher and without",
+  without: "Without Usher",
+  with: "With Usher",
+  inFlight: "requests at the shop at once",
+  most: "The most so far:",
+  answered: "answered",
+  failed: "failed",
+  sold: "seats sold",
+  waiting: "in line",
+  pace: "a second",
+  running: "They are coming: {buyers} to each shop.",
+  still: "Those of before are still there. They go home by themselves.",
+  done: "All have gone home. Without Usher {direct} of {buyers} were answered, with Usher {usher}.",
+  broken: "That did not work: {why}",
+  unreachable:
+    "Usher cannot be reached just now. Places in line are kept, and this goes on by itself when it is back.",
+
+  purchase: "Your own seat",
+  purchaseLead:
+    "Buy one while the crowd is there. The place is yours: reload the page, close it and come back, or lose the network, and it is still the same ticket.",
+  buy: "Buy a seat",
+  giveUp: "Give up the place",
+  asking: "One moment: your request is on its way.",
+  place: "Your place",
+  estimate: "Probably {half}, hardly more than {most}.",
+  noEstimate: "How long it takes is not known yet.",
+  ticket: "Ticket {number}",
+  sending: "It is your turn: the shop has your request.",
+  seat: "Seat {seat} is yours",
+  bought: "Purchase {purchase}.",
+  soldOut: "Sold out",
+  soldOutWhy: "The shop has no seat left.",
+  refused: "No seat this time",
+  unknown: "It may have been sold, or not",
+  left: "You have given up your place",
+  heard: "Place {place}. {estimate}",
+
+  backstage: "Backstage",
+  backstageLead:
+    "Here people wait, and not requests, and there is room for one at a time. Open this page in a second tab: both are one person, with one ticket. In a private window you are somebody else, and wait.",
+  enter: "Go backstage",
+  leaveLine: "Leave the line",
+  comeOut: "Come out again",
+  inside: "You are backstage",
+  insideWhy: "The room is yours until you come out.",
+  out: "You are out again",
+  outWhy: "The room is free for the next.",
+};
+
+export type Word = keyof typeof english;
+
+const korean: Readonly<Record<Word, string>> = {
+  heading: "{buyers}명이 같은 순간에 좌석을 원합니다",
+  lead: "이 상점은 1초에 좌석 200개를 팔고, 한 번에 구매 40건을 처리할 수 있습니다. 그보다 많이 몰리면 점점 느려져 거의 아무도 응답을 받지 못합니다. 구매자들을 이 상점으로 바로 보내고, 같은 순간에 똑같은 구매자들을 Usher를 거쳐 보내 보십시오.",
+  send: "구매자 {buyers}명 보내기",
+  sides: "Usher가 있을 때와 없을 때의 상점",
+  without: "Usher 없이",
+  with: "Usher와 함께",
+  inFlight: "상점이 동시에 맡은 요청",
+  most: "지금까지 최대:",
+  answered: "응답 받음",
+  failed: "실패",
+  sold: "팔린 좌석",
+  waiting: "대기 중",
+  pace: "1초에",
+  running: "상점마다 {buyers}명이 오고 있습니다.",
+  still: "앞서 보낸 구매자들이 아직 있습니다. 때가 되면 스스로 돌아갑니다.",
+  done: "모두 돌아갔습니다. {buyers}명 가운데 Usher 없이는 {direct}명, Usher와 함께는 {usher}명이 응답을 받았습니다.",
+  broken: "잘되지 않았습니다: {why}",
+  unreachable: "지금은 Usher에 연결되지 않습니다. 대기 순서는 그대로이며, 다시 연결되면 저절로 이어집니다.",
+
+  purchase: "내 좌석",
+  purchaseLead:
+    "구매자들이 몰려 있을 때 하나 사 보십시오. 순서는 당신의 것입니다. 새로 고치거나, 닫았다가 다시 오거나, 네트워크가 끊겨도 같은 번호표입니다.",
+  buy: "좌석 사기",
+  giveUp: "순서 포기하기",
+  asking: "잠시만요. 요청을 보내고 있습니다.",
+  place: "내 순서",
+  estimate: "아마 {half}, 길어도 {most} 정도입니다.",
+  noEstimate: "얼마나 걸릴지 아직 알 수 없습니다.",
+  ticket: "번호표 {number}번",
+  sending: "차례가 되었습니다. 상점이 요청을 받았습니다.",
+  seat: "{seat}번 좌석을 샀습니다",
+  bought: "구매 번호 {purchase}.",
+  soldOut: "매진되었습니다",
+  soldOutWhy: "남은 좌석이 없습니다.",
+  refused: "이번에는 사지 못했습니다",
+  unknown: "팔렸을 수도, 아닐 수도 있습니다",
+  left: "순서를 포기했습니다",
+  heard: "{place}번째 순서입니다. {estimate}",
+
+  backstage: "무대 뒤",
+  backstageLead:
+    "여기서는 요청이 아니라 사람이 기다리며, 한 번에 한 명만 들어갑니다. 이 페이지를 다른 탭에서 열어 보십시오. 두 탭은 번호표 하나를 가진 한 사람입니다. 시크릿 창에서는 다른 사람이 되어 기다립니다.",
+  enter: "무대 뒤로 가기",
+  leaveLine: "줄에서 나가기",
+  comeOut: "다시 나오기",
+  inside: "무대 뒤에 들어왔습니다",
+  insideWhy: "나올 때까지 자리는 당신의 것입니다.",
+  out: "다시 나왔습니다",
+  outWhy: "다음 사람에게 자리가 났습니다.",
+};
+
+/** The language of the two that the browser's user has named first; English where it is neither. */
+export const language = firstOf(navigator.languages);
+
+function firstOf(languages: readonly string[]): "ko" | "en" {
+  for (const language of languages) {
+    const [name] = language.split("-");
+    if (name === "ko" || name === "en") return name;
+  }
+  return "en";
+}
+
+const words = language === "ko" ? korean : english;
+const numbers = new Intl.NumberFormat(language);
+
+/** The words, with what stands in `{}` filled in. */
+export function say(word: Word, filling: Readonly<Record<string, string | number>> = {}): string {
+  return words[word].replace(/\{(\w+)\}/g, (_, name: string) => {
+    const value = filling[name] ?? "";
+    return typeof value === "number" ? count(value) : value;
+  });
+}
+
+export function count(value: number): string {
+  return numbers.format(value);
+}
+
+/** A duration, as people say it. */
+export function duration(ms: number): string {
+  const seconds = Math.max(1, Math.round(ms / 1000));
+  const [unit, value] = seconds < 100 ? ["second", seconds] : ["minute", Math.round(seconds / 60)];
+  return new Intl.NumberFormat(language, { style: "unit", unit, unitDisplay: "long" }).format(value);
+}

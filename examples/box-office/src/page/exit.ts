@@ -1,0 +1,45 @@
+// The way out of backstage: the shop tells Usher, as any backend does that knows when somebody has finished, and the room
+// is free for whoever is next.
+
+import { createClient, UsherError } from "@usher/sdk";
+
+export interface Leaving {
+  /** 200: they are out, 400: that is no pass, 502: Usher does not know of it. */
+  readonly status: 200 | 400 | 502;
+  readonly error?: string;
+}
+
+export class Exit {
+  readonly #usher: ReturnType<typeof createClient>;
+
+  /** `native`: where Usher's gRPC is, as `http://host:port`. */
+  constructor(native: string) {
+    this.#usher = createClient({ baseUrl: native });
+  }
+
+  /** Ends the visit that a pass is for. The pass is read and not checked: in the demo everybody may do what backends may. */
+  async leave(pass: string): Promise<Leaving> {
+    const ticket = ticketOf(pass);
+    if (ticket === undefined) return { status: 400, error: "that is no pass" };
+    try {
+      await this.#usher.complete(ticket);
+      return { status: 200 };
+    } catch (error) {
+      return { status: 502, error: UsherError.from(error).message };
+    }
+  }
+
+  close(): void {
+    this.#usher.close();
+  }
+}
+
+/** The ticket's id, which a pass has for its subject. */
+function ticketOf(pass: string): string | undefined {
+  try {
+    const { sub } = JSON.parse(Buffer.from(pass.split(".")[1] ?? "", "base64url").toString("utf8"));
+    return typeof sub === "string" ? sub : undefined;
+  } catch {
+    return undefined;
+  }
+}
