@@ -1,5 +1,6 @@
 // The benchmarks, apart from the tests: `npm run bench -- <case> ...`, or without a case for the list of them.
 
+import * as client from "./client.ts";
 import * as issue from "./issue.ts";
 import * as kafka from "./kafka.ts";
 import * as model from "./model.ts";
@@ -12,7 +13,7 @@ interface Case {
   readonly run: (print: (line: string) => void) => Promise<void>;
 }
 
-const CASES: readonly Case[] = [model, issue, kafka];
+const CASES: readonly Case[] = [model, issue, client, kafka];
 
 const asked = process.argv.slice(2);
 const chosen = CASES.filter(({ name }) => asked.includes(name));
