@@ -138,4 +138,7 @@ export interface Extended {
   readonly kind: "session_extended";
   readonly queue: string;
   readonly number: number;
+  /** Whether the pass ended, by its writer's wall clock, though the session goes on for longer than another one would:
+   * then it begins anew by that clock alone. Older builds wrote no such record. */
+  readonly pass_over?: boolean;
 }

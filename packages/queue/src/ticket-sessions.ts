@@ -35,14 +35,15 @@ export class TicketSessions {
   }
 
   /** A session begins anew. It never ends sooner than it would have, though sessions are shorter by now: passes that
-   * were given out hold until then. */
-  extend({ number }: Extended, wall_ms: number): Outcome {
+   * were given out hold until then. Where that leaves nothing to extend, it still begins anew by the clock on the wall if
+   * the record says that its pass is over: log time may have stood still. */
+  extend({ number, pass_over }: Extended, wall_ms: number): Outcome {
     const { active: all, tickets, settings, now_ms } = this.#state;
     if (tickets.stage(number) === "absent") return refused("unknown_ticket");
     const active = all.get(number);
     if (active === undefined) return refused("not_admitted");
     if (active.session === undefined) return refused("stored_request");
-    if (now_ms + settings.session_ms <= active.session.ends_ms) return APPLIED;
+    if (now_ms + settings.session_ms <= active.session.ends_ms && !pass_over) return APPLIED;
     this.#begin(active, wall_ms, active.session.extensions + 1);
     this.#state.tell("extended", number);
     return APPLIED;
@@ -51,7 +52,7 @@ export class TicketSessions {
   #begin(active: Active, started_ms: number, extensions: number): void {
     const { settings, now_ms } = this.#state;
     const length_ms = settings.session_ms;
-    const ends_ms = now_ms + length_ms;
+    const ends_ms = Math.max(now_ms + length_ms, active.session?.ends_ms ?? 0);
     active.session = { started_ms, length_ms, extensions, ends_ms };
     const grace_ms = settings.kind === "pass" ? PASS_GRACE_MS : 0;
     const { number } = active;

@@ -130,7 +130,7 @@ const claimed = [
   [6, "retried"],
 ] as const;
 
-type OfTicket = Extract<Move, { do: "leave" | "complete" | "retry" | "extend" }>;
+type OfTicket = Extract<Move, { do: "leave" | "complete" | "retry" }>;
 
 function moves({
   times,
@@ -192,9 +192,10 @@ function moves({
       do: is("complete"),
       ticket: pick("ended"),
     }),
-    weighted<OfTicket>(6, {
+    weighted<Extract<Move, { do: "extend" }>>(6, {
       do: is("extend"),
       ticket: pick("admitted", mostly(fc.constant(PASS), fc.constant(DEFER))),
+      passOver: fc.boolean(),
     }),
     weighted<Extract<Move, { do: "admit some" }>>(3, {
       do: is("admit some"),

@@ -51,7 +51,8 @@ export type Move =
   | { readonly do: "crowd in"; readonly sessions: number; readonly closing: boolean }
   | { readonly do: "begin anew" }
   | { readonly do: "issue"; readonly queue: string; readonly times: number; readonly ticket: TicketWish }
-  | { readonly do: "leave" | "complete" | "retry" | "extend"; readonly ticket: Pick }
+  | { readonly do: "leave" | "complete" | "retry"; readonly ticket: Pick }
+  | { readonly do: "extend"; readonly ticket: Pick; readonly passOver: boolean }
   | { readonly do: "admit some"; readonly queue: string; readonly id: number; readonly count: number }
   | { readonly do: "admit one"; readonly ticket: Pick; readonly id: number }
   | {

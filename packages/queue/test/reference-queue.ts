@@ -136,7 +136,7 @@ export class ReferenceQueue {
       case "request_retried":
         return this.#retry(ticket);
       case "session_extended":
-        return this.#extend(ticket, record);
+        return this.#extend(ticket, event, record);
     }
   }
 
@@ -291,20 +291,31 @@ export class ReferenceQueue {
   }
 
   /** Somebody who was let in is still there. */
-  #extend(ticket: ReferenceTicket | undefined, record: LogRecord): Outcome {
+  #extend(
+    ticket: ReferenceTicket | undefined,
+    { pass_over }: Event<"session_extended">,
+    record: LogRecord,
+  ): Outcome {
     if (ticket === undefined) return UNKNOWN_TICKET;
     if (ticket.stage !== "admitted") return { kind: "refused", reason: "not_admitted" };
     if (ticket.session === undefined) return { kind: "refused", reason: "stored_request" };
-    if (this.now_ms + this.settings.session_ms <= ticket.session.ends_ms) return APPLIED;
-    this.#beginSession(ticket, record, ticket.session.extensions + 1);
+    const { ends_ms, extensions } = ticket.session;
+    const isShorter = this.now_ms + this.settings.session_ms <= ends_ms;
+    if (isShorter && pass_over !== true) return APPLIED;
+    this.#beginSession(ticket, record, extensions + 1);
+    if (isShorter) this.#endSession(ticket, ends_ms);
     this.#tell("extended", ticket);
     return APPLIED;
   }
 
   #beginSession(ticket: ReferenceTicket, record: LogRecord, extensions: number): void {
     const length_ms = this.settings.session_ms;
-    const ends_ms = this.now_ms + length_ms;
-    ticket.session = { started_ms: record.wall_ms, length_ms, extensions, ends_ms };
+    ticket.session = { started_ms: record.wall_ms, length_ms, extensions, ends_ms: 0 };
+    this.#endSession(ticket, this.now_ms + length_ms);
+  }
+
+  #endSession(ticket: ReferenceTicket, ends_ms: number): void {
+    ticket.session = { ...ticket.session!, ends_ms };
     ticket.over_ms = ends_ms + (this.settings.kind === "pass" ? 30_000 : 0);
   }
 

@@ -120,7 +120,7 @@ export class Scribe {
       case "complete":
         return { kind: "ticket_completed", queue, number };
       case "extend":
-        return { kind: "session_extended", queue, number };
+        return { kind: "session_extended", queue, number, ...(move.passOver && { pass_over: true }) };
       case "retry":
         return { kind: "request_retried", queue, number, reason: "" };
       case "admit one":

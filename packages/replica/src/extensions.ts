@@ -1,17 +1,17 @@
 // Sessions that are given more time because their holders are still there: one record at a time for each ticket, however
 // many requests ask for it at once.
 
-import type { Queue } from "@usher/queue";
+import type { Queue, TicketSession } from "@usher/queue";
 import type { Appended } from "./log/appender.ts";
 import type { Replica } from "./replica.ts";
 
 export class Extensions {
-  readonly #replica: Pick<Replica, "append" | "fold">;
+  readonly #replica: Pick<Replica, "append" | "clock" | "fold">;
   /** Those on their way into the log, by queue and number. As many as appends may be under way (`PENDING_MAX`): one
    * more is refused by the log. */
   readonly #underWay = new Map<string, Promise<Appended["outcome"]>>();
 
-  constructor(replica: Pick<Replica, "append" | "fold">) {
+  constructor(replica: Pick<Replica, "append" | "clock" | "fold">) {
     this.#replica = replica;
   }
 
@@ -23,25 +23,39 @@ export class Extensions {
    * not admitted, ended, or with a stored request. */
   left_ms(queue: Queue, number: number): number | undefined {
     const session = queue.activeTicket(number)?.session;
-    return session && Math.max(0, session.ends_ms - this.#replica.fold.now_ms);
+    return session && this.#left_ms(session);
   }
 
-  /** Begins a session anew. Whoever asks while that is on its way waits for the same record; where a session would not
-   * end later, none is written. */
+  /** Begins a session anew. Whoever asks while that is on its way waits for the same record. Where a session would not
+   * end later, one is written only if half of its pass is over by the clock on the wall, by which services read it: after
+   * log time stood still, or sessions were made shorter, a pass may end long before its session. */
   extend(queue: Queue, number: number): Promise<Appended["outcome"]> {
-    const left_ms = this.left_ms(queue, number);
-    if (left_ms !== undefined && left_ms >= queue.settings.session_ms)
-      return Promise.resolve({ kind: "applied" });
+    const session = queue.activeTicket(number)?.session;
+    const isShorter = session !== undefined && this.#left_ms(session) >= queue.settings.session_ms;
+    if (isShorter && !this.#isPassOver(session)) return Promise.resolve({ kind: "applied" });
     const name = `${queue.name}:${number}`;
     const running = this.#underWay.get(name);
     if (running !== undefined) return running;
-    const extending = this.#append(queue.name, number).finally(() => this.#underWay.delete(name));
+    const extending = this.#append(queue.name, number, isShorter).finally(() => this.#underWay.delete(name));
     this.#underWay.set(name, extending);
     return extending;
   }
 
-  async #append(queue: string, number: number): Promise<Appended["outcome"]> {
-    const { outcome } = await this.#replica.append({ kind: "session_extended", queue, number });
+  #left_ms({ ends_ms }: TicketSession): number {
+    return Math.max(0, ends_ms - this.#replica.fold.now_ms);
+  }
+
+  #isPassOver({ started_ms, length_ms }: TicketSession): boolean {
+    return this.#replica.clock.wall_ms() - started_ms > length_ms / 2;
+  }
+
+  async #append(queue: string, number: number, passOver: boolean): Promise<Appended["outcome"]> {
+    const { outcome } = await this.#replica.append({
+      kind: "session_extended",
+      queue,
+      number,
+      ...(passOver && { pass_over: true }),
+    });
     return outcome;
   }
 }

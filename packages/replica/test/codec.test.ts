@@ -71,7 +71,7 @@ const events: { [Kind in LogEvent["kind"]]: fc.Arbitrary<Omit<Extract<LogEvent, 
     request_answered: fc.record({ ...one, attempt: u32, status: u32 }),
     ticket_completed: fc.record(one),
     request_retried: fc.record({ ...one, reason: fc.string(), actor }),
-    session_extended: fc.record(one),
+    session_extended: fc.record({ ...one, pass_over: fc.constantFrom(true, undefined) }),
   };
 
 const anyEvent = fc.oneof(
@@ -107,7 +107,9 @@ describe("a record", () => {
       fc.property(anyRecord, ({ session, sequence, wall_ms, event }) => {
         const bytes = encodeRecord({ session, sequence, wall_ms, event });
         const { record } = fromBinary(EnvelopeSchema, bytes);
-        const format_level = "adopt_key" in event && event.adopt_key ? 3 : (LEVELS[event.kind] ?? 1);
+        const isPassOver = "pass_over" in event && event.pass_over;
+        const level = "adopt_key" in event && event.adopt_key ? 3 : (LEVELS[event.kind] ?? 1);
+        const format_level = isPassOver ? 4 : level;
         const parts = { format_level, session, sequence, wall_ms, record };
         expect(Buffer.from(bytes)).toEqual(Buffer.from(envelope(parts)));
       }),

@@ -1,7 +1,7 @@
 // The sessions of those who were let in: how long they have, and more of it while they are there.
 
 import { MemoryStore, openMemoryLog } from "@usher/ticket-log";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { planted } from "../../../test/support/planted.ts";
 import { KEYS } from "./support/keys.ts";
 import { pass, passing, stopClocks, turns } from "./support/time.ts";
@@ -67,6 +67,32 @@ describe("a session", () => {
     expect(extensions(world)).toBe(0);
   });
 
+  it("whose pass is over by the wall clock is given another, and ends no sooner, where sessions are shorter by now", async () => {
+    const { world, place } = await admitted();
+    const { desk, fold } = world.replica;
+    const { ends_ms } = place.view.session!;
+    await world.replica.configure(
+      "q",
+      { ...place.queue.settings, session_ms: 4 * SECOND },
+      { revision: 2, reason: "" },
+    );
+    // Time on the wall passes, and that of the log stands still.
+    vi.setSystemTime(Date.now() + 50 * SECOND);
+    const [one, other] = await passing(Promise.all([desk.extend(place), desk.extend(place)]));
+    expect(one.view.session).toEqual({
+      ...{ started_ms: Date.now(), length_ms: 4 * SECOND, extensions: 1, ends_ms },
+    });
+    expect(other.view.session).toEqual(one.view.session);
+    await desk.extend(place);
+    expect(extensions(world)).toBe(1);
+    const before_ms = fold.now_ms;
+    await pass(3 * SECOND);
+    expect((await passing(desk.extend(place))).view.session).toMatchObject({ extensions: 2, ends_ms });
+    await pass(ends_ms + GRACE_MS - fold.now_ms + SECOND);
+    expect(fold.now_ms).toBeGreaterThan(before_ms);
+    expect(desk.again(place).view.state).toBe("expired");
+  });
+
   it("may be extended again after an extension whose record was refused", async () => {
     let refused = false;
     const world = await openWorld({ fate: () => (refused ? "refused" : "written") });
@@ -96,7 +122,7 @@ describe("a session", () => {
   it("that is extended halts a node of the build before, which would free the slot too early", async () => {
     const former = await planted<typeof import("../src/index.ts")>("packages/replica", {
       file: "log/codec.ts",
-      find: "export const FORMAT_LEVEL = 3;",
+      find: "export const FORMAT_LEVEL = 4;",
       replace: "export const FORMAT_LEVEL = 2;",
     });
     const store = new MemoryStore({ shared: true });

@@ -131,7 +131,7 @@ describe("Issue", () => {
 
   it("gives nobody without an API key a slot of a queue in which requests wait, and says what to do instead", async () => {
     const world = await open({ kind: "defer" });
-    const anonymous = [{}, { authorization: "Bearer a" }].map((headers) => clientsOf(world, headers));
+    const anonymous = [clientsOf(world), clientsOf(world, { authorization: "Bearer a" })];
     for (const { queue } of anonymous) {
       for (const idempotencyKey of ["", KEY])
         expect(await refusalOf(queue.issue({ queue: "q", idempotencyKey }))).toMatchObject({

@@ -316,6 +316,25 @@ test("whoever comes back after the pass is over, and before the slot is freed, h
   expect(node.replica.fold.queue(QUEUE)?.lastNumber).toBe(1);
 });
 
+test("an over pass is never handed out as good, where sessions have become shorter, and log time stood still", async () => {
+  const { node, shop } = await open({ session_ms: 600_000 });
+  const ann = new Visitor(node);
+  await ann.see("/");
+  await configure(node, { session_ms: 5_000 });
+  node.leap(601_000);
+  for (const extensions of [1, 2]) {
+    expect((await ann.see("/")).status).toBe(200);
+    const [, body = ""] = `${shop.seen.at(-1)?.headers["usher-pass"]}`.split(".");
+    const { exp } = JSON.parse(Buffer.from(body, "base64url").toString());
+    const wall_ms = Date.now() + 601_000 * extensions;
+    expect(exp * 1000).toBeGreaterThan(wall_ms + 3_000);
+    expect(exp * 1000).toBeLessThan(wall_ms + 6_000);
+    expect(node.replica.fold.queue(QUEUE)?.ticket(1)?.session?.extensions).toBe(extensions);
+    node.leap(601_000);
+  }
+  expect(node.replica.fold.queue(QUEUE)?.lastNumber).toBe(1);
+});
+
 test("while the log cannot be written, passes work, and those who wait see their place", async () => {
   const { node } = await open();
   const [ann, bob] = [new Visitor(node), new Visitor(node)];

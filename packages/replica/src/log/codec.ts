@@ -21,7 +21,7 @@ import type {
 } from "@usher/queue";
 
 /** The highest level of format that this build reads. */
-export const FORMAT_LEVEL = 3;
+export const FORMAT_LEVEL = 4;
 
 /** The longest name of who did something, in characters; more of it is not written. */
 export const ACTOR_LENGTH_MAX = 64;
@@ -34,9 +34,11 @@ const LEVELS: Readonly<Partial<Record<LogEvent["kind"], number>>> = {
 };
 const LEVEL_DEFAULT = 1;
 const LEVEL_ADOPT_KEY = 3;
+const LEVEL_PASS_OVER = 4;
 
 function levelOf(event: LogEvent): number {
   if (event.kind === "ticket_issued" && event.adopt_key) return LEVEL_ADOPT_KEY;
+  if (event.kind === "session_extended" && event.pass_over) return LEVEL_PASS_OVER;
   return LEVELS[event.kind] ?? LEVEL_DEFAULT;
 }
 
@@ -205,7 +207,10 @@ function encodeEvent(event: LogEvent): Kind {
         },
       };
     case "session_extended":
-      return { case: "sessionExtended", value: { queue: event.queue, number: event.number } };
+      return {
+        case: "sessionExtended",
+        value: { queue: event.queue, number: event.number, passOver: event.pass_over ?? false },
+      };
   }
 }
 
@@ -284,8 +289,10 @@ function decodeEvent({ kind }: RecordMessage): LogEvent | undefined {
       const { queue, number, reason } = kind.value;
       return { kind: "request_retried", queue, number, reason, actor: kind.value.actor || undefined };
     }
-    case "sessionExtended":
-      return { kind: "session_extended", queue: kind.value.queue, number: kind.value.number };
+    case "sessionExtended": {
+      const { queue, number, passOver } = kind.value;
+      return { kind: "session_extended", queue, number, pass_over: passOver || undefined };
+    }
     default:
       return undefined;
   }

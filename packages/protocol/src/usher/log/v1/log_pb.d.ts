@@ -24,7 +24,7 @@ export declare const file_usher_log_v1_log: GenFile;
 export declare type Envelope = Message<"usher.log.v1.Envelope"> & {
   /**
    * The level of format that a reader must know to fold this record: 1, 2 for a RequestRetried, 3 for a SessionExtended
-   * and for a TicketIssued with adopt_key.
+   * and for a TicketIssued with adopt_key, 4 for a SessionExtended with pass_over.
    * A node that reads a higher one than it knows, from a known session, stops rather than guess.
    *
    * @generated from field: uint32 format_level = 1;
@@ -78,7 +78,7 @@ export declare type Envelope = Message<"usher.log.v1.Envelope"> & {
 export declare type EnvelopeJson = {
   /**
    * The level of format that a reader must know to fold this record: 1, 2 for a RequestRetried, 3 for a SessionExtended
-   * and for a TicketIssued with adopt_key.
+   * and for a TicketIssued with adopt_key, 4 for a SessionExtended with pass_over.
    * A node that reads a higher one than it knows, from a known session, stops rather than guess.
    *
    * @generated from field: uint32 format_level = 1;
@@ -1435,8 +1435,8 @@ export declare const RequestRetriedSchema: GenMessage<RequestRetried, {jsonType:
 
 /**
  * Begins the session of an admitted ticket without a stored request anew: it ends as long after this record as one of
- * an admission would that took place here. Without effect where it would not end later than it does already. Refused
- * where the ticket is not admitted, or carries a stored request.
+ * an admission would that took place here, or when it did already, if that is later. Where it is, the record has no
+ * effect, unless pass_over. Refused where the ticket is not admitted, or carries a stored request.
  *
  * @generated from message usher.log.v1.SessionExtended
  */
@@ -1454,12 +1454,20 @@ export declare type SessionExtended = Message<"usher.log.v1.SessionExtended"> & 
    * @generated from field: uint32 number = 2;
    */
   number: number;
+
+  /**
+   * By the writer's wall clock, the pass has ended, or ends soon, while the session goes on in log time, which stood still
+   * or had more left than sessions have by now: from wall_time_ms on there is another pass, as long as sessions are now.
+   *
+   * @generated from field: bool pass_over = 3;
+   */
+  passOver: boolean;
 };
 
 /**
  * Begins the session of an admitted ticket without a stored request anew: it ends as long after this record as one of
- * an admission would that took place here. Without effect where it would not end later than it does already. Refused
- * where the ticket is not admitted, or carries a stored request.
+ * an admission would that took place here, or when it did already, if that is later. Where it is, the record has no
+ * effect, unless pass_over. Refused where the ticket is not admitted, or carries a stored request.
  *
  * @generated from message usher.log.v1.SessionExtended
  */
@@ -1477,6 +1485,14 @@ export declare type SessionExtendedJson = {
    * @generated from field: uint32 number = 2;
    */
   number?: number;
+
+  /**
+   * By the writer's wall clock, the pass has ended, or ends soon, while the session goes on in log time, which stood still
+   * or had more left than sessions have by now: from wall_time_ms on there is another pass, as long as sessions are now.
+   *
+   * @generated from field: bool pass_over = 3;
+   */
+  passOver?: boolean;
 };
 
 /**
