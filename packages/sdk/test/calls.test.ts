@@ -1,19 +1,50 @@
-// The client against the real program, over gRPC and over Connect: the same calls, the same answers.
+// The calls of the client, and what becomes of them: on the real program, over gRPC and over Connect, and on the queues in
+// memory that programs' own tests have. One suite, so that the twin stays one.
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startUsher, type Usher } from "../../../test/support/usher.ts";
-import { createClient, hasEnded, type QueueClient, type Status, UsherError } from "../src/index.ts";
+import {
+  type BackendClient,
+  type ClientOptions,
+  createClient,
+  hasEnded,
+  type QueueClient,
+  type Status,
+  type Ticket,
+  UsherError,
+} from "../src/index.ts";
+import { createTestQueues } from "../src/testing.ts";
 import { createClient as createWebClient } from "../src/web.ts";
 
 const CONFIG = `
 services: { shop: { url: "http://127.0.0.1:9" } }
 queues:
-  concert: { kind: pass, limit: { rate_per_second: 1, max_active: 2 }, max_wait: 1h, mode: paused }
+  concert: { kind: pass, limit: { rate_per_second: 1, max_active: 2 }, max_wait: 1h, mode: paused, notice: "Doors at 8" }
   closed: { kind: pass, limit: { rate_per_second: 1, max_active: 2 }, max_wait: 1h, mode: closed }
+  full: { kind: pass, limit: { rate_per_second: 1 }, max_wait: 1h, mode: paused, max_waiting: 1 }
+  brisk: { kind: pass, limit: { rate_per_second: 10 }, max_wait: 1h }
+  brief: { kind: defer, limit: { max_active: 1 }, max_wait: 1h, session: 1s }
+  impatient: { kind: pass, limit: { max_active: 1 }, max_wait: 1s }
 routes:
   - { match: GET /concert, service: shop, queue: concert }
   - { match: GET /closed, service: shop, queue: closed }
+  - { match: GET /full, service: shop, queue: full }
+  - { match: GET /brisk, service: shop, queue: brisk }
+  - { match: POST /brief, service: shop, queue: brief }
+  - { match: GET /impatient, service: shop, queue: impatient }
 `;
+
+const TWIN = createTestQueues({
+  concert: {
+    ...{ kind: "pass", rate_per_second: 1, max_active: 2, mode: "paused", notice: "Doors at 8" },
+    services: ["shop"],
+  },
+  closed: { kind: "pass", rate_per_second: 1, max_active: 2, mode: "closed", services: ["shop"] },
+  full: { kind: "pass", rate_per_second: 1, mode: "paused", max_waiting: 1, services: ["shop"] },
+  brisk: { kind: "pass", rate_per_second: 10, services: ["shop"] },
+  brief: { kind: "defer", max_active: 1, session_ms: 1_000, services: ["shop"] },
+  impatient: { kind: "pass", max_active: 1, max_wait_ms: 1_000, services: ["shop"] },
+});
 
 let usher: Usher;
 
@@ -23,24 +54,106 @@ beforeAll(async () => {
 
 afterAll(() => usher?.stop());
 
-async function codeOf(failing: Promise<unknown>): Promise<unknown> {
+/** A way to the queues. */
+interface Way {
+  /** A client with an API key. */
+  open(options?: Options): QueueClient;
+  /** One without. */
+  visitor(): QueueClient;
+  backend(): BackendClient;
+  /** What comes by and by: where time does not pass by itself, it is moved until then. */
+  inTime<A>(what: Promise<A>): Promise<A>;
+}
+
+type Options = Omit<ClientOptions, "baseUrl">;
+
+const passes = <A>(what: Promise<A>) => what;
+
+const WAYS: readonly [name: string, way: Way][] = [
+  [
+    "over gRPC, at the native listener",
+    // There, all calls need an API key; elsewhere, those of backends.
+    {
+      open: native,
+      visitor: () => createClient({ baseUrl: usher.gatewayUrl }),
+      backend: native,
+      inTime: passes,
+    },
+  ],
+  [
+    "over gRPC, at the gateway",
+    {
+      open: (options) => createClient({ ...options, baseUrl: usher.gatewayUrl, apiKey: usher.apiKey }),
+      visitor: () => createClient({ baseUrl: usher.gatewayUrl }),
+      backend: () => createClient({ baseUrl: usher.gatewayUrl, apiKey: usher.apiKey }),
+      inTime: passes,
+    },
+  ],
+  [
+    "over Connect",
+    {
+      open: (options) => createWebClient({ ...options, baseUrl: usher.gatewayUrl, apiKey: usher.apiKey }),
+      visitor: () => createWebClient({ baseUrl: usher.gatewayUrl }),
+      backend: native,
+      inTime: passes,
+    },
+  ],
+  [
+    "on queues in memory",
+    {
+      open: (options) => TWIN.client(options),
+      visitor: () => TWIN.visitor(),
+      backend: () => TWIN.client(),
+      inTime: moved,
+    },
+  ],
+];
+
+async function moved<A>(what: Promise<A>): Promise<A> {
+  let isOver = false;
+  const over = (): void => {
+    isOver = true;
+  };
+  what.then(over, over);
+  for (let seconds = 0; !isOver && seconds < 60; seconds++) await TWIN.advance(1_000);
+  return what;
+}
+
+/** What a refusal says; its words too, for they tell what to do. */
+async function refusal(failing: Promise<unknown>): Promise<unknown> {
   try {
     await failing;
   } catch (error) {
     if (error instanceof UsherError) {
-      const { code, retryable, outcome } = error;
-      return { code, retryable, outcome };
+      const { code, message, retryable, outcome, retryAfter } = error;
+      return { code, message, retryable, outcome, ...(retryAfter !== undefined && { retryAfter }) };
     }
     throw error;
   }
   return "it did not fail";
 }
 
-describe.each([
-  ["gRPC, at the native listener", () => native()],
-  ["gRPC, at the gateway", () => createClient({ baseUrl: usher.gatewayUrl, apiKey: usher.apiKey })],
-  ["Connect", () => createWebClient({ baseUrl: usher.gatewayUrl, apiKey: usher.apiKey })],
-])("over %s", (_, open: () => QueueClient) => {
+const REFUSED = { retryable: false, outcome: "refused" };
+
+/** A key that nobody has used. */
+const fresh = () => crypto.randomUUID();
+
+/** How a ticket ends. */
+async function ended(ticket: Ticket): Promise<{ state: string | undefined; wasAdmitted: boolean }> {
+  const seen: Status[] = [];
+  for await (const status of ticket.watch()) seen.push(status);
+  return {
+    state: seen.at(-1)?.state,
+    wasAdmitted: seen.some(({ state }) => state === "admitted"),
+  };
+}
+
+/** What is in one of the first two parts of a JSON Web Token. */
+function part(token: string | undefined, at: 0 | 1): Record<string, unknown> {
+  return JSON.parse(Buffer.from(token?.split(".")[at] ?? "", "base64url").toString());
+}
+
+describe.each(WAYS)("%s", (_, { open, visitor, backend: openBackend, inTime }) => {
   it("a ticket is taken, looked at, watched, taken up by its token, and left", async () => {
     using client = open();
     const ticket = await client.issue("concert", { attributes: { seat: "A1" } });
@@ -72,7 +185,7 @@ describe.each([
 
   it("it is told when it is let through", async () => {
     using client = open();
-    using backend = native();
+    using backend = openBackend();
     const ticket = await client.issue("concert");
     const admitted = ticket.admitted();
     expect(await backend.admit("concert", { ticket: ticket.id })).toMatchObject({ numbers: [ticket.number] });
@@ -96,11 +209,29 @@ describe.each([
 
   it("what is refused says why, and that nothing has happened", async () => {
     using client = open();
-    const refused = { retryable: false, outcome: "refused" };
-    expect(await codeOf(client.issue("nowhere"))).toEqual({ code: "queue_not_found", ...refused });
-    expect(await codeOf(client.issue("closed"))).toEqual({ code: "queue_closed", ...refused });
-    expect(await codeOf(client.issue("NO"))).toEqual({ code: "invalid_field", ...refused });
-    expect(await codeOf(client.ticket("nonsense"))).toEqual({ code: "token_invalid", ...refused });
+    expect(await refusal(client.issue("nowhere"))).toEqual({
+      ...REFUSED,
+      code: "queue_not_found",
+      message: 'There is no queue "nowhere".',
+    });
+    expect(await refusal(client.issue("closed"))).toEqual({
+      ...REFUSED,
+      code: "queue_closed",
+      message: 'The queue "closed" takes no newcomers.',
+    });
+    expect(await refusal(client.ticket("nonsense"))).toEqual({
+      ...REFUSED,
+      code: "token_invalid",
+      message: "This is not a ticket's token.",
+    });
+    const idempotencyKey = fresh();
+    const ticket = await client.issue("concert", { idempotencyKey });
+    expect(await refusal(client.issue("concert", { idempotencyKey, attributes: { seat: "A2" } }))).toEqual({
+      ...REFUSED,
+      code: "key_reused",
+      message: "The key was used with another request; use a new one.",
+    });
+    await ticket.leave();
   });
 
   it("a watch and a call whose signal is aborted end as canceled, and the ticket keeps its place", async () => {
@@ -109,20 +240,239 @@ describe.each([
     const given = new AbortController();
     const watch = ticket.watch({ signal: given.signal });
     await watch.next();
-    const next = codeOf(watch.next());
+    const next = refusal(watch.next());
     given.abort();
     expect(await next).toMatchObject({ code: "canceled" });
-    expect(await codeOf(client.issue("concert", { signal: given.signal }))).toMatchObject({
+    expect(await refusal(client.issue("concert", { signal: given.signal }))).toMatchObject({
       code: "canceled",
     });
     expect(await ticket.refresh()).toMatchObject({ state: "waiting" });
     await ticket.leave();
   });
-});
 
-describe("a backend", () => {
-  it("works through the line in the order of admission, and takes up where it was", async () => {
-    using backend = native();
+  it("what is too long, too much or of the wrong letters is refused, by its field", async () => {
+    using client = open();
+    const seats = (count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, at) => [`a${at}`, ""]));
+    const wrong: readonly [field: string, wish: Parameters<QueueClient["issue"]>[1], message: string][] = [
+      ["idempotency_key", { idempotencyKey: "é" }, "must be 1 to 255 printable ASCII characters"],
+      ["idempotency_key", { idempotencyKey: "k".repeat(256) }, "must be 1 to 255 printable ASCII characters"],
+      ["subject", { subject: "é".repeat(129) }, "at most 256 bytes"],
+      ["attributes", { attributes: seats(17) }, "at most 16"],
+      ["attributes", { attributes: { "": "A1" } }, "a name has 1 to 64 bytes"],
+      ["attributes", { attributes: { ["n".repeat(65)]: "A1" } }, "a name has 1 to 64 bytes"],
+      ["attributes", { attributes: { seat: "é".repeat(129) } }, "a value has at most 256 bytes"],
+    ];
+    const asked = wrong.map(([, wish]) => refusal(client.issue("concert", wish)));
+    expect(await Promise.all(asked)).toEqual(
+      wrong.map(([field, , message]) => ({
+        ...REFUSED,
+        code: "invalid_field",
+        message: `${field}: ${message}`,
+      })),
+    );
+    expect(await refusal(client.issue("NO"))).toEqual({
+      ...REFUSED,
+      code: "invalid_field",
+      message: "queue: 1 to 64 of a-z 0-9 - _ . make a queue's name",
+    });
+    const most = {
+      subject: "s".repeat(256),
+      attributes: { ...seats(15), ["n".repeat(64)]: "v".repeat(256) },
+    };
+    const ticket = await client.issue("concert", { ...most, idempotencyKey: fresh().padEnd(255, "k") });
+    expect(ticket.status.state).toBe("waiting");
+    await ticket.leave();
+  });
+
+  it("without an API key, nobody guesses a key, names a subject, or holds up those whose requests wait", async () => {
+    using client = visitor();
+    expect(await refusal(client.issue("concert", { idempotencyKey: "k".repeat(21) }))).toEqual({
+      ...REFUSED,
+      code: "key_too_short",
+      message: "idempotency_key: without an API key or credentials, at least 22 characters are needed",
+    });
+    expect(await refusal(client.issue("concert", { subject: "ann" }))).toEqual({
+      ...REFUSED,
+      code: "api_key_required",
+      message: "subject: only callers with an API key may name one",
+    });
+    expect(await refusal(client.issue("brief"))).toMatchObject({ ...REFUSED, code: "api_key_required" });
+    const ticket = await client.issue("concert");
+    expect(await ticket.leave()).toMatchObject({ state: "left" });
+  });
+
+  it("a full queue says when to come back", async () => {
+    using client = open({ attempts: 1 });
+    const ticket = await client.issue("full");
+    expect(await refusal(client.issue("full"))).toEqual({
+      ...{ code: "queue_full", retryable: true, outcome: "refused", retryAfter: 10_000 },
+      message: 'The queue "full" holds as many tickets as it may.',
+    });
+    expect(await ticket.refresh()).toMatchObject({ state: "waiting" });
+    // One that has ended is remembered, and counts: room is made by admitting.
+    using backend = openBackend();
+    await backend.admit("full", { ticket: ticket.id });
+  });
+
+  it("a subject has one live ticket, whatever the key", async () => {
+    using client = open();
+    const subject = fresh();
+    const first = await client.issue("concert", { subject });
+    const idempotencyKey = fresh();
+    const second = await client.issue("concert", { subject, idempotencyKey });
+    expect([second.id, second.existing]).toEqual([first.id, true]);
+    await first.leave();
+    const third = await client.issue("concert", { subject, idempotencyKey });
+    expect([third.id, third.status.state]).toEqual([first.id, "left"]);
+    const fourth = await client.issue("concert", { subject });
+    expect([fourth.existing, fourth.status.state]).toEqual([false, "waiting"]);
+    await fourth.leave();
+  });
+
+  it("a status has the same fields, whoever tells it", async () => {
+    using client = open();
+    using backend = openBackend();
+    const ticket = await client.issue("concert");
+    const always = ["asOf", "id", "issuedAt", "notice", "number", "queue", "stale", "state"];
+    const fieldsOf = (status: Status) => Object.keys(status).sort();
+    expect(fieldsOf(ticket.status)).toEqual([...always, "position", "retryAfter"].sort());
+    expect(ticket.status).toMatchObject({ notice: "Doors at 8", stale: false });
+    expect(ticket.id).toMatch(new RegExp(`^concert:[0-9a-f]{16}:${ticket.number}$`));
+    // Nothing moves there, so nobody is asked to look again soon; in whole seconds, for HTTP knows no others.
+    expect(ticket.status.retryAfter).toBeGreaterThanOrEqual(5_000);
+    expect((ticket.status.retryAfter ?? 0) % 1_000).toBe(0);
+    await backend.admit("concert", { ticket: ticket.id });
+    const admitted = await ticket.refresh();
+    expect(fieldsOf(admitted)).toEqual([...always, "admittedAt", "pass", "position", "retryAfter"].sort());
+    expect(admitted.retryAfter).toBe(1_000);
+    const { kid, ...head } = part(admitted.pass, 0);
+    expect(head).toEqual({ alg: "EdDSA", typ: "usher-pass+jwt" });
+    const seconds = Math.floor((admitted.admittedAt?.getTime() ?? 0) / 1_000);
+    expect(part(admitted.pass, 1)).toEqual({
+      ...{ iss: "usher", aud: ["shop"], sub: ticket.id, queue: "concert", jti: `${ticket.id}.0` },
+      ...{ iat: seconds, exp: seconds + 600 },
+    });
+    await backend.complete(ticket.id);
+    expect(fieldsOf(await ticket.refresh())).toEqual([...always, "admittedAt", "endedAt"].sort());
+  });
+
+  it("a rate lets them in one after the other, and how long it takes is told by and by", async () => {
+    using client = open();
+    const tickets = await Promise.all(Array.from({ length: 30 }, () => client.issue("brisk")));
+    const [last] = tickets.toSorted((one, other) => other.number - one.number);
+    const seen: Status[] = [];
+    const watch = async () => {
+      for await (const status of last?.watch() ?? []) {
+        seen.push(status);
+        if (status.state === "admitted") return;
+      }
+    };
+    await inTime(watch());
+    const positions = seen.map(({ position }) => position ?? -1);
+    expect(positions).toEqual(positions.toSorted((one, other) => other - one));
+    expect(positions.at(-1)).toBe(0);
+    const known = seen.filter(({ waitP50 }) => waitP50 !== undefined);
+    expect(known.length).toBeGreaterThan(0);
+    for (const { waitP50 = 0, waitP90 = 0, state } of known) {
+      expect(state).toBe("waiting");
+      expect(waitP90).toBeGreaterThanOrEqual(waitP50);
+    }
+    expect(await client.queue("brisk")).toMatchObject({ waiting: 0, nowServing: last?.number });
+    expect((await client.queue("brisk")).pacePerSecond).toBeGreaterThan(0);
+  });
+
+  it("whoever stays too long is told that it is over", async () => {
+    using client = open();
+    const ticket = await client.issue("brief");
+    expect(await inTime(ended(ticket))).toEqual({ state: "expired", wasAdmitted: true });
+  });
+
+  it("whoever waits too long is told that it is over", async () => {
+    using client = open();
+    using backend = openBackend();
+    const first = await client.issue("impatient");
+    const second = await client.issue("impatient");
+    expect(await inTime(ended(second))).toEqual({ state: "expired", wasAdmitted: false });
+    expect(await refusal(second.admitted())).toMatchObject({ code: "not_admitted" });
+    await backend.complete(first.id);
+  });
+
+  it("admitting again under the same id admits nobody twice", async () => {
+    using client = open();
+    using backend = openBackend();
+    const tickets = [await client.issue("concert"), await client.issue("concert")];
+    const [one, other] = tickets.map(({ number }) => number);
+    const requestId = fresh();
+    const first = { admitted: 1, numbers: [one], waiting: 1 };
+    expect(await backend.admit("concert", { count: 1, requestId })).toEqual(first);
+    expect(await backend.admit("concert", { count: 1, requestId })).toEqual(first);
+    expect(await refusal(backend.admit("concert", { count: 2, requestId }))).toEqual({
+      ...REFUSED,
+      code: "key_reused",
+      message: "The key was used with another request; use a new one.",
+    });
+    // Two slots: there is room for one more, however many are asked for.
+    const third = await client.issue("concert");
+    expect(await backend.admit("concert", { count: 5 })).toEqual({
+      admitted: 1,
+      numbers: [other],
+      waiting: 1,
+    });
+    for (const ticket of [...tickets, third]) await ticket.leave();
+  });
+
+  it("what a backend asks for that cannot be is refused", async () => {
+    using client = open();
+    using backend = openBackend();
+    const ticket = await client.issue("concert");
+    const [, epoch] = ticket.id.split(":");
+    const unknown = {
+      ...REFUSED,
+      code: "ticket_not_found",
+      message: "There is no such ticket, or no longer.",
+    };
+    const field = (message: string) => ({ ...REFUSED, code: "invalid_field", message });
+    expect(await refusal(backend.admit("concert", { count: 0 }))).toEqual(
+      field("count: 0 is not from 1 to 10000"),
+    );
+    expect(await refusal(backend.admit("concert", { count: 10_001 }))).toEqual(
+      field("count: 10001 is not from 1 to 10000"),
+    );
+    expect(await refusal(backend.admit("concert", { requestId: "" }))).toEqual(
+      field("request_id: 1 to 255 printable ASCII characters are needed"),
+    );
+    expect(await refusal(backend.admit("concert", { ticket: "nonsense" }))).toEqual(
+      field("ticket_id: not a ticket's id"),
+    );
+    expect(await refusal(backend.admit("closed", { ticket: ticket.id }))).toEqual(
+      field("ticket_id: the ticket is of another queue"),
+    );
+    expect(await refusal(backend.admit("concert", { ticket: `concert:${epoch}:4000000` }))).toEqual(unknown);
+    expect(await refusal(backend.complete(`concert:${"0".repeat(16)}:1`))).toEqual(unknown);
+    expect(await refusal(backend.complete(ticket.id))).toEqual({
+      ...REFUSED,
+      code: "not_admitted",
+      message: "The ticket waits, or has ended; only an admitted one can be completed or go on.",
+    });
+    const admissions = backend.admissions("concert", { cursor: "nonsense" });
+    expect(await refusal(admissions.next())).toMatchObject({ code: "misused" });
+    expect(await refusal(backend.admissions("nowhere").next())).toMatchObject({ code: "queue_not_found" });
+    await ticket.leave();
+  });
+
+  it("what has ended stays so, however often it is said", async () => {
+    using client = open();
+    using backend = openBackend();
+    const ticket = await client.issue("concert");
+    await backend.admit("concert", { ticket: ticket.id });
+    expect(await backend.complete(ticket.id)).toMatchObject({ state: "completed" });
+    expect(await backend.complete(ticket.id)).toMatchObject({ state: "completed" });
+    expect(await ticket.leave()).toMatchObject({ state: "completed" });
+  });
+
+  it("a backend works through the line in the order of admission, and takes up where it was", async () => {
+    using backend = openBackend();
     const tickets = [];
     for (const subject of ["ann", "bob"])
       tickets.push(await backend.issue("concert", { subject, attributes: { of: subject } }));
@@ -146,6 +496,10 @@ describe("a backend", () => {
   });
 });
 
-function native() {
-  return createClient({ baseUrl: `http://${usher.nativeAddress}`, apiKey: usher.apiKey });
+function nativeUrl(): string {
+  return `http://${usher.nativeAddress}`;
+}
+
+function native(options?: Options): BackendClient {
+  return createClient({ ...options, baseUrl: nativeUrl(), apiKey: usher.apiKey });
 }

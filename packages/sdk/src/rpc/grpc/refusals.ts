@@ -31,11 +31,11 @@ interface ServiceError {
 /** The error that ended a call. */
 export function refusalOf(error: unknown): UsherError {
   if (!isServiceError(error)) return UsherError.from(error);
-  const { info, retry_ms } = explained(error.metadata);
+  const { info, retry_ms, told = error.details } = explained(error.metadata);
   const reason = codeOf(info?.reason);
   const code = reason ?? BY_STATUS[error.code] ?? "unexpected_answer";
-  const named = info?.reason === undefined ? error.details : `${info.reason}: ${error.details}`;
-  const message = reason === undefined ? `${status[error.code]}: ${named}` : error.details;
+  const named = info?.reason === undefined ? told : `${info.reason}: ${told}`;
+  const message = reason === undefined ? `${status[error.code]}: ${named}` : told;
   return new UsherError(code, message, { cause: error, retryAfter: retry_ms });
 }
 
@@ -46,17 +46,20 @@ function isServiceError(error: unknown): error is Error & ServiceError {
 function explained(metadata: Metadata | undefined): {
   readonly info?: ErrorInfo | undefined;
   readonly retry_ms?: number | undefined;
+  /** In the server's words as they are: of those in `grpc-message`, grpc-js leaves half percent-encoded. */
+  readonly told?: string | undefined;
 } {
   const [bytes] = metadata?.get("grpc-status-details-bin") ?? [];
   if (!(bytes instanceof Uint8Array)) return {};
   try {
-    const { details } = fromBinary(StatusSchema, bytes);
+    const { details, message } = fromBinary(StatusSchema, bytes);
     const info = details.find(({ typeUrl }) => typeUrl.endsWith(`/${ErrorInfoSchema.typeName}`));
     const retry = details.find(({ typeUrl }) => typeUrl.endsWith(`/${RetryInfoSchema.typeName}`));
     const delay = retry && fromBinary(RetryInfoSchema, retry.value).retryDelay;
     return {
       info: info && fromBinary(ErrorInfoSchema, info.value),
       retry_ms: delay && durationMs(delay),
+      ...(message !== "" && { told: message }),
     };
   } catch {
     // Details that cannot be read are as good as none.
