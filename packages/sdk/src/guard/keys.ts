@@ -99,8 +99,9 @@ class FetchedKeys {
     const { maxAge, maxStale } = this.#options;
     const age_ms = performance.now() - this.#fetched_ms;
     if (age_ms > maxStale) {
+      const before_ms = this.#fetched_ms;
       await this.#ask();
-      if (performance.now() - this.#fetched_ms > maxStale) throw this.#unavailable();
+      if (this.#fetched_ms === before_ms) throw this.#unavailable();
     } else if (age_ms >= maxAge) {
       const asked = this.#ask();
       // Where the gateway has just failed, nobody waits for it to fail again.
