@@ -15,7 +15,7 @@ import { codeToHttpStatus, errorFromJsonBytes, errorToJsonBytes } from "@connect
 import { findTrailerError, setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import { trailerFlag, trailerParse, trailerSerialize } from "@connectrpc/connect/protocol-grpc-web";
 import type { RpcCall } from "../observe/rpc.ts";
-import { explained, notServed, unreadable } from "./refusal.ts";
+import { notServed, unreadable } from "./refusal.ts";
 
 /** The call as metrics and traces see it. */
 export const RPC_CALL = createContextKey<RpcCall | undefined>(undefined, { description: "the call" });
@@ -28,9 +28,11 @@ const COMPRESSED = 1;
 
 const JSON_TYPE = "application/json";
 
-/** Begins no call whose deadline is over. Of streams: tells what goes wrong with their one request, and what ends them.
- * `message_bytes`: the most that is read. */
-export function explainingStreams(message_bytes: number): Interceptor {
+/** What a caller is to be told in place of an error; the same, where it is well told. */
+export type Explain = (error: ConnectError) => ConnectError;
+
+/** Begins no call whose deadline is over. Of streams: tells what goes wrong with their requests, and what ends them. */
+export function explainingStreams(explain: Explain): Interceptor {
   return (next) => async (request) => {
     if (!request.stream) {
       request.signal.throwIfAborted();
@@ -38,7 +40,7 @@ export function explainingStreams(message_bytes: number): Interceptor {
     }
     const call = request.contextValues.get(RPC_CALL);
     const told = (thrown: unknown): ConnectError => {
-      const error = explained(ConnectError.from(thrown, Code.Internal), message_bytes);
+      const error = explain(ConnectError.from(thrown, Code.Internal));
       if (call !== undefined) call.code = error.code;
       return error;
     };
@@ -60,7 +62,7 @@ async function* telling<T>(messages: AsyncIterable<T>, told: (thrown: unknown) =
 }
 
 /** The same handler, whose callers are told so. */
-export function explaining(handler: UniversalHandler, message_bytes: number): UniversalHandler {
+export function explaining(handler: UniversalHandler, explain: Explain): UniversalHandler {
   const handle: UniversalHandlerFn = async (req) => {
     const call = req.contextValues?.get(RPC_CALL);
     const noted = (error: ConnectError): ConnectError => {
@@ -70,12 +72,16 @@ export function explaining(handler: UniversalHandler, message_bytes: number): Un
     const answer = await handler(req);
     const why = NOT_SERVED.get(answer.status);
     if (why !== undefined) {
-      const refusal = refusalOf(req.header.get("content-type") ?? "", answer.status, noted(notServed(why)));
+      const refusal = refusalOf(
+        req.header.get("content-type") ?? "",
+        answer.status,
+        noted(explain(notServed(why))),
+      );
       if (answer.status === 405) refusal.header?.set("allow", handler.allowedMethods.join(", "));
       return refusal;
     }
     return toldAnew(answer, (error) =>
-      noted(isBadQuery(req, error) ? unreadable("it is not base64") : explained(error, message_bytes)),
+      noted(explain(isBadQuery(req, error) ? unreadable("it is not base64") : error)),
     );
   };
   return Object.assign(handle, handler);
@@ -115,10 +121,8 @@ function isBadQuery({ method, url }: UniversalServerRequest, { code }: ConnectEr
   }
 }
 
-type Tell = (error: ConnectError) => ConnectError;
-
 /** The answer, in which an error that comes before any message is told anew; where it is well told, as it was. */
-async function toldAnew(answer: UniversalServerResponse, tell: Tell): Promise<UniversalServerResponse> {
+async function toldAnew(answer: UniversalServerResponse, tell: Explain): Promise<UniversalServerResponse> {
   const { trailer, status, header, body } = answer;
   if (trailer !== undefined) {
     const error = findTrailerError(trailer);
@@ -142,7 +146,7 @@ async function toldAnew(answer: UniversalServerResponse, tell: Tell): Promise<Un
 }
 
 /** Of gRPC-Web: a frame is a chunk, and the one with the trailers is the first where no message comes before. */
-async function framesTold(body: AsyncIterable<Uint8Array>, header: Headers, tell: Tell) {
+async function framesTold(body: AsyncIterable<Uint8Array>, header: Headers, tell: Explain) {
   const frames = body[Symbol.asyncIterator]();
   const first = await frames.next();
   const flags = first.done === true ? undefined : first.value[0];

@@ -50,6 +50,11 @@ export class UnaryContext implements HandlerContext {
     return this.#responseTrailer;
   }
 
+  /** The trailers that the method has set; absent where it has set none. */
+  get answerTrailers(): Headers | undefined {
+    return this.#responseTrailer;
+  }
+
   /** Aborts when the client has gone. */
   get signal(): AbortSignal {
     if (this.#signal === undefined) {

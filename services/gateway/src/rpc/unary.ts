@@ -4,23 +4,26 @@
 
 import {
   create,
+  type DescMessage,
   type DescMethod,
   type DescMethodUnary,
+  type DescService,
   fromBinary,
   fromJsonString,
   type Message,
   type MessageInitShape,
+  type Registry,
   toBinary,
   toJsonString,
 } from "@bufbuild/protobuf";
-import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
+import { Code, ConnectError } from "@connectrpc/connect";
 import { codeToHttpStatus, errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
-import { QueueService } from "@usher/protocol/queue";
-import type { BodyReader, BodyResult } from "../listener/body.ts";
+import { BodyReader, type BodyResult } from "../listener/body.ts";
 import { type EdgeRequest, type EdgeResponse, isGone, isHttp1 } from "../listener/exchange.ts";
 import { observeRpcEnd } from "../observe/rpc.ts";
 import { UnaryContext } from "./context.ts";
 import { unreadable } from "./refusal.ts";
+import type { Served as ServedOf } from "./serve.ts";
 
 /** Headers that ask for something which is not done here: another encoding, a deadline. */
 const UNUSUAL = ["content-encoding", "connect-timeout-ms", "transfer-encoding"] as const;
@@ -36,25 +39,31 @@ const TEXT = new TextDecoder("utf-8", { fatal: true });
 
 type Run = (request: Message, context: UnaryContext) => Promise<Message> | Message;
 
+type Method = (request: Message, context: UnaryContext) => Promise<MessageInitShape<DescMessage>>;
+
 interface Lane {
   readonly method: DescMethodUnary;
   readonly run: Run;
 }
 
-/** Requests and answers of its methods are at most so large, in bytes, as all messages on this port. */
+type Served = Pick<ServedOf<DescService>, "message_bytes" | "explain" | "types"> & {
+  readonly plain: { readonly service: DescService; readonly methods: object };
+};
+
 export class UnaryLanes {
   readonly #byPath: ReadonlyMap<string, Lane>;
+  readonly #served: Served;
   readonly #bodies: BodyReader;
-  readonly #message_bytes: number;
 
-  constructor(service: ServiceImpl<typeof QueueService>, bodies: BodyReader, message_bytes: number) {
-    this.#bodies = bodies;
-    this.#message_bytes = message_bytes;
+  constructor(served: Served) {
+    const { service, methods } = served.plain;
+    this.#served = served;
+    this.#bodies = new BodyReader({ body_bytes: served.message_bytes });
     this.#byPath = new Map(
-      QueueService.methods.flatMap((method) => {
+      service.methods.flatMap((method) => {
         if (!isUnary(method)) return [];
-        const path = `/${QueueService.typeName}/${method.name}`;
-        return [[path, { method, run: runOf(service, method) }]];
+        const run = runOf(methods, method);
+        return run === undefined ? [] : [[`/${service.typeName}/${method.name}`, { method, run }]];
       }),
     );
   }
@@ -68,7 +77,7 @@ export class UnaryLanes {
     if (UNUSUAL.some((name) => req.headers[name] !== undefined)) return false;
     if ((req.headers["connect-protocol-version"] ?? "1") !== "1") return false;
     const length = Number(req.headers["content-length"]);
-    if (!(length <= this.#message_bytes)) return false;
+    if (!(length <= this.#served.message_bytes)) return false;
     void this.#answer(lane, format, req, res);
     return true;
   }
@@ -80,16 +89,18 @@ export class UnaryLanes {
     res: EdgeResponse,
   ): Promise<void> {
     const name = `${method.parent.typeName}/${method.name}`;
-    const body = await this.#bodies.read(req, res, this.#message_bytes);
+    const body = await this.#bodies.read(req, res, this.#served.message_bytes);
     if (body.kind !== "whole") return observeRpcEnd(name, codeOf(body));
+    const { explain, types: registry } = this.#served;
+    const json = registry && { registry };
     const context = new UnaryContext(method, req, res);
     try {
-      const answer = await run(decode(method, format, body.bytes), context);
+      const answer = await run(decode(method, format, body.bytes, json), context);
       if (format === "binary") end(res, 200, "application/proto", context, toBinary(method.output, answer));
-      else end(res, 200, "application/json", context, toJsonString(method.output, answer));
+      else end(res, 200, "application/json", context, toJsonString(method.output, answer, json));
       observeRpcEnd(name);
     } catch (thrown) {
-      const error = ConnectError.from(thrown, Code.Internal);
+      const error = explain(ConnectError.from(thrown, Code.Internal));
       observeRpcEnd(name, error.code);
       const bytes = errorToJsonBytes(error, undefined);
       end(res, codeToHttpStatus(error.code), "application/json", context, bytes);
@@ -107,18 +118,21 @@ function isUnary(method: DescMethod): method is DescMethodUnary {
   return method.methodKind === "unary";
 }
 
-function runOf(service: ServiceImpl<typeof QueueService>, method: DescMethodUnary): Run {
-  const run = service[method.localName as keyof typeof service] as unknown as (
-    request: Message,
-    context: UnaryContext,
-  ) => Promise<MessageInitShape<typeof method.output>>;
+function runOf(methods: object, method: DescMethodUnary): Run | undefined {
+  const run = (methods as Readonly<Record<string, Method | undefined>>)[method.localName];
+  if (run === undefined) return undefined;
   return async (request, context) => create(method.output, await run(request, context));
 }
 
-function decode({ input }: DescMethodUnary, format: "json" | "binary", bytes: Buffer): Message {
+function decode(
+  { input }: DescMethodUnary,
+  format: "json" | "binary",
+  bytes: Buffer,
+  json: { readonly registry: Registry } | undefined,
+): Message {
   try {
     if (format === "binary") return fromBinary(input, bytes);
-    return fromJsonString(input, TEXT.decode(bytes), { ignoreUnknownFields: true });
+    return fromJsonString(input, TEXT.decode(bytes), { ignoreUnknownFields: true, ...json });
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     const text = `cannot decode ${input.typeName} from ${format === "json" ? "JSON" : "binary"}: ${why}`;
@@ -130,7 +144,7 @@ function end(
   res: EdgeResponse,
   status: number,
   type: string,
-  { answerHeaders }: UnaryContext,
+  { answerHeaders, answerTrailers }: UnaryContext,
   body: Uint8Array | string,
 ): void {
   if (isGone(res)) return;
@@ -139,6 +153,9 @@ function end(
   res.setHeader("content-length", Buffer.byteLength(body));
   answerHeaders?.forEach((value, name) => {
     res.setHeader(name, value);
+  });
+  answerTrailers?.forEach((value, name) => {
+    res.setHeader(`trailer-${name}`, value);
   });
   // Text leaves with the head in one piece; bytes are written as two.
   res.end(body);
