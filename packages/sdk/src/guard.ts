@@ -20,14 +20,14 @@ import {
   type NodeResponse,
 } from "./guard/node.ts";
 import type { Pass } from "./guard/pass.ts";
-import type { Headers } from "./guard/presented.ts";
+import type { HeaderOf } from "./guard/presented.ts";
 import type { Refusal } from "./guard/refusal.ts";
 
 export { type ErrorCode, UsherError } from "./errors.ts";
 export type { GuardOptions } from "./guard/gate.ts";
 export type { KeyOptions, KeySet } from "./guard/keys.ts";
 export type { Flaw, Pass } from "./guard/pass.ts";
-export type { Headers } from "./guard/presented.ts";
+export type { HeaderOf } from "./guard/presented.ts";
 export type { Refusal, RefusalReason } from "./guard/refusal.ts";
 
 /** Lets only requests with a good pass through to what it is put before. Over HTTP all others are answered with a problem
@@ -70,8 +70,8 @@ export interface Guard {
    * grpc-js. Throws a `UsherError`, `misused`, for what did not come through this guard. */
   passOf(holder: object): Pass;
   /** What all of these are made of, for whatever else there is: why a request is refused; undefined where it may go on.
-   * `headers`: its headers. `holders`: what `passOf` is to find the pass by. Does not reject. */
-  check(headers: Headers, ...holders: readonly object[]): Promise<Refusal | undefined>;
+   * `header`: its headers, by name. `holders`: what `passOf` is to find the pass by. Does not reject. */
+  check(header: HeaderOf, ...holders: readonly object[]): Promise<Refusal | undefined>;
 }
 
 /** A guard. One is enough for a process: it keeps the keys. Throws a `UsherError`, `misused`, where the options make no
@@ -108,6 +108,6 @@ export function createGuard(options: GuardOptions): Guard {
       return next(request);
     },
     passOf: (holder) => gate.passOf(holder),
-    check: (headers, ...holders) => gate.check(headers, ...holders),
+    check: (header, ...holders) => gate.check(header, ...holders),
   };
 }

@@ -73,7 +73,7 @@ describe("with a real gateway", () => {
     await usher.kill();
     for (let i = 0; i < 3; i++) expect(await warm.check(pass)).toBe(LET_IN);
     expect(warm.faults).not.toEqual([]);
-    expect(await cold.check(pass)).toMatchObject({ ...UNAVAILABLE, retryAfter_s: 1 });
+    expect(await cold.check(pass)).toMatchObject({ ...UNAVAILABLE, retryAfter: 1_000 });
     expect(cold.faults).toHaveLength(1);
     await using _ = await startUsher({ config: CONFIG, data: usher.data, ports: usher.ports });
     expect(await cold.check(pass)).toBe(LET_IN);

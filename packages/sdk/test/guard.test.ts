@@ -214,6 +214,12 @@ it("what makes no sense is told when the guard is made", () => {
     { queue: "" },
     { queue: [] },
     { audience: "" },
+    // What JavaScript may hand in.
+    { queue: undefined as unknown as string },
+    { audience: undefined as unknown as string },
+    { audience: ["shop"] as unknown as string },
+    { jwks: "http://gateway/jwks.json", keys: { maxAge: Number.NaN } },
+    { jwks: "http://gateway/jwks.json", keys: { cooldown: -1 } },
     { clockTolerance: 30_000 },
     { clockTolerance: -1 },
     { clockTolerance: Number.NaN },

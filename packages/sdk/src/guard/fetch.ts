@@ -2,7 +2,7 @@
 
 import type { Gate } from "./gate.ts";
 import { answerOf } from "./http.ts";
-import type { Headers } from "./presented.ts";
+import type { HeaderOf } from "./presented.ts";
 
 /** What is read of a context of Hono's. */
 export interface HonoContext {
@@ -15,9 +15,9 @@ export async function refusedBy(
   request: Request,
   ...holders: readonly object[]
 ): Promise<Response | undefined> {
-  const headers: Headers = (name) => request.headers.get(name);
-  const refusal = await gate.check(headers, request, ...holders);
+  const header: HeaderOf = (name) => request.headers.get(name);
+  const refusal = await gate.check(header, request, ...holders);
   if (refusal === undefined) return undefined;
-  const answer = answerOf(refusal, headers);
+  const answer = answerOf(refusal, header);
   return new Response(answer.body, { status: answer.status, headers: answer.headers });
 }

@@ -3,7 +3,7 @@
 import { UsherError } from "../errors.ts";
 import { type KeyOptions, type KeySet, KeysUnavailable, keysFrom } from "./keys.ts";
 import { type Flaw, type Pass, type PassTerms, passReader, queuesOf, type ReadPass } from "./pass.ts";
-import { type Headers, presented } from "./presented.ts";
+import { type HeaderOf, presented } from "./presented.ts";
 import { keysUnavailable, passRequired, type Refusal, type Where } from "./refusal.ts";
 
 export interface GuardOptions extends PassTerms {
@@ -17,7 +17,7 @@ export interface GuardOptions extends PassTerms {
   readonly cookie?: boolean;
   /** How keys that are fetched are kept. */
   readonly keys?: KeyOptions;
-  /** Told of keys that could not be fetched, though those that were fetched before go on being used: for a log. */
+  /** Told of keys that could not be fetched, also where those of before go on being used: for a log. Must not throw. */
   readonly onFault?: (error: unknown) => void;
 }
 
@@ -37,9 +37,9 @@ export class Gate {
   }
 
   /** Why a request is refused; absent where it may go on. `holders`: what its pass is found by, by `passOf`. */
-  async check(headers: Headers, ...holders: readonly object[]): Promise<Refusal | undefined> {
+  async check(header: HeaderOf, ...holders: readonly object[]): Promise<Refusal | undefined> {
     let flaw: Flaw = "missing";
-    for (const text of presented(headers, this.#where.queues, this.#cookie)) {
+    for (const text of presented(header, this.#where.queues, this.#cookie)) {
       const read = await this.#tried(text);
       if (typeof read !== "string") {
         if ("reason" in read) return read;

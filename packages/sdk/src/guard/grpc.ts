@@ -5,7 +5,7 @@ import { AnySchema } from "@bufbuild/protobuf/wkt";
 import { Metadata, ServerInterceptingCall, type ServerInterceptor } from "@grpc/grpc-js";
 import { StatusSchema } from "@usher/protocol/status";
 import type { Guard } from "../guard.ts";
-import type { Headers } from "./presented.ts";
+import type { HeaderOf } from "./presented.ts";
 import type { Refusal } from "./refusal.ts";
 import { rpcErrorOf } from "./rpc.ts";
 
@@ -32,7 +32,7 @@ export function grpcInterceptor(
         next({
           // What comes after the metadata waits until `goOn` is called, and is dropped where it never is.
           onReceiveMetadata: (metadata, goOn) => {
-            void guard.check(headersOf(metadata), metadata).then((refusal) => {
+            void guard.check(headerOf(metadata), metadata).then((refusal) => {
               if (refusal === undefined) goOn(metadata);
               else call.sendStatus(statusOf(refusal));
             });
@@ -46,7 +46,7 @@ function isService(path: string): boolean {
   return !/^\/grpc\.(?:health|reflection)\./.test(path);
 }
 
-function headersOf(metadata: Metadata): Headers {
+function headerOf(metadata: Metadata): HeaderOf {
   return (name) => metadata.get(name).map((value) => (typeof value === "string" ? value : ""));
 }
 

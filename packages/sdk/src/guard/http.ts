@@ -1,6 +1,6 @@
 // A refusal as an answer of HTTP: a problem (RFC 9457) for programs, and the way to the queue for browsers.
 
-import { type Headers, one } from "./presented.ts";
+import { type HeaderOf, one } from "./presented.ts";
 import type { Refusal, RefusalReason } from "./refusal.ts";
 
 export interface Answer {
@@ -18,10 +18,10 @@ const PROBLEMS: Readonly<Record<RefusalReason, readonly [number, string]>> = {
 
 /** What whoever sent the request is told. A browser that asks for a page is sent to wait, by a GET, whatever it sent; a
  * program is told where. Nothing of it may be kept: with a pass, the same request has another answer. */
-export function answerOf(refusal: Refusal, headers: Headers): Answer {
-  const { reason, flaw, detail, queues, waitAt, retryAfter_s } = refusal;
+export function answerOf(refusal: Refusal, header: HeaderOf): Answer {
+  const { reason, flaw, detail, queues, waitAt, retryAfter } = refusal;
   const always = { "cache-control": "no-store" };
-  if (reason === "pass_required" && waitAt !== undefined && isNavigation(headers))
+  if (reason === "pass_required" && waitAt !== undefined && isNavigation(header))
     return { status: 303, headers: { ...always, location: waitAt }, body: "" };
   const [status, title] = PROBLEMS[reason];
   const document = {
@@ -38,7 +38,7 @@ export function answerOf(refusal: Refusal, headers: Headers): Answer {
     headers: {
       ...always,
       "content-type": "application/problem+json",
-      ...(retryAfter_s !== undefined && { "retry-after": `${retryAfter_s}` }),
+      ...(retryAfter !== undefined && { "retry-after": `${Math.ceil(retryAfter / 1000)}` }),
     },
     body: `${JSON.stringify(document)}\n`,
   };
@@ -46,8 +46,8 @@ export function answerOf(refusal: Refusal, headers: Headers): Answer {
 
 /** Whether a browser asks for a page, to show it to somebody; told as the gateway tells it. Over plain http, none says so
  * by the first of the two headers. */
-function isNavigation(headers: Headers): boolean {
-  const mode = one(headers("sec-fetch-mode"), ", ");
+function isNavigation(header: HeaderOf): boolean {
+  const mode = one(header("sec-fetch-mode"), ", ");
   if (mode !== "") return mode === "navigate";
-  return /(?:^|,)\s*text\/html\s*(?:;|,|$)/i.test(one(headers("accept"), ", "));
+  return /(?:^|,)\s*text\/html\s*(?:;|,|$)/i.test(one(header("accept"), ", "));
 }

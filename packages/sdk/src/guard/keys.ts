@@ -75,8 +75,9 @@ class FetchedKeys {
   readonly #remote: ReturnType<typeof createRemoteJWKSet>;
   readonly #options: Required<KeyOptions>;
   readonly #onFault: (error: unknown) => void;
-  /** When they were fetched, and when they were last asked for. Never: minus infinity. */
-  #fetched_ms = Number.NEGATIVE_INFINITY;
+  /** When they were fetched; absent before. */
+  #fetched_ms: number | undefined;
+  /** When the last question had its answer, or none. */
   #asked_ms = Number.NEGATIVE_INFINITY;
   /** Why the last question failed; absent where it did not. */
   #failure: unknown;
@@ -85,23 +86,25 @@ class FetchedKeys {
   constructor(url: URL, options: KeyOptions, onFault: (error: unknown) => void) {
     const { maxAge = 60_000, cooldown = 5_000, timeout = 5_000, maxStale = 86_400_000 } = options;
     this.#options = { maxAge, cooldown, timeout, maxStale };
+    for (const [name, value] of Object.entries(this.#options))
+      if (!(value >= 0)) throw new UsherError("misused", `keys.${name} is ${value}; it takes milliseconds`);
     this.#onFault = onFault;
     // When to ask is decided here: jose would ask at each token while the gateway fails, and refuse what it has by then.
     this.#remote = createRemoteJWKSet(url, {
       cacheMaxAge: Number.POSITIVE_INFINITY,
       cooldownDuration: Number.POSITIVE_INFINITY,
-      timeoutDuration: timeout,
+      timeoutDuration: Math.ceil(timeout),
       [customFetch]: fetchSmall,
     });
   }
 
   async find(header: JWSHeaderParameters): Promise<CryptoKey> {
     const { maxAge, maxStale } = this.#options;
-    const age_ms = performance.now() - this.#fetched_ms;
-    if (age_ms > maxStale) {
-      const before_ms = this.#fetched_ms;
+    const fetched_ms = this.#fetched_ms;
+    const age_ms = performance.now() - (fetched_ms ?? Number.NEGATIVE_INFINITY);
+    if (fetched_ms === undefined || age_ms > maxStale) {
       await this.#ask();
-      if (this.#fetched_ms === before_ms) throw this.#unavailable();
+      if (this.#fetched_ms === fetched_ms) throw this.#unavailable();
     } else if (age_ms >= maxAge) {
       const asked = this.#ask();
       // Where the gateway has just failed, nobody waits for it to fail again.

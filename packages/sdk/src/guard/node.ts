@@ -3,7 +3,7 @@
 
 import type { Gate } from "./gate.ts";
 import { answerOf } from "./http.ts";
-import type { Headers } from "./presented.ts";
+import type { HeaderOf } from "./presented.ts";
 
 /** What is read of a request: of `IncomingMessage`, `Http2ServerRequest` and Express's `Request` alike. */
 export interface NodeRequest {
@@ -38,13 +38,13 @@ export async function guardNode<Req extends NodeRequest, Res extends NodeRespons
   res: Res,
   goOn: () => unknown,
 ): Promise<void> {
-  const headers = headersOf(req.headers);
-  const refusal = await gate.check(headers, req);
+  const header = headerOf(req.headers);
+  const refusal = await gate.check(header, req);
   if (refusal === undefined) {
     await goOn();
     return;
   }
-  const answer = answerOf(refusal, headers);
+  const answer = answerOf(refusal, header);
   res.writeHead(answer.status, { ...answer.headers });
   res.end(answer.body);
 }
@@ -55,16 +55,16 @@ export async function guardFastify<Reply extends FastifyReply>(
   request: FastifyRequest,
   reply: Reply,
 ): Promise<Reply | undefined> {
-  const headers = headersOf(request.headers);
-  const refusal = await gate.check(headers, request, request.raw);
+  const header = headerOf(request.headers);
+  const refusal = await gate.check(header, request, request.raw);
   if (refusal === undefined) return undefined;
-  const answer = answerOf(refusal, headers);
+  const answer = answerOf(refusal, header);
   reply.code(answer.status);
   reply.headers({ ...answer.headers });
   reply.send(answer.body);
   return reply;
 }
 
-function headersOf(headers: NodeHeaders): Headers {
+function headerOf(headers: NodeHeaders): HeaderOf {
   return (name) => headers[name];
 }

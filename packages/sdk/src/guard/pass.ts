@@ -58,8 +58,9 @@ export type ReadPass = (text: string) => Promise<Pass | Flaw>;
 export function passReader(terms: PassTerms, findKey: FindKey): ReadPass {
   const { audience, issuer = "usher", clockTolerance = 30 } = terms;
   const queues = queuesOf(terms);
-  if (audience === "")
-    throw new UsherError("misused", "audience is empty: it is this service's name in usher.yaml");
+  // Without one, jose would take passes for any service.
+  if (typeof audience !== "string" || audience === "")
+    throw new UsherError("misused", "audience is missing: it is this service's name in usher.yaml");
   if (!(clockTolerance >= 0 && clockTolerance <= TOLERANCE_S_MAX))
     throw new UsherError(
       "misused",
@@ -89,7 +90,7 @@ export function passReader(terms: PassTerms, findKey: FindKey): ReadPass {
 }
 
 export function queuesOf({ queue }: Pick<PassTerms, "queue">): readonly string[] {
-  const queues = typeof queue === "string" ? [queue] : [...queue];
+  const queues = typeof queue === "string" ? [queue] : [...(queue ?? [])];
   if (queues.length === 0 || queues.includes("")) throw new UsherError("misused", "queue names no queue");
   return queues;
 }

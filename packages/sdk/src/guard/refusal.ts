@@ -17,8 +17,8 @@ export interface Refusal {
   readonly queues: readonly string[];
   /** Where to wait; absent where the guard was not told. */
   readonly waitAt?: string;
-  /** Whole seconds after which to try again; absent where that makes no sense. */
-  readonly retryAfter_s?: number;
+  /** After how long to try again, in milliseconds, at least a second; absent where that makes no sense. */
+  readonly retryAfter?: number;
 }
 
 const FLAWS: Readonly<Record<Flaw, string>> = {
@@ -30,6 +30,9 @@ const FLAWS: Readonly<Record<Flaw, string>> = {
   expired: "The session of the pass is over",
 };
 
+/** Nobody is asked to come back sooner, in milliseconds. */
+const RETRY_MS_MIN = 1_000;
+
 /** What all refusals of one guard say. */
 export type Where = Pick<Refusal, "queues" | "waitAt">;
 
@@ -39,10 +42,8 @@ export function passRequired(flaw: Flaw, where: Where): Refusal {
   return { reason: "pass_required", flaw, detail, ...where };
 }
 
-/** `retryAfter`: in milliseconds. */
 export function keysUnavailable(retryAfter: number, where: Where): Refusal {
   const detail =
     "The keys to check passes with cannot be had at present: send the request again, with the same pass.";
-  const retryAfter_s = Math.max(1, Math.ceil(retryAfter / 1000));
-  return { reason: "keys_unavailable", detail, retryAfter_s, ...where };
+  return { reason: "keys_unavailable", detail, retryAfter: Math.max(RETRY_MS_MIN, retryAfter), ...where };
 }

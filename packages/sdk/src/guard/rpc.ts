@@ -25,7 +25,7 @@ export interface RpcError {
   readonly details: readonly Detail[];
 }
 
-export function rpcErrorOf({ reason, flaw, detail, queues, waitAt, retryAfter_s }: Refusal): RpcError {
+export function rpcErrorOf({ reason, flaw, detail, queues, waitAt, retryAfter }: Refusal): RpcError {
   const info = create(ErrorInfoSchema, {
     reason: reason.toUpperCase(),
     domain: ERROR_DOMAIN,
@@ -36,8 +36,8 @@ export function rpcErrorOf({ reason, flaw, detail, queues, waitAt, retryAfter_s 
     },
   });
   const details: Detail[] = [{ type: ErrorInfoSchema.typeName, value: toBinary(ErrorInfoSchema, info) }];
-  if (retryAfter_s !== undefined) {
-    const retry = create(RetryInfoSchema, { retryDelay: durationFromMs(retryAfter_s * 1000) });
+  if (retryAfter !== undefined) {
+    const retry = create(RetryInfoSchema, { retryDelay: durationFromMs(Math.ceil(retryAfter)) });
     details.push({ type: RetryInfoSchema.typeName, value: toBinary(RetryInfoSchema, retry) });
   }
   return { code: CODES[reason], message: detail, details };
