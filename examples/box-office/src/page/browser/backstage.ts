@@ -3,40 +3,46 @@
 
 import { createFetch, type Status } from "@usher/sdk/web";
 import { gateway } from "./gateway.ts";
+import { Remembered, storage } from "./remembering.ts";
 import { Turn } from "./turn.ts";
 import { say } from "./words.ts";
-
-/** Where it is remembered that this browser's visitor is backstage, or waits for it. */
-const INSIDE = "box-office:backstage";
 
 export class Backstage {
   readonly #turn = new Turn("backstage", { go: () => void this.#enter(), end: () => void this.#leave() });
   readonly #fetch = createFetch({
     origins: [gateway],
-    storage: localStorage,
+    storage,
     onStatus: (status) => this.#waits(status),
   });
+  /** That this browser's visitor is backstage, or waits for it. */
+  readonly #visit = new Remembered("box-office:backstage");
   #leaving = new AbortController();
   #ticket: number | undefined;
   /** What proves that one is in. */
   #pass: string | undefined;
 
-  /** Goes on with what was begun before a reload. */
+  /** Goes on with what was begun before a reload, or in another tab. */
   begin(): void {
-    if (localStorage.getItem(INSIDE) !== null) void this.#enter();
+    if (this.#visit.get() !== null) void this.#enter();
+    this.#visit.whenChanged((visit) => {
+      if (visit !== null) void this.#enter();
+      else if (this.#pass !== undefined) this.#outside(say("out"), say("outWhy"));
+      else this.#leaving.abort();
+    });
   }
 
   async #enter(): Promise<void> {
-    localStorage.setItem(INSIDE, "yes");
     this.#leaving = new AbortController();
     this.#ticket = undefined;
     this.#pass = undefined;
     this.#turn.show({ state: "asking", headline: say("asking") });
     try {
       const { signal } = this.#leaving;
+      // Known by what the SDK remembers, and not by cookies: so it works from any origin.
       const answer = await this.#fetch(`${gateway}/backstage`, { signal, credentials: "omit" });
       const said = await answer.json();
       this.#pass = answer.headers.get("usher-pass") ?? this.#pass;
+      this.#visit.set("yes");
       if (answer.ok) this.#inside(said.ticket);
       else this.#outside(say("refused"), `${said.detail ?? said.title ?? answer.status}`);
     } catch (error) {
@@ -65,6 +71,8 @@ export class Backstage {
   }
 
   #waits(status: Status): void {
+    // Not before: another tab that hears of it comes as the same visitor, who is known by now.
+    this.#visit.set("yes");
     this.#ticket = status.number;
     if (status.state === "waiting") this.#turn.showPlace(status, say("leaveLine"));
     else if (status.state === "admitted") this.#pass = status.pass;
@@ -77,7 +85,8 @@ export class Backstage {
   }
 
   #outside(headline: string, detail: string): void {
-    localStorage.removeItem(INSIDE);
+    this.#visit.clear();
+    this.#pass = undefined;
     this.#turn.show({ state: "done", headline, detail, ticket: this.#ticket });
   }
 }

@@ -4,7 +4,7 @@
 //   purchase.ts    one's own seat: a `defer` queue                  turn.ts     what one sees of one's turn, in
 //   backstage.ts   a room for one: a `pass` queue                               either of them
 //   gateway.ts     where Usher is                                   words.ts    English and Korean
-//   elements.ts    the page's elements
+//   remembering.ts what the browser keeps                           elements.ts the page's elements
 
 import { Backstage } from "./backstage.ts";
 import { Comparison } from "./comparison.ts";

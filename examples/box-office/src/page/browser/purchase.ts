@@ -3,30 +3,30 @@
 
 import { createFetch, type Status } from "@usher/sdk/web";
 import { gateway } from "./gateway.ts";
+import { Remembered, storage } from "./remembering.ts";
 import { Turn } from "./turn.ts";
 import { say } from "./words.ts";
-
-/** Where the order is remembered that has no answer yet: one for a browser, in however many tabs. */
-const ORDER = "box-office:order";
 
 export class Purchase {
   readonly #turn = new Turn("purchase", { go: () => void this.#buy(), end: () => this.#leaving.abort() });
   readonly #fetch = createFetch({
     origins: [gateway],
-    storage: localStorage,
+    storage,
     onStatus: (status) => this.#waits(status),
   });
+  /** The order that has no answer yet: one for a browser, in however many tabs. */
+  readonly #order = new Remembered("box-office:order");
   #leaving = new AbortController();
   #ticket: number | undefined;
 
   /** Goes on with what was begun before a reload. */
   begin(): void {
-    if (localStorage.getItem(ORDER) !== null) void this.#buy();
+    if (this.#order.get() !== null) void this.#buy();
   }
 
   async #buy(): Promise<void> {
-    const order = localStorage.getItem(ORDER) ?? newOrder();
-    localStorage.setItem(ORDER, order);
+    const order = this.#order.get() ?? newOrder();
+    this.#order.set(order);
     this.#leaving = new AbortController();
     this.#ticket = undefined;
     this.#turn.show({ state: "asking", headline: say("asking") });
@@ -37,13 +37,17 @@ export class Purchase {
         body: order,
         signal: this.#leaving.signal,
       });
+      this.#order.clear();
       await this.#answered(answer);
     } catch (error) {
-      if (this.#leaving.signal.aborted)
-        this.#turn.show({ state: "done", headline: say("left"), ticket: this.#ticket });
-      else this.#turn.show({ state: "done", headline: say("refused"), detail: String(error) });
+      // Who tries again makes the same request: it may have been carried out.
+      if (!this.#leaving.signal.aborted) {
+        this.#turn.show({ state: "done", headline: say("unreached"), detail: String(error) });
+        return;
+      }
+      this.#order.clear();
+      this.#turn.show({ state: "done", headline: say("left"), ticket: this.#ticket });
     }
-    localStorage.removeItem(ORDER);
   }
 
   #waits(status: Status): void {

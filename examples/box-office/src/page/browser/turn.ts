@@ -2,7 +2,7 @@
 
 import type { Status } from "@usher/sdk/web";
 import { find, show } from "./elements.ts";
-import { duration, say } from "./words.ts";
+import { count, duration, say } from "./words.ts";
 
 /** How long the next step of a place is not read to those who listen, in milliseconds; other news is read at once. */
 const HEARD_MS = 10_000;
@@ -20,7 +20,7 @@ export interface Shown {
   readonly detail?: string;
   /** The ticket's number. */
   readonly ticket?: number | undefined;
-  /** What the second button says; absent: there is none. */
+  /** What the second button says, which is there in place of the first; absent: there is none. */
   readonly end?: string;
 }
 
@@ -34,7 +34,9 @@ export class Turn {
     this.#section = find(`#${id}`);
     this.#go = find<HTMLButtonElement>(".go", this.#section);
     this.#end = find<HTMLButtonElement>(".end", this.#section);
-    this.#go.addEventListener("click", go);
+    this.#go.addEventListener("click", () => {
+      if (this.#go.ariaDisabled !== "true") go();
+    });
     this.#end.addEventListener("click", end);
   }
 
@@ -69,13 +71,13 @@ export class Turn {
     end: string | undefined,
   ): void {
     const section = this.#section;
-    const isBusy = state === "asking" || state === "waiting" || state === "sending";
     find(".state", section).dataset.state = state;
     show(find(".headline", section), headline);
     show(find(".detail", section), detail);
     show(find(".ticket", section), ticket === undefined ? "" : say("ticket", { number: ticket }));
     const hadFocus = document.activeElement;
-    this.#go.hidden = isBusy || end !== undefined;
+    this.#go.hidden = end !== undefined;
+    this.#go.ariaDisabled = `${state === "asking" || state === "sending"}`;
     show(this.#end, end ?? "");
     // Whoever has pressed the one goes on from the other.
     if (hadFocus === this.#go && this.#go.hidden && !this.#end.hidden) this.#end.focus();
@@ -88,7 +90,7 @@ export class Turn {
     if (position === undefined) delete this.#section.dataset.place;
     else this.#section.dataset.place = `${position}`;
     show(find("span", place), position === undefined ? "" : say("place"));
-    show(find("b", place), position === undefined ? "" : position.toLocaleString());
+    show(find("b", place), position === undefined ? "" : count(position));
   }
 
   #say(text: string): void {

@@ -37,6 +37,7 @@ const english = {
   soldOut: "Sold out",
   soldOutWhy: "The shop has no seat left.",
   refused: "No seat this time",
+  unreached: "There was no answer. Press again: it is the same request, and is carried out once.",
   unknown: "It may have been sold, or not",
   left: "You have given up your place",
   heard: "Place {place}. {estimate}",
@@ -48,7 +49,7 @@ const english = {
   leaveLine: "Leave the line",
   comeOut: "Come out again",
   inside: "You are backstage",
-  insideWhy: "The room is yours until you come out.",
+  insideWhy: "The room is yours for ten minutes, or until you come out.",
   out: "You are out again",
   outWhy: "The room is free for the next.",
 };
@@ -91,6 +92,7 @@ const korean: Readonly<Record<Word, string>> = {
   soldOut: "매진되었습니다",
   soldOutWhy: "남은 좌석이 없습니다.",
   refused: "이번에는 사지 못했습니다",
+  unreached: "응답이 없었습니다. 다시 누르십시오. 같은 요청이므로 한 번만 처리됩니다.",
   unknown: "팔렸을 수도, 아닐 수도 있습니다",
   left: "순서를 포기했습니다",
   heard: "{place}번째 순서입니다. {estimate}",
@@ -102,7 +104,7 @@ const korean: Readonly<Record<Word, string>> = {
   leaveLine: "줄에서 나가기",
   comeOut: "다시 나오기",
   inside: "무대 뒤에 들어왔습니다",
-  insideWhy: "나올 때까지 자리는 당신의 것입니다.",
+  insideWhy: "10분 동안, 또는 나올 때까지 자리는 당신의 것입니다.",
   out: "다시 나왔습니다",
   outWhy: "다음 사람에게 자리가 났습니다.",
 };
