@@ -8,6 +8,7 @@
 //   headers.ts   what headers become on their way
 //   tunnel.ts    a connection that goes on in another protocol
 //   upload.ts    a body on its way from the client to the service
+//   delivery.ts  an answer on its way to the client, who may take it slowly
 //   limits.ts    every limit, with unit and reason
 
 import type { Socket } from "node:net";
@@ -27,6 +28,7 @@ import { answerProblem, type Problem, problem } from "../listener/problem.ts";
 import { type Upgrade, upgradeOf } from "../listener/upgrade.ts";
 import { observeSwitch } from "../observe/request.ts";
 import { Call, type Failure, type Head, ServiceFull, type Stage, type Timeouts } from "./call.ts";
+import { Delivery } from "./delivery.ts";
 import { answerLines, type Pair, requestHeaders, takeHeaders, trailerPairs } from "./headers.ts";
 import type { Service } from "./service.ts";
 import { agree, join, protocolOf } from "./tunnel.ts";
@@ -43,6 +45,9 @@ export interface ForwardOptions {
   /** How long the service may then be silent, in milliseconds; by default a minute, and an hour in a stream of events or
    * where the connection goes on in another protocol. */
   readonly silence_ms?: number | undefined;
+  /** For how long the client may hold the answer up while it takes next to nothing of it, in milliseconds altogether; by
+   * default for as long as it will. */
+  readonly slow_ms?: number | undefined;
   /** Headers for the service, beside the client's own, such as `Usher-Ticket`. */
   readonly headers?: readonly Pair[];
   /** Headers for the client, beside the service's own. */
@@ -60,7 +65,7 @@ export interface ForwardOptions {
 /** What became of a request that was sent straight on. The client has been answered, or could not be.
  * - `answered`: the whole answer came, whatever its status, and was handed to the client's connection.
  * - `client_gone`: before that.
- * - `broken_off`: by whoever sent it on, after the answer had begun; the client got a cut one.
+ * - `broken_off`: by whoever sent it on, or because its client took it too slowly; the client got a cut one.
  * - the others: see `Failure`; the client got a problem, or a cut answer where one had begun. */
 export type ForwardOutcome =
   | { readonly kind: "answered"; readonly status: number }
@@ -88,6 +93,7 @@ class Passage {
   readonly #options: ForwardOptions;
   readonly #settle: (outcome: ForwardOutcome) => void;
   readonly #upload: Upload | undefined;
+  readonly #delivery: Delivery;
   readonly #upgrade: Upgrade | undefined;
   #call: Call;
   #isSecond = false;
@@ -107,9 +113,12 @@ class Passage {
     this.#settle = (outcome) => {
       this.#res.off("close", this.#onClose);
       this.#sink.off("drain", this.#onDrain);
+      this.#delivery.over();
       resolve(outcome);
     };
-    const { service, body } = options;
+    const { service, body, slow_ms } = options;
+    const { limits } = service;
+    this.#delivery = new Delivery(res, { most_ms: slow_ms, limits, onSlow: () => this.#breakOff() });
     this.#upgrade = upgradeOf(req);
     if (body === undefined && hasBody(req)) this.#upload = new Upload(req, res, service.limits.upload_bytes);
     this.#call = this.#send();
@@ -208,10 +217,11 @@ class Passage {
   }
 
   #onData(chunk: Buffer): void {
-    if (!this.#sink.write(chunk)) this.#call.pause();
+    if (!this.#delivery.write(chunk)) this.#call.pause();
   }
 
   readonly #onDrain = (): void => {
+    this.#delivery.drained();
     this.#call.resume();
   };
 

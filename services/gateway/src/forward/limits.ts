@@ -18,6 +18,12 @@ export const SERVICE_LIMITS = {
   /** The same of a stream of events (`text/event-stream`), and of a connection that has gone on in another protocol, in
    * either of which nothing may happen for long; 3,600,000: an hour. */
   event_silence_ms: 3_600_000,
+  /** Bytes a second that a client has to take of an answer which it holds up, where that keeps a slot of a limit, lest it
+   * is cut when the route's `timeout` is over; 16,384: below what any phone with a signal takes. */
+  slow_bytes: 16_384,
+  /** Bytes that it may have taken beside what is seen of it, since the kernel tells only of a third of its buffer at once;
+   * 1 MiB. So nobody is cut for slowness within the first 64 seconds of holding an answer up. */
+  unseen_bytes: 1_024 * 1_024,
   /** Bytes of an answer's headers; 65,536: beyond what any server sends by itself. */
   header_bytes: 65_536,
   /** Bytes of an answer that is kept for a ticket's holder, unless the route says otherwise; 1 MiB. */

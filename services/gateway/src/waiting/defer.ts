@@ -41,7 +41,7 @@ export type PassOn = (
   req: EdgeRequest,
   res: EdgeResponse,
   route: Route,
-  more?: Pick<ForwardOptions, "headers" | "answerHeaders" | "onAnswer">,
+  more?: Pick<ForwardOptions, "headers" | "answerHeaders" | "onAnswer" | "slow_ms">,
 ) => Promise<void>;
 
 export interface DeferOptions {
@@ -121,8 +121,10 @@ export class DeferQueue {
   }
 
   async #pass(permit: Permit, { req, res, route }: Exchange): Promise<void> {
+    const { replica, lane } = this.#options;
     try {
-      await this.#options.passOn(req, res, route);
+      const takesSlot = replica.desk.queue(lane.queue).settings.max_active > 0;
+      await this.#options.passOn(req, res, route, { slow_ms: takesSlot ? route.timeout_ms : undefined });
     } finally {
       permit.done();
     }
