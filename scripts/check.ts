@@ -15,6 +15,8 @@ const PUBLISHED = "proto/published.binpb";
 const BROWSER = "examples/box-office/src/page/browser";
 /** Where `npm run generate` writes. */
 const GENERATED = "packages/protocol/src";
+/** Where `npm run generate:reference` writes. */
+const REFERENCE = "packages/sdk/reference";
 
 /** Says nothing where all is well, else what is wrong. */
 type Check = (root: string) => Promise<string>;
@@ -28,17 +30,16 @@ export const CHECKS: Readonly<Record<string, Check>> = {
     const said = await run(root, "buf", "breaking", "--against", PUBLISHED);
     return said && `${said}\nA client built on ${PUBLISHED} would break; buf.yaml says when to publish anew.`;
   },
-  "generated code up to date": async (root) => {
-    const fresh = await mkdtemp(join(tmpdir(), "usher-generated-"));
-    try {
-      return (
-        (await run(root, "buf", "generate", "--output", fresh)) ||
-        (await differences(join(root, GENERATED), join(fresh, GENERATED)))
-      );
-    } finally {
-      await rm(fresh, { recursive: true });
-    }
-  },
+  "generated code up to date": (root) =>
+    regenerated(root, GENERATED, "npm run generate", async (fresh) => {
+      const said = await run(root, "buf", "generate", "--output", fresh);
+      return said || { folder: join(fresh, GENERATED) };
+    }),
+  "client's reference up to date": (root) =>
+    regenerated(root, REFERENCE, "npm run generate:reference", async (fresh) => {
+      const said = await run(root, process.execPath, "scripts/sdk/reference.ts", fresh);
+      return said || { folder: fresh };
+    }),
 };
 
 /** The command's output where it fails; a command that cannot be started fails as well. */
@@ -55,13 +56,26 @@ function run(cwd: string, command: string, ...args: string[]): Promise<string> {
   });
 }
 
-async function differences(committed: string, fresh: string): Promise<string> {
-  const [had, has] = await Promise.all([contents(committed), contents(fresh)]);
-  const differing = [...new Set([...had.keys(), ...has.keys()])].filter(
-    (path) => had.get(path) !== has.get(path),
-  );
-  if (differing.length === 0) return "";
-  return `${differing.map((path) => join(GENERATED, path)).join("\n")}\nRun npm run generate, and commit what it writes.`;
+/** Compares what is committed with what is made anew in an empty folder. `make`: resolves with what went wrong, or with
+ * where in that folder the files are. */
+async function regenerated(
+  root: string,
+  committed: string,
+  command: string,
+  make: (fresh: string) => Promise<string | { readonly folder: string }>,
+): Promise<string> {
+  const fresh = await mkdtemp(join(tmpdir(), "usher-generated-"));
+  try {
+    const made = await make(fresh);
+    if (typeof made === "string") return made;
+    const [had, has] = await Promise.all([contents(join(root, committed)), contents(made.folder)]);
+    const paths = [...new Set([...had.keys(), ...has.keys()])];
+    const differing = paths.filter((path) => had.get(path) !== has.get(path));
+    if (differing.length === 0) return "";
+    return `${differing.map((path) => join(committed, path)).join("\n")}\nRun ${command}, and commit what it writes.`;
+  } finally {
+    await rm(fresh, { recursive: true });
+  }
 }
 
 async function contents(folder: string): Promise<Map<string, string>> {

@@ -12,7 +12,7 @@ import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/pr
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
-import { type Manifest, shippedManifest } from "./manifest.ts";
+import { entriesOf, type Manifest, shippedManifest } from "./manifest.ts";
 import { type Gathered, gather } from "./sources.ts";
 
 export const ROOT = dirname(dirname(import.meta.dirname));
@@ -48,18 +48,25 @@ export async function buildSdk(target: string): Promise<Built> {
   const folder = join(target, "package");
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
-  const manifest = JSON.parse(await readFile(join(ROOT, SDK, "package.json"), "utf8")) as Manifest;
-  const entries = Object.values(manifest.exports);
-  const gathered = await gather(
-    ROOT,
-    entries.map((entry) => join(SDK, entry)),
-  );
-  await compile(gathered, entries, join(folder, "dist"));
-  const shipped = shippedManifest(manifest, gathered.packages);
+  const { manifest, packages } = await compileSdk(join(folder, "dist"));
+  const shipped = shippedManifest(manifest, packages);
   await writeFile(join(folder, "package.json"), `${JSON.stringify(shipped, undefined, 2)}\n`);
-  await cp(join(ROOT, SDK, "README.md"), join(folder, "README.md"));
+  for (const path of ["README.md", "reference"])
+    await cp(join(ROOT, SDK, path), join(folder, path), { recursive: true });
   await cp(join(ROOT, "LICENSE"), join(folder, "LICENSE"));
   return { folder, tarball: await pack(folder, target) };
+}
+
+/** Writes the JavaScript and the declarations alone. */
+export async function compileSdk(
+  outDir: string,
+): Promise<{ readonly manifest: Manifest; readonly packages: ReadonlySet<string> }> {
+  const manifest = JSON.parse(await readFile(join(ROOT, SDK, "package.json"), "utf8")) as Manifest;
+  const paths = entriesOf(manifest).map(([, file]) => file);
+  const entries = paths.map((file) => join(SDK, file));
+  const gathered = await gather(ROOT, entries);
+  await compile(gathered, paths, outDir);
+  return { manifest, packages: gathered.packages };
 }
 
 async function compile({ files }: Gathered, entries: readonly string[], outDir: string): Promise<void> {

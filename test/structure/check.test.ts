@@ -17,6 +17,8 @@ beforeEach(async () => {
   const own = [
     "proto",
     "packages/protocol",
+    "packages/queue",
+    "packages/sdk",
     "scripts",
     ".gitignore",
     "buf.yaml",
@@ -68,6 +70,15 @@ test("code generated from another contract is noticed, and left as it is", async
   const before = await readFile(generated, "utf8");
   expect(await CHECKS["generated code up to date"]?.(copy)).toContain("queue_pb.js");
   expect(await readFile(generated, "utf8")).toBe(before);
+});
+
+test("a reference that was made of other docstrings is noticed, and left as it is", async () => {
+  expect(await CHECKS["client's reference up to date"]?.(copy)).toBe("");
+  await replace("packages/sdk/src/web.ts", "Holds no connection of its own", "Holds no planted connection");
+  const page = join(copy, "packages/sdk/reference/web.md");
+  const before = await readFile(page, "utf8");
+  expect(await CHECKS["client's reference up to date"]?.(copy)).toContain("packages/sdk/reference/web.md");
+  expect(await readFile(page, "utf8")).toBe(before);
 });
 
 test("a wrong type is found", async () => {

@@ -95,10 +95,12 @@ export interface ErrorOptions {
 /** The one error of this package. */
 export class UsherError extends Error {
   override readonly name = "UsherError";
+  /** What happened: one of a closed set. */
   readonly code: ErrorCode;
   /** Whether the same call may succeed when it is made again as it is. The client has done so already, as often as its
    * options allow. */
   readonly retryable: boolean;
+  /** Whether it may have been carried out. */
   readonly outcome: Outcome;
   /** How long the server wants to be left alone, in milliseconds; absent where it did not say. */
   readonly retryAfter: number | undefined;

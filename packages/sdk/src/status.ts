@@ -19,11 +19,13 @@ export type RequestState = "stored" | "sending" | "answered" | "failed" | "unkno
 export interface Status {
   /** Names the ticket for ever: `<queue>:<epoch>:<number>`. Holds no secret. */
   readonly id: string;
+  /** The queue's name. */
   readonly queue: string;
   /** The n-th ticket of the queue has number n. */
   readonly number: number;
+  /** Where it is in its life. */
   readonly state: TicketState;
-  /** Absent where the ticket has no stored request. */
+  /** Where its stored request is; absent where it has none. */
   readonly requestState?: RequestState;
   /** Those ahead, plus one; 0 once admitted; absent after the end. Never rises for the same ticket. */
   readonly position?: number;
@@ -31,8 +33,11 @@ export interface Status {
   readonly waitP50?: number;
   /** Nine of ten who stand here wait no longer than this from now on; absent where the pace is not known. */
   readonly waitP90?: number;
+  /** By the server's clock, like the next two: for display. */
   readonly issuedAt?: Date;
+  /** Absent while it waits. */
   readonly admittedAt?: Date;
+  /** Absent before its end. */
   readonly endedAt?: Date;
   /** The signed pass of a pass queue, while admitted. Secret. */
   readonly pass?: string;

@@ -2,7 +2,7 @@
 
 import { retried } from "../calls/retry.ts";
 import { UsherError } from "../errors.ts";
-import { type FollowOptions, follow } from "../following/follow.ts";
+import { follow } from "../following/follow.ts";
 import { hasEnded, later, type Status } from "../status.ts";
 import type { Wire } from "./wire.ts";
 
@@ -10,11 +10,12 @@ export interface WatchOptions {
   /** Ends the watch; the ticket keeps its place. */
   readonly signal?: AbortSignal;
   /** Told of each failure that is mended without a word: for a log. */
-  readonly onRetry?: FollowOptions["onRetry"];
+  readonly onRetry?: (error: UsherError) => void;
 }
 
-/** How long anything takes that is not a stream; and what ends it. */
+/** What every call takes that is not a stream. */
 export interface CallOptions {
+  /** Gives the call up: it rejects with `canceled`, and may have been carried out. */
   readonly signal?: AbortSignal;
 }
 
@@ -38,10 +39,12 @@ export class Ticket {
     return this.#status.id;
   }
 
+  /** The queue's name. */
   get queue(): string {
     return this.#status.queue;
   }
 
+  /** The n-th ticket of the queue has number n. */
   get number(): number {
     return this.#status.number;
   }

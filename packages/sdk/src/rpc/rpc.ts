@@ -38,14 +38,24 @@ export interface Watched {
 /** How a queue stands, for anybody to see. */
 export interface QueueStatus {
   readonly name: string;
+  /** Whether requests wait in it (`defer`), or people (`pass`); `other`: a kind that this build does not know. */
   readonly kind: "defer" | "pass" | "other";
+  /** How it treats newcomers and those who wait; `other`: a mode that this build does not know.
+   * - `auto`: the usual: straight through while the limit allows and nobody waits, else a ticket.
+   * - `queue_all`: everybody takes a ticket.
+   * - `paused`: tickets are given out, and nobody is admitted, except by `admit`.
+   * - `open`: newcomers go straight through.
+   * - `closed`: newcomers are refused; those who wait are served. */
   readonly mode: "auto" | "queue_all" | "paused" | "open" | "closed" | "other";
+  /** How many tickets wait. */
   readonly waiting: number;
   /** The highest number admitted so far; 0 before the first. */
   readonly nowServing: number;
+  /** The number that the last ticket got; 0 before the first. */
   readonly lastNumber: number;
   /** Tickets admitted a second, lately; absent where not known. */
   readonly pacePerSecond?: number;
+  /** The operator's words to those who wait. */
   readonly notice?: string;
 }
 
@@ -78,11 +88,17 @@ export interface AdmissionMessage {
 
 /** What all may know of a ticket. */
 export interface TicketFacts {
+  /** Names the ticket for ever: `<queue>:<epoch>:<number>`. Holds no secret. */
   readonly id: string;
+  /** The queue's name. */
   readonly queue: string;
+  /** The n-th ticket of the queue has number n. */
   readonly number: number;
+  /** Where it is in its life. */
   readonly state: TicketState;
+  /** By the server's clock: for display. */
   readonly issuedAt?: Date;
+  /** By the server's clock: for display. Absent while it waits. */
   readonly admittedAt?: Date;
 }
 

@@ -1,13 +1,20 @@
 // What fails because a test says so.
 
 import type { ErrorCode, UsherError } from "../errors.ts";
-import type { BackendRpc } from "../rpc/rpc.ts";
 import { told } from "./refusals.ts";
 
 /** The calls of the contract, by their names in `usher.queue.v1.QueueService`. The client makes them so: `issue` makes
  * `issue`; `ticket` and `refresh` make `getTicket`; `watch` and `admitted` make `watchPosition`, and `getTicket` where no
  * stream gets through; `queue` makes `getQueue`; `admissions` makes `watchAdmissions`. */
-export type CallName = Exclude<keyof BackendRpc, "close">;
+export type CallName =
+  | "issue"
+  | "getTicket"
+  | "watchPosition"
+  | "leave"
+  | "getQueue"
+  | "admit"
+  | "watchAdmissions"
+  | "complete";
 
 export interface Failure {
   /** Which calls fail: streams when they are opened. Default: all. */

@@ -9,6 +9,7 @@ const SERVICE = "usher.queue.v1.QueueService";
 export interface PosterOptions {
   /** Where the gateway is, such as `https://shop.example`. Relative to the page in a browser; default: its origin. */
   readonly baseUrl?: string;
+  /** One of the server's API keys; never in a page, where everybody can read it. Default: none. */
   readonly apiKey?: string | undefined;
   /** Default: the global one. */
   readonly fetch?: typeof fetch;

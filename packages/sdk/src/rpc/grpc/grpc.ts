@@ -44,6 +44,7 @@ import { refusalOf } from "./refusals.ts";
 export interface GrpcOptions {
   /** `http://host:port`, or `https://` for TLS: the native listener's, or the gateway's. */
   readonly baseUrl: string;
+  /** One of the server's API keys, which backends need. Default: none. */
   readonly apiKey?: string | undefined;
   /** The certificates to trust, in PEM; default: those of the system. */
   readonly ca?: string | Uint8Array | undefined;
