@@ -63,7 +63,7 @@ export class Lane {
       waiting: queue.waiting,
       unfolded: this.#desk.unfolded(this.queue),
       unsent: queue.unsent + this.#notSentYet(),
-      lack: meter.lack(now_ms),
+      lack: this.#isNarrow ? "room" : meter.lack(now_ms),
     });
     if (decision.action === "refuse") return { ...decision, problem: CLOSED };
     if (decision.action === "ticket") return decision;
@@ -91,6 +91,14 @@ export class Lane {
     return this.#desk.queue(this.queue).settings.mode === "open";
   }
 
+  /** Whether there is less room than there are nodes, so that no node's share of it is any: a node with fewer in its
+   * configuration, or an older build, may have written that. Then nobody goes straight through, and those who wait are
+   * held to the limit by the fold alone, which lets no more be active at once. */
+  get #isNarrow(): boolean {
+    const { max_active } = this.#desk.queue(this.queue).settings;
+    return max_active !== 0 && max_active < this.#nodes;
+  }
+
   #noticed(permit: Permit): Permit {
     return {
       done: () => {
@@ -105,8 +113,11 @@ export class Lane {
   #configured(): Meter {
     const { settings, activeByHand } = this.#desk.queue(this.queue);
     const { rate_thousandths, max_active } = settings;
-    const reserved = Math.ceil(activeByHand / this.#nodes) + this.#inherited.size;
-    const limit = { rate_thousandths, max_active, reserved, nodes: this.#nodes };
+    const nodes = this.#nodes;
+    const reserved = Math.ceil(activeByHand / nodes) + this.#inherited.size;
+    const limit = this.#isNarrow
+      ? { rate_thousandths, max_active: nodes, nodes }
+      : { rate_thousandths, max_active, reserved, nodes };
     // Nothing changes for a meter that is told the limit which it has.
     if (this.#meter === undefined) this.#meter = new Meter(limit);
     else this.#meter.configure(limit, this.#replica.clock.monotonic_ms());
