@@ -1,14 +1,16 @@
 // The guard before services of all kinds, with passes that a real gateway gives out.
 
-import { type IncomingHttpHeaders, request } from "node:http";
+import { createServer, type IncomingHttpHeaders, request } from "node:http";
 import { connect } from "node:http2";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { eventually } from "../../../test/support/eventually.ts";
 import { startUsher, type Usher } from "../../../test/support/usher.ts";
 import { createGuard, type Guard } from "../src/guard.ts";
 import { createClient } from "../src/index.ts";
 import {
   type Guarded,
   http2,
+  listening,
   nodeHttp,
   onExpress,
   onFastify,
@@ -100,6 +102,41 @@ describe.each([
       expect([answer.status, answer.headers.get("x-ticket")]).toEqual([200, ticketId]);
     }
   });
+});
+
+it("whom the gateway lets through it lets in, and who comes around it is sent to it", async () => {
+  let guard: Guard | undefined;
+  await using service = await listening(
+    createServer((req, res) =>
+      guard?.node(() => {
+        // The gateway takes its cookies away, so this one came around it.
+        res.setHeader("x-direct", `${req.headers.cookie !== undefined}`);
+        res.end(guard?.passOf(req).ticketId);
+      })(req, res),
+    ),
+  );
+  await using usher = await startUsher({ config: CONFIG.replace("http://127.0.0.1:9", service.url) });
+  const waitAt = `${usher.gatewayUrl}/concert`;
+  const jwks = `${usher.gatewayUrl}/_usher/jwks.json`;
+  guard = createGuard({ jwks, queue: "concert", audience: "shop", waitAt, cookie: true });
+  const navigates = { accept: "text/html" };
+  expect(await asBrowser(service, "GET", navigates)).toMatchObject({
+    status: 303,
+    headers: { location: waitAt },
+  });
+  const cookies = new Map<string, string>();
+  const cookie = () => [...cookies].map((pair) => pair.join("=")).join("; ");
+  const ticket = await eventually(async () => {
+    const answer = await fetch(waitAt, { headers: { cookie: cookie() } });
+    for (const line of answer.headers.getSetCookie()) {
+      const [, name = "", value = ""] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
+      cookies.set(name, value);
+    }
+    expect([answer.status, answer.headers.get("x-direct")]).toEqual([200, "false"]);
+    return answer.text();
+  });
+  const around = await fetch(service.url, { headers: { cookie: cookie() } });
+  expect([around.status, around.headers.get("x-direct"), await around.text()]).toEqual([200, "true", ticket]);
 });
 
 it("before http2 in its compatible form, it is the same", async () => {
