@@ -6,7 +6,7 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { type Envelope, EnvelopeSchema, type Record, RecordSchema } from "@usher/protocol/log";
 
 /** The highest level of format that this program has been written for. */
-const FORMAT_LEVEL = 3;
+const FORMAT_LEVEL = 4;
 
 /** A tick counts as so many milliseconds at most. */
 const TICK_MAX_MS = 1_000;

@@ -187,11 +187,11 @@ export class QueueReport {
     ticket.issued_ms = this.#unpaused_ms;
   }
 
-  /** From here on it has a whole session once more. */
+  /** From here on it has a whole session once more, and never ends sooner than it would have. */
   #extend(number: number): void {
     const ticket = this.#tickets.get(number);
     if (ticket === undefined || ticket.stored) return;
-    ticket.issued_ms = this.#unpaused_ms - Number(this.#settings.maxWaitMs);
+    ticket.issued_ms = Math.max(ticket.issued_ms, this.#unpaused_ms - Number(this.#settings.maxWaitMs));
   }
 
   #endByHand(number: number, how: "left" | "completed", wall_ms: number, tally: Tally): void {
