@@ -89,6 +89,19 @@ describe.each([
     expect(code).toBe(0);
   });
 
+  test("every entry compiles, and can be loaded", async () => {
+    const project = await Project.create(packed.tarball, ["@types/node", "undici-types"]);
+    const imports = entries.map((entry, i) => `import * as entry${i} from "@usher/sdk${entry.slice(1)}";\n`);
+    const shown = entries.map((entry, i) => `console.log("${entry}", Object.keys(entry${i}).join());\n`);
+    await project.write("main.ts", `${imports.join("")}${shown.join("")}`);
+    const options = { ...modules, lib: ["es2022"], types: ["node"] };
+    expect(await project.compile(["main.ts"], options)).toBe("");
+    const program = new Program(join(project.folder, "out/main.js"));
+    expect(await program.ended).toMatchObject({ code: 0 });
+    expect(program.output).toMatch(/^\. .*createClient.*\n\.\/web .*createFetch/);
+    expect(program.output.match(/^\..* [\w,]+$/gm)).toHaveLength(entries.length);
+  });
+
   test("a page compiles without the types of Node, and knows nothing of what a backend may do", async () => {
     const project = await Project.create(packed.tarball);
     await project.write("page.ts", PAGE);

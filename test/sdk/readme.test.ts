@@ -176,6 +176,12 @@ const TRIED: Readonly<Record<string, () => Promise<void>>> = {
     expect(await answer.json()).toMatchObject({ number: expect.any(Number), ticketId: /^backstage:/ });
   },
 
+  async "line.test.ts"() {
+    const program = await started("line.test.ts");
+    expect(await program.ended).toMatchObject({ code: 0 });
+    expect(program.output).toContain("the second waits until the first is done");
+  },
+
   async "errors.ts"() {
     await saysLines(await started("errors.ts"), ["queue_not_found false refused"]);
   },

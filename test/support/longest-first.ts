@@ -18,6 +18,7 @@ export const LONGEST: readonly string[] = [
   "test/acceptance/cli.test.ts",
   "test/conformance/conformance.test.ts",
   "test/acceptance/readme.test.ts",
+  "test/sdk/readme.test.ts",
   "test/acceptance/start-kafka.test.ts",
   "test/acceptance/kafka-nodes.test.ts",
   "packages/ticket-log/test/crash.test.ts",
