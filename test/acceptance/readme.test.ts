@@ -59,6 +59,9 @@ test("every command of the README prints what it says, with npm start running", 
   const start = new Program("examples/box-office/src/start.ts", []);
   onTestFinished(() => start.stop().then(() => undefined));
   await start.says(/The box office is open/);
+  // The page that it begins with, and where that finds Usher.
+  const page = await (await fetch("http://localhost:9000/")).text();
+  expect(page).toContain('content="http://localhost:8080"');
   const type = await openShell();
   const shown = shownCommands(readme);
   expect(shown.length).toBeGreaterThan(10);

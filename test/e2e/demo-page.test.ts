@@ -7,9 +7,9 @@ import { eventually } from "../support/eventually.ts";
 import { openBoxOffice } from "./box-office.ts";
 import { openBrowser, openPerson, openTab } from "./browser.ts";
 
-/** What a browser says by itself where nobody answers it. */
+/** What a browser says by itself where nobody answers it, or a node that has only just started. */
 const UNREACHED =
-  /^Failed to load resource: net::ERR_(INTERNET_DISCONNECTED|NETWORK_CHANGED|CONNECTION_REFUSED|INCOMPLETE_CHUNKED_ENCODING)$/;
+  /^Failed to load resource: (net::ERR_(INTERNET_DISCONNECTED|NETWORK_CHANGED|CONNECTION_(REFUSED|RESET)|INCOMPLETE_CHUNKED_ENCODING)$|.* status of 503 )/;
 
 function figure(page: Page, side: "direct" | "usher", name: string): Promise<number> {
   return page
@@ -111,10 +111,10 @@ test("two tabs are one ticket backstage, are let in together, and come out toget
 
   await minji.page.goto(url);
   await minji.page.click("text=무대 뒤로 가기");
-  await sees(minji.page, "#backstage .ticket", "번호표 2번");
+  await sees(minji.page, "#backstage .ticket", "대기 번호 2번");
   const second = await openTab(minji);
   await second.goto(url);
-  await sees(second, "#backstage .ticket", "번호표 2번");
+  await sees(second, "#backstage .ticket", "대기 번호 2번");
   await sees(second, "#backstage .place b", "1");
   expect(await queue("backstage")).toMatchObject({ lastNumber: 2, waiting: 1 });
 
@@ -122,7 +122,7 @@ test("two tabs are one ticket backstage, are let in together, and come out toget
   await sees(ann.page, "#backstage .headline", "You are out again");
   for (const tab of [minji.page, second]) {
     await sees(tab, "#backstage .headline", "무대 뒤에 들어왔습니다");
-    expect(await tab.textContent("#backstage .ticket")).toBe("번호표 2번");
+    expect(await tab.textContent("#backstage .ticket")).toBe("대기 번호 2번");
   }
   // Loaded again, it is still the same visit.
   await second.reload();
@@ -157,6 +157,45 @@ test("all of it can be done by the keyboard, and is told to those who listen", a
   await page.reload();
   await page.waitForSelector("text=Buy a seat");
   expect(await queue("purchases")).toMatchObject({ lastNumber: 1, waiting: 0 });
+  expect(complaints).toEqual([]);
+});
+
+test("a press that nobody answers can be made again, and is one purchase", async () => {
+  const { url, queue, kill, restart } = await openBoxOffice();
+  const { page, complaints } = await openPerson(await openBrowser());
+  await page.goto(url);
+  await kill();
+  await page.click("text=Buy a seat");
+  await page.waitForSelector("text=Press again: it is the same request");
+  const remembered = () => page.evaluate<string>("localStorage['box-office:order']");
+  const order = await remembered();
+  await restart();
+  // Also by whoever comes back: the page takes the order up again.
+  await page.reload();
+  await page.waitForSelector("text=Seat 1 is yours");
+  expect(JSON.parse(order)).toMatchObject({ seats: 1 });
+  expect(await remembered()).toBeUndefined();
+  expect(await queue("purchases")).toMatchObject({ lastNumber: 0 });
+  expect(complaints.filter((complaint) => !UNREACHED.test(complaint))).toEqual([]);
+});
+
+test.each([
+  ["denied", "Object.defineProperty(window, 'localStorage', { get() { throw new Error('denied') } })"],
+  ["full", "Storage.prototype.setItem = () => { throw new Error('full') }"],
+])("where the browser's storage is %s, all goes on but for reloads", async (_, script) => {
+  const { url, change } = await openBoxOffice();
+  await change("purchases", { mode: QueueMode.PAUSED });
+  const { page, complaints } = await openPerson(await openBrowser());
+  await page.addInitScript(script);
+  await page.goto(url);
+  await page.click("text=Buy a seat");
+  await sees(page, "#purchase .place b", "1");
+  await change("purchases", { mode: QueueMode.AUTO });
+  await page.waitForSelector("text=Seat 1 is yours");
+  await page.click("text=Go backstage");
+  await sees(page, "#backstage .headline", "You are backstage");
+  await page.click("text=Come out again");
+  await sees(page, "#backstage .headline", "You are out again");
   expect(complaints).toEqual([]);
 });
 
