@@ -20,6 +20,7 @@ async function openQueue(allowed_origins: readonly string[] = []) {
 
 test.each([
   ["a picture", image, "GET", [SHOP]],
+  ["a frame", { ...form, "sec-fetch-dest": "iframe" }, "GET", [SHOP]],
   ["a form", form, "POST", [SHOP]],
   ["a script whose page may not read the answer", script, "GET", ["https://other.example"]],
   ["a preflight's like without a question", { ...script, "sec-fetch-mode": "no-cors" }, "POST", [SHOP]],
@@ -50,7 +51,9 @@ test("what another site's page sends is as good as anything else where it says w
   const pass = `${told.headers["usher-pass"]}`;
   expect((await new Visitor(node).ask("/a.png", { ...image, "usher-pass": pass })).status).toBe(200);
   expect((await new Visitor(node).see("/", { "sec-fetch-site": "cross-site" })).status).toBe(200);
-  expect([issued(node), shop.seen.length]).toEqual([4, 5]);
+  const link = { "sec-fetch-site": "cross-site", "sec-fetch-dest": "document" };
+  expect((await new Visitor(node).see("/", link)).status).toBe(200);
+  expect([issued(node), shop.seen.length]).toEqual([5, 6]);
 });
 
 test("what another site's page sends goes to the service where everybody does: in mode open", async () => {

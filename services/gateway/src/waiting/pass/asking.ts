@@ -15,7 +15,8 @@ export interface Asking {
 /** The headers that make a difference. */
 const HEADERS = [
   ...["cookie", "usher-pass", "usher-visitor", "idempotency-key", "authorization", "usher-api-key"],
-  ...["accept", "accept-language", "sec-fetch-mode", "sec-fetch-site", "traceparent", "tracestate"],
+  ...["accept", "accept-language", "sec-fetch-mode", "sec-fetch-site", "sec-fetch-dest"],
+  ...["traceparent", "tracestate"],
   ...["origin", "access-control-request-method"],
 ] as const;
 
@@ -48,10 +49,11 @@ export function isNavigation({ headers }: Asking): boolean {
 }
 
 /** Whether another site had the browser send this: then the cookies that there are did not come along, and to set new ones
- * would take somebody's place away. Only who follows a link brings them. */
+ * would take somebody's place away. Only who follows a link brings them, in a window of its own and not in a frame. */
 export function isForeign(asking: Asking): boolean {
-  const follows = isNavigation(asking) && !isSending(asking);
-  return asking.headers["sec-fetch-site"] === "cross-site" && !follows;
+  const { "sec-fetch-site": site, "sec-fetch-dest": destination = "document" } = asking.headers;
+  const follows = isNavigation(asking) && !isSending(asking) && destination === "document";
+  return site === "cross-site" && !follows;
 }
 
 /** Whether a page may read the answer, though it is another site's: of an origin that is allowed to, by a script. */
