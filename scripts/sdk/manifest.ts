@@ -21,13 +21,9 @@ export function shippedManifest(manifest: Manifest, packages: ReadonlySet<string
   const undeclared = [...packages].filter((one) => !(one in dependencies) && !(one in peerDependencies));
   if (undeclared.length > 0)
     throw new Error(`${undeclared.join(", ")}: imported, and not among the dependencies of ${name}`);
-  const used = <V>(declared: Readonly<Record<string, V>>, as: (value: V) => unknown) =>
-    Object.fromEntries(
-      Object.entries(declared)
-        .filter(([one]) => packages.has(one))
-        .map(([one, value]) => [one, as(value)]),
-    );
-  const compatible = (exact: string) => `^${exact}`;
+  const compatible = (versions: Readonly<Record<string, string>>) =>
+    Object.fromEntries(Object.entries(versions).map(([one, exact]) => [one, `^${exact}`]));
+  const used = Object.fromEntries(Object.entries(dependencies).filter(([one]) => packages.has(one)));
   return {
     name,
     version,
@@ -47,9 +43,9 @@ export function shippedManifest(manifest: Manifest, packages: ReadonlySet<string
       "./package.json": "./package.json",
     },
     files: ["dist", "reference"],
-    dependencies: used(dependencies, compatible),
-    peerDependencies: used(peerDependencies, compatible),
-    peerDependenciesMeta: used(peerDependenciesMeta, (meta) => meta),
+    dependencies: compatible(used),
+    peerDependencies: compatible(peerDependencies),
+    peerDependenciesMeta,
   };
 }
 
