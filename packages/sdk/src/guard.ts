@@ -25,6 +25,7 @@ import type { Refusal } from "./guard/refusal.ts";
 
 export { type ErrorCode, UsherError } from "./errors.ts";
 export type { GuardOptions } from "./guard/gate.ts";
+export { type Answer, answerOf } from "./guard/http.ts";
 export type { KeyOptions, KeySet } from "./guard/keys.ts";
 export type { Flaw, Pass } from "./guard/pass.ts";
 export type { HeaderOf } from "./guard/presented.ts";
@@ -43,7 +44,7 @@ export type { Refusal, RefusalReason } from "./guard/refusal.ts";
  * - **It does not count.** A pass is for many requests, and whoever has it may use it; the same person can come twice.
  * - **It does not know the queue's mode.** In `open` the gateway gives out no passes, and who has none is refused here.
  * - **It does not see preflights' passes**, since browsers send none with them: put what answers CORS before it. Nor does it
- *   see `upgrade` events of node:http: call `check` in their handler. */
+ *   see `upgrade` events of node:http: call `check` in their handler, and write what `answerOf` makes of a refusal. */
 export interface Guard {
   /** A handler of node:http, or of http2 in its compatible form, behind the guard. What the handler throws is thrown as the
    * rejection of the promise. */
@@ -70,7 +71,8 @@ export interface Guard {
    * grpc-js. Throws a `UsherError`, `misused`, for what did not come through this guard. */
   passOf(holder: object): Pass;
   /** What all of these are made of, for whatever else there is: why a request is refused; undefined where it may go on.
-   * `header`: its headers, by name. `holders`: what `passOf` is to find the pass by. Does not reject. */
+   * `header`: its headers, by name. `holders`: what `passOf` is to find the pass by. `answerOf` makes an answer of a refusal.
+   * Does not reject. */
   check(header: HeaderOf, ...holders: readonly object[]): Promise<Refusal | undefined>;
 }
 

@@ -1,11 +1,11 @@
 // The guard before services of all kinds, with passes that a real gateway gives out.
 
-import { createServer, type IncomingHttpHeaders, request } from "node:http";
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, request } from "node:http";
 import { connect } from "node:http2";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { eventually } from "../../../test/support/eventually.ts";
 import { startUsher, type Usher } from "../../../test/support/usher.ts";
-import { createGuard, type Guard } from "../src/guard.ts";
+import { answerOf, createGuard, type Guard } from "../src/guard.ts";
 import { createClient } from "../src/index.ts";
 import {
   type Guarded,
@@ -156,6 +156,31 @@ it("before http2 in its compatible form, it is the same", async () => {
   }
 });
 
+it("connections of another protocol are for those who have a pass, where the service asks", async () => {
+  const server = createServer().on("upgrade", async (req, socket) => {
+    const header = (name: string) => req.headers[name];
+    const refusal = await guard.check(header, req);
+    if (refusal === undefined) {
+      const lines = ["HTTP/1.1 101 Switching Protocols", "connection: upgrade", "upgrade: echo"];
+      socket.end(`${lines.join("\r\n")}\r\nx-ticket: ${guard.passOf(req).ticketId}\r\n\r\n`);
+      return;
+    }
+    const { status, headers, body } = answerOf(refusal, header);
+    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+    socket.end(`HTTP/1.1 ${status} Refused\r\n${lines.join("")}connection: close\r\n\r\n${body}`);
+  });
+  await using service = await listening(server);
+  const upgrade = { connection: "upgrade", upgrade: "echo" };
+  expect(await asBrowser(service, "GET", upgrade)).toMatchObject({
+    status: 403,
+    headers: { "content-type": "application/problem+json", "cache-control": "no-store" },
+  });
+  expect(await asBrowser(service, "GET", { ...upgrade, "usher-pass": pass })).toMatchObject({
+    status: 101,
+    headers: { "x-ticket": ticketId },
+  });
+});
+
 it.each([
   ["Express", onExpress],
   ["Fastify", onFastifyRoute],
@@ -176,10 +201,11 @@ function asBrowser(
   headers: Record<string, string>,
 ): Promise<{ status: number | undefined; headers: IncomingHttpHeaders }> {
   return new Promise((resolve, reject) => {
-    const sent = request(`${url}/buy`, { method, headers, agent: false }, (answer) => {
+    const sent = request(`${url}/buy`, { method, headers, agent: false });
+    const told = (answer: IncomingMessage) => {
       answer.resume();
       resolve({ status: answer.statusCode, headers: answer.headers });
-    });
-    sent.on("error", reject).end();
+    };
+    sent.on("response", told).on("upgrade", told).on("error", reject).end();
   });
 }

@@ -3,8 +3,10 @@
 import { type HeaderOf, one } from "./presented.ts";
 import type { Refusal, RefusalReason } from "./refusal.ts";
 
+/** An answer of HTTP, for whatever writes it. */
 export interface Answer {
   readonly status: number;
+  /** By names in small letters. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
 }
@@ -16,8 +18,9 @@ const PROBLEMS: Readonly<Record<RefusalReason, readonly [number, string]>> = {
   keys_unavailable: [503, "Passes cannot be checked at present"],
 };
 
-/** What whoever sent the request is told. A browser that asks for a page is sent to wait, by a GET, whatever it sent; a
- * program is told where. Nothing of it may be kept: with a pass, the same request has another answer. */
+/** What whoever sent a request is told that is refused. A browser that asks for a page is sent to wait, by a GET, whatever it
+ * sent; a program is told where. Nothing of it may be kept: with a pass, the same request has another answer. `header`: the
+ * request's headers, by name. */
 export function answerOf(refusal: Refusal, header: HeaderOf): Answer {
   const { reason, flaw, detail, queues, waitAt, retryAfter } = refusal;
   const always = { "cache-control": "no-store" };
