@@ -156,6 +156,14 @@ it("before http2 in its compatible form, it is the same", async () => {
   }
 });
 
+it("where the guard knows no place to wait, browsers too are told what is missing", async () => {
+  const jwks = `${usher.gatewayUrl}/_usher/jwks.json`;
+  await using service = await nodeHttp(createGuard({ jwks, queue: "concert", audience: "shop" }));
+  const answer = await asBrowser(service, "GET", { "sec-fetch-mode": "navigate", accept: "text/html" });
+  expect(answer).toMatchObject({ status: 403, headers: { "content-type": "application/problem+json" } });
+  expect(answer.headers.location).toBeUndefined();
+});
+
 it("connections of another protocol are for those who have a pass, where the service asks", async () => {
   const server = createServer().on("upgrade", async (req, socket) => {
     const header = (name: string) => req.headers[name];
