@@ -7,10 +7,12 @@
 //   streams.ts   who watches                          secrets.ts     tokens, hashes, passes
 //   failures.ts  what fails because a test says so    checks.ts      the bounds of what callers may say
 //   settings.ts  a queue's settings                   refusals.ts    what the reducer's refusals mean
+//   gateway/     a service behind a gateway, as `fetch`
 //
 // What they answer is held together with the real server's by one suite, which runs on both: test/calls.test.ts.
 
 export type { CallName, Failure } from "./testing/failures.ts";
+export type { Service } from "./testing/gateway/requests.ts";
 export { createTestQueues, type TestQueues, type TestQueuesOptions } from "./testing/queues.ts";
 export type { PublicKeys } from "./testing/secrets.ts";
 export type { TestQueueSettings } from "./testing/settings.ts";

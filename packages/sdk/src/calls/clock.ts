@@ -14,3 +14,17 @@ export const REAL_CLOCK: Clock = {
     return () => clearTimeout(timer);
   },
 };
+
+/** Under this a `fetch` says by which clock those pause who use it: what answers it may have one of its own. The same
+ * symbol in every copy of this package. */
+const CLOCK = Symbol.for("@usher/sdk.clock");
+
+/** The same function, marked with its clock. */
+export function byClock<F extends object>(clock: Clock, marked: F): F {
+  return Object.assign(marked, { [CLOCK]: clock });
+}
+
+/** The clock that a `fetch` goes by; the machine's, where it does not say. */
+export function clockOf(marked: object | undefined): Clock {
+  return (marked as { readonly [CLOCK]?: Clock } | undefined)?.[CLOCK] ?? REAL_CLOCK;
+}

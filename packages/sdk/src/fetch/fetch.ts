@@ -10,6 +10,7 @@
 //   answers.ts  which answers are Usher's            memory.ts  what is kept across reloads
 
 import { RetryBudget } from "../calls/budget.ts";
+import { type Clock, clockOf } from "../calls/clock.ts";
 import { backoff_ms, pause } from "../calls/pause.ts";
 import { type ErrorCode, UsherError } from "../errors.ts";
 import { type FollowTimings, follow } from "../following/follow.ts";
@@ -59,11 +60,13 @@ class WaitingFetch {
   readonly #send: typeof fetch;
   readonly #budget = new RetryBudget();
   readonly #memory: Memory;
+  readonly #clock: Clock;
 
   constructor(options: FetchOptions) {
     this.#options = options;
     // The global one is looked up at each call, for it may be replaced; and it must be called as a function.
     this.#send = options.fetch ?? ((input, init) => fetch(input, init));
+    this.#clock = clockOf(options.fetch);
     this.#memory = new Memory(options.storage, options.onFault);
   }
 
@@ -73,7 +76,8 @@ class WaitingFetch {
     const made = await repeatable(input, init, request);
     const entry = await this.#memory.open(made);
     const headers = { ...entry.headers };
-    let place = entry.ticket === undefined ? undefined : new Place(entry.ticket, made, this.#send);
+    let place =
+      entry.ticket === undefined ? undefined : new Place(entry.ticket, made, this.#send, this.#clock);
     let isRemembered = place !== undefined;
     let from: Status | undefined;
     try {
@@ -85,7 +89,7 @@ class WaitingFetch {
             entry.close();
             return response;
           }
-          place = new Place(ticket.url, made, this.#send);
+          place = new Place(ticket.url, made, this.#send, this.#clock);
           from = ticket.status;
           entry.keep(ticket.url);
         }
@@ -130,12 +134,12 @@ class WaitingFetch {
           return response;
         }
         onFault?.(problem);
-        await pause(backoff_ms(tries, retryAfter_ms(response)), request.signal);
+        await pause(backoff_ms(tries, retryAfter_ms(response)), request.signal, this.#clock);
       } catch (error) {
         request.signal?.throwIfAborted();
         if (error instanceof UsherError || !mayRepeat()) throw error;
         onFault?.(error);
-        await pause(backoff_ms(tries), request.signal);
+        await pause(backoff_ms(tries), request.signal, this.#clock);
       }
     }
   }
@@ -148,6 +152,7 @@ class WaitingFetch {
     try {
       const options = {
         budget: this.#budget,
+        clock: this.#clock,
         signal,
         ...(timings && { timings }),
         ...(from && { from }),

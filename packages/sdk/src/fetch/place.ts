@@ -1,6 +1,7 @@
 // A ticket as a resource over HTTP: followed by server-sent events (HTML, 9.2), or by asking; and what it leads to.
 
 import type { RetryBudget } from "../calls/budget.ts";
+import type { Clock } from "../calls/clock.ts";
 import { backoff_ms, pause } from "../calls/pause.ts";
 import { UsherError } from "../errors.ts";
 import type { Source } from "../following/follow.ts";
@@ -19,13 +20,15 @@ export class Place implements Source {
   readonly #url: string;
   readonly #request: Repeatable;
   readonly #send: typeof fetch;
+  readonly #clock: Clock;
   #last: Status | undefined;
   #refusal: Response | undefined;
 
-  constructor(url: string, request: Repeatable, send: typeof fetch) {
+  constructor(url: string, request: Repeatable, send: typeof fetch, clock: Clock) {
     this.#url = url;
     this.#request = request;
     this.#send = send;
+    this.#clock = clock;
   }
 
   /** What the gateway said when it knew of no such ticket, or of none any more. */
@@ -75,10 +78,10 @@ export class Place implements Source {
         });
         const problem = await problemIn(response);
         if (!problem?.retryable || tries >= ANSWER_ATTEMPTS) return response;
-        await pause(backoff_ms(tries, retryAfter_ms(response)), signal);
+        await pause(backoff_ms(tries, retryAfter_ms(response)), signal, this.#clock);
       } catch (error) {
         if (signal?.aborted || tries >= ANSWER_ATTEMPTS || !budget.spend()) throw error;
-        await pause(backoff_ms(tries), signal);
+        await pause(backoff_ms(tries), signal, this.#clock);
       }
     }
   }

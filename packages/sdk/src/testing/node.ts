@@ -35,10 +35,18 @@ export interface Details {
 
 const REASON = "the test has said so";
 
+/** What a ticket is asked for, in the reducer's terms. */
+export type IssueWish = Omit<Extract<LogEvent, { readonly kind: "ticket_issued" }>, "kind">;
+
+export type IssuedPlace = Place & { readonly existing: boolean };
+
+/** Takes what a record changed. */
+export type ChangeListener = (changes: readonly Change[]) => void;
+
 export class TestNode {
   readonly secrets = new Secrets();
   readonly streams: Streams;
-  readonly #clock: MovedClock;
+  readonly clock: MovedClock;
   readonly #startsAt_ms: number;
   readonly #log: MemoryLog;
   readonly #timekeeper: Timekeeper;
@@ -46,9 +54,11 @@ export class TestNode {
   readonly #details = new Map<number, Details>();
   /** By queue. */
   readonly #services = new Map<string, readonly string[]>();
+  /** As many as there are gateways in front of services. */
+  readonly #listeners: ChangeListener[] = [];
 
   constructor(clock: MovedClock, startsAt: Date) {
-    this.#clock = clock;
+    this.clock = clock;
     this.#startsAt_ms = startsAt.getTime();
     this.streams = new Streams(clock);
     this.#log = new MemoryLog(
@@ -60,7 +70,7 @@ export class TestNode {
 
   /** What time it is, in ms since 1970. */
   get wall_ms(): number {
-    return Math.floor(this.#startsAt_ms + this.#clock.now_ms());
+    return Math.floor(this.#startsAt_ms + this.clock.now_ms());
   }
 
   /** Makes a queue, or changes one. */
@@ -88,15 +98,23 @@ export class TestNode {
     return queue;
   }
 
-  issue(
+  /** Takes a ticket: the one that is there already, where it is the same. */
+  issue(wish: IssueWish): IssuedPlace {
+    const outcome = this.append({ kind: "ticket_issued", ...wish });
+    if (outcome.kind !== "issued")
+      throw new UsherError("internal", `The log took the record, and it was ${outcome.kind}.`);
+    return { ...this.place(wish.queue, outcome.number), existing: outcome.existing };
+  }
+
+  /** The same, as the contract has it asked for. */
+  issueTo(
     { queue: name, idempotencyKey, subject = "", attributes = {} }: IssueCall,
     caller: Caller,
-  ): Place & { readonly existing: boolean } {
-    const queue = this.queue(name);
+  ): IssuedPlace {
+    const { kind } = this.queue(name).settings;
     const isKeyed = idempotencyKey !== "";
     const inOrder = Object.entries(attributes).sort(([one], [other]) => (one < other ? -1 : 1));
-    const outcome = this.append({
-      kind: "ticket_issued",
+    const issued = this.issue({
       queue: name,
       ...(isKeyed && {
         key: this.secrets.identity("key", [name, caller.id, idempotencyKey]),
@@ -104,15 +122,12 @@ export class TestNode {
       }),
       ...(subject !== "" && { subject: this.secrets.identity("subject", [name, subject]) }),
       stored_request: false,
-      ...(isKeyed && subject !== "" && queue.settings.kind === "pass" && { adopt_key: true }),
+      ...(isKeyed && subject !== "" && kind === "pass" && { adopt_key: true }),
     });
-    if (outcome.kind !== "issued")
-      throw new UsherError("internal", `The log took the record, and it was ${outcome.kind}.`);
-    const { number, existing } = outcome;
-    const place = this.#place(name, number);
     const hasDetails = subject !== "" || inOrder.length > 0;
-    if (!existing && hasDetails) this.#details.set(place.view.origin.sequence, { subject, attributes });
-    return { ...place, existing };
+    if (!issued.existing && hasDetails)
+      this.#details.set(issued.view.origin.sequence, { subject, attributes });
+    return issued;
   }
 
   /** The ticket that a token proves. */
@@ -124,18 +139,35 @@ export class TestNode {
     return this.named(id);
   }
 
+  /** The admitted ticket that a pass proves; absent where it is no good, or its ticket has ended. */
+  heldBy(queue: string, pass: string): Place | undefined {
+    const id = this.secrets.subjectOf(pass);
+    if (id === undefined) return undefined;
+    const place = this.named(id);
+    return place.queue.name === queue && this.#pass(place) === pass ? place : undefined;
+  }
+
   /** The ticket of an id. */
   named(id: string): Place {
     const [, name, epoch, number] = /^([a-z0-9._-]{1,64}):([0-9a-f]{16}):([1-9][0-9]{0,9})$/.exec(id) ?? [];
     if (name === undefined || !(Number(number) <= NUMBER_MAX))
       throw invalid("ticket_id", "not a ticket's id");
     if (epoch !== this.#log.epoch) throw refusal("unknown_ticket", name);
-    return this.#place(name, Number(number));
+    return this.place(name, Number(number));
   }
 
   /** The ticket as it stands now. */
   again({ queue, view }: Place): Place {
-    return this.#place(queue.name, view.number);
+    return this.place(queue.name, view.number);
+  }
+
+  token(place: Place): string {
+    return this.secrets.token(this.id(place));
+  }
+
+  /** Hears of what each record changed, from now on. */
+  onChange(listener: ChangeListener): void {
+    this.#listeners.push(listener);
   }
 
   details({ origin }: TicketView): Details | undefined {
@@ -209,7 +241,8 @@ export class TestNode {
     });
   }
 
-  #place(name: string, number: number): Place {
+  /** The ticket of a number. */
+  place(name: string, number: number): Place {
     const queue = this.queue(name);
     const view = queue.ticket(number);
     if (view === undefined) throw refusal("unknown_ticket", name);
@@ -219,6 +252,7 @@ export class TestNode {
   #batch(changes: readonly Change[]): void {
     for (const { kind, origin } of changes)
       if (kind === "forgotten" && origin !== undefined) this.#details.delete(origin.sequence);
+    for (const listener of this.#listeners) listener(changes);
     this.streams.wakeAll();
   }
 }

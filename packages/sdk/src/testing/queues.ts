@@ -1,5 +1,6 @@
 // What a test holds: the queues, their clock, and the means to break things.
 
+import { byClock } from "../calls/clock.ts";
 import { BackendClient } from "../client/backend.ts";
 import { QueueClient } from "../client/client.ts";
 import { type TryOptions, wireOf } from "../client/wire.ts";
@@ -7,6 +8,8 @@ import { UsherError } from "../errors.ts";
 import type { Caller } from "./checks.ts";
 import { MovedClock } from "./clock.ts";
 import { type Failure, Failures } from "./failures.ts";
+import { TestGateway } from "./gateway/gateway.ts";
+import type { Service } from "./gateway/requests.ts";
 import { TestNode } from "./node.ts";
 import { TestRpc } from "./rpc.ts";
 import type { PublicKeys } from "./secrets.ts";
@@ -59,6 +62,16 @@ export class TestQueues {
   /** A client without an API key, as a browser has it. */
   visitor(options: TryOptions = {}): QueueClient {
     return new QueueClient(wireOf(this.#rpc(VISITOR), options, this.#clock));
+  }
+
+  /** A `fetch` to a service behind a gateway, whatever the URL: its requests wait in that queue, and are answered as a gateway
+   * answers them: 202 with `Location`, or 429 with `ticket_url`, until their turn; then by the service, which is any function
+   * from `Request` to `Response`. Give it to `createFetch({ fetch })`, whose pauses are then by the clock of these queues, or
+   * call it bare. Where the turn is at once, the service's answer is, too. Cookies are neither
+   * set nor read, and of redirects only Usher's own are followed. */
+  gateway(queue: string, service: Service): typeof fetch {
+    const gateway = new TestGateway(this.#node, this.#failures, queue, service);
+    return byClock(this.#clock, (input, init) => gateway.fetch(new Request(input, init)));
   }
 
   /** Lets so many milliseconds pass: of log time, which queues are paced by (in ticks of 50 ms while anybody waits, else of

@@ -38,8 +38,8 @@ export class TestRpc implements BackendRpc {
     return this.#answer("issue", call, () => {
       checkIssue(request, this.#caller);
       this.#checkMayHold(this.#node.queue(request.queue));
-      const issued = this.#node.issue(request, this.#caller);
-      const token = this.#node.secrets.token(this.#node.id(issued));
+      const issued = this.#node.issueTo(request, this.#caller);
+      const token = this.#node.token(issued);
       return { status: this.#node.status(issued), token, existing: issued.existing };
     });
   }
@@ -182,7 +182,7 @@ export class TestRpc implements BackendRpc {
 }
 
 /** What of a place is told at once when it changes. */
-function worthTelling({ queue, view }: Place): string {
+export function worthTelling({ queue, view }: Place): string {
   const { state, request, position, session } = view;
   return `${state} ${request} ${position} ${session?.extensions} ${queue.revision}`;
 }

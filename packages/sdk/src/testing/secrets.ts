@@ -1,7 +1,15 @@
 // What proves: tokens of tickets, hashes of what identifies callers and requests, and passes, which are real ones, signed
 // by a key that these queues alone have.
 
-import { createHash, createHmac, generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:crypto";
+import {
+  createHash,
+  createHmac,
+  generateKeyPairSync,
+  type KeyObject,
+  randomBytes,
+  sign,
+  verify,
+} from "node:crypto";
 
 /** Bytes of a hash that the reducer keeps: of identities, and of what tells requests apart. */
 const IDENTITY_BYTES = 16;
@@ -37,6 +45,7 @@ export class Secrets {
   readonly publicKeys: PublicKeys;
   readonly #secret = randomBytes(SECRET_BYTES);
   readonly #signs: KeyObject;
+  readonly #verifies: KeyObject;
   readonly #passHead: string;
 
   constructor() {
@@ -46,6 +55,7 @@ export class Secrets {
       .update(JSON.stringify({ crv: "Ed25519", kty: "OKP", x }))
       .digest("base64url");
     this.#signs = privateKey;
+    this.#verifies = publicKey;
     this.#passHead = encoded({ alg: "EdDSA", typ: "usher-pass+jwt", kid });
     this.publicKeys = { keys: [{ kty: "OKP", crv: "Ed25519", x, kid, alg: "EdDSA", use: "sig" }] };
   }
@@ -74,6 +84,17 @@ export class Secrets {
   pass({ aud, sub, queue, iat, exp, jti }: PassClaims): string {
     const text = `${this.#passHead}.${encoded({ iss: "usher", aud, sub, queue, iat, exp, jti })}`;
     return `${text}.${sign(null, Buffer.from(text), this.#signs).toString("base64url")}`;
+  }
+
+  /** The ticket's id in a pass; absent: it is no pass of these queues. */
+  subjectOf(pass: string): string | undefined {
+    const [head, payload = "", signature = ""] = pass.split(".");
+    const isOurs =
+      head === this.#passHead &&
+      verify(null, Buffer.from(`${head}.${payload}`), this.#verifies, Buffer.from(signature, "base64url"));
+    if (!isOurs) return undefined;
+    const claims: Pick<PassClaims, "sub"> = JSON.parse(Buffer.from(payload, "base64url").toString());
+    return claims.sub;
   }
 
   #hash(purpose: string, parts: readonly string[]): Buffer {
