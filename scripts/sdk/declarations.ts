@@ -141,12 +141,18 @@ function declaredIn(node: ESTree.Node, outer: ESTree.Node, source: Source): Decl
     case "ClassDeclaration":
       if (node.id === null) return undefined;
       return {
-        ...{ ...about, name: node.id.name, kind: "class", text: slice(node.body.start) },
+        ...about,
+        name: node.id.name,
+        kind: "class",
+        text: slice(node.body.start),
         members: node.body.body.flatMap((member) => memberIn(member, source)),
       };
     case "TSInterfaceDeclaration":
       return {
-        ...{ ...about, name: node.id.name, kind: "interface", text: slice(node.body.start) },
+        ...about,
+        name: node.id.name,
+        kind: "interface",
+        text: slice(node.body.start),
         members: node.body.body.flatMap((member) => memberIn(member, source)),
       };
     case "TSTypeAliasDeclaration":

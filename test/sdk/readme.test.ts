@@ -1,8 +1,10 @@
 // The client's README, as a newcomer takes it: each snippet is a file of a strict project, is compiled there, and run
 // against the real program.
 
+import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { type BackendClient, createClient } from "@usher/sdk";
 import { request } from "undici";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
@@ -34,7 +36,8 @@ const LIBRARIES = ["@types/node", "undici-types", "express", "@types/express", "
 const NODE = { module: "nodenext", lib: ["es2022"], types: ["node"] };
 const BROWSER = { module: "esnext", moduleResolution: "bundler", lib: ["es2022", "dom"], types: [] };
 
-const snippets = namedBlocks(await readFile(join(ROOT, SDK, "README.md"), "utf8"), "ts");
+const readme = await readFile(join(ROOT, SDK, "README.md"), "utf8");
+const snippets = namedBlocks(readme, "ts");
 
 let packed: Packed;
 let shop: Service;
@@ -192,6 +195,15 @@ const TRIED: Readonly<Record<string, () => Promise<void>>> = {
     await saysLines(program, [/^concert \d+$/]);
   },
 };
+
+test("the API key is read from the server's file as it is shown", async () => {
+  const [, command = ""] = /^export USHER_API_KEY=\$\((.*)\)$/m.exec(readme) ?? [];
+  const [, path = ""] = /require\('(.*?)'\)/.exec(command) ?? [];
+  const project = await Project.create(packed.tarball);
+  await project.write(path, await readFile(join(usher.data, "usher.keys.json"), "utf8"));
+  const shell = await promisify(execFile)("bash", ["-c", command], { cwd: project.folder });
+  expect(shell.stdout).toBe(`${usher.apiKey}\n`);
+});
 
 test("every snippet is tried", () => {
   expect([...snippets.keys()].sort()).toEqual(Object.keys(TRIED).sort());
