@@ -13,6 +13,7 @@ export const LONGEST: readonly string[] = [
   "test/acceptance/bad-input-slow.test.ts",
   "test/acceptance/burst-kafka.test.ts",
   "test/e2e/waiting-page.test.ts",
+  "test/e2e/demo-page.test.ts",
   "test/acceptance/operators.test.ts",
   "test/acceptance/burst.test.ts",
   "test/acceptance/cli.test.ts",

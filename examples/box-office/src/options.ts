@@ -22,6 +22,16 @@ export function numberOption(
   return value;
 }
 
+/** The origin that `--name text` stands for; throws an OptionError that says what would do. */
+export function originOption(name: string, text: string): string {
+  const url = URL.parse(text);
+  if (url === null || !/^https?:$/.test(url.protocol))
+    throw new OptionError(
+      `--${name} must be an address such as http://localhost:8080, not ${JSON.stringify(text)}`,
+    );
+  return url.origin;
+}
+
 /** Runs a program's main function; bad options end it with one line and code 2, as does what else fails, with 1. */
 export async function runProgram(name: string, main: () => Promise<number>): Promise<void> {
   try {

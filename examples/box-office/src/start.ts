@@ -17,7 +17,7 @@ The box office is open. Ctrl-C closes it.
   http://localhost:${GATEWAY.port}              the shop behind Usher; HTTP, Connect, gRPC-Web and gRPC
   http://localhost:${GATEWAY.port}/backstage    for one person at a time, with a page for whoever has to wait
   localhost:${NATIVE.port}                    Usher's native gRPC, with reflection
-  http://localhost:${SHOP.port}              the shop itself, unprotected, and a page to send it a crowd: open this first
+  http://localhost:${SHOP.port}              the shop itself, unprotected, and a page that sends it a crowd
 
 Five things to try, in another terminal:
 

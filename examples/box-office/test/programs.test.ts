@@ -37,6 +37,26 @@ describe.each(["shop/main.ts", "burst/buyers.ts", "burst/main.ts"])("%s", (progr
   });
 });
 
+describe("page/main.ts", () => {
+  test("tells its options when asked", async () => {
+    const { code, out } = await run("page/main.ts", "--help");
+    expect(code).toBe(0);
+    expect(out).toContain("--buyers");
+  });
+
+  test.each([
+    ["--nonsense", "x"],
+    ["--gateway", "nowhere"],
+    ["--native", "localhost:50051"],
+    ["--buyers", "0"],
+  ])("refuses %s %s, in one line", async (option, value) => {
+    const { code, err } = await run("page/main.ts", option, value);
+    expect(code).toBe(2);
+    expect(err.trim().split("\n")).toHaveLength(1);
+    expect(err).toContain(option);
+  });
+});
+
 describe("what goes with Kafka", () => {
   test("is refused without it, in one line", async () => {
     const { code, err } = await run("burst/main.ts", "--nodes", "2");

@@ -5,7 +5,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { BUYERS_MAX } from "../burst/crowd.ts";
-import { numberOption, runProgram } from "../options.ts";
+import { numberOption, originOption, runProgram } from "../options.ts";
 import { shopDefaults } from "../shop/settings.ts";
 import { Shop } from "../shop/shop.ts";
 import { Crowds } from "./crowds.ts";
@@ -36,8 +36,9 @@ await runProgram("box office", async () => {
     process.stdout.write(help);
     return 0;
   }
-  const { folder, native } = values;
-  const gateway = new URL(values.gateway).origin;
+  const { folder } = values;
+  const gateway = originOption("gateway", values.gateway);
+  const native = originOption("native", values.native);
   const buyers = numberOption("buyers", values.buyers, 1, BUYERS_MAX);
   mkdirSync(folder, { recursive: true });
   const exit = new Exit(native);

@@ -50,11 +50,8 @@ export class Turn {
 
   /** A place in line. `end`: what the second button says. */
   showPlace(status: Status, end: string): void {
-    const { position = 0, waitP50, waitP90, number, notice = "" } = status;
-    const isKnown = waitP50 !== undefined && waitP90 !== undefined;
-    const estimate = isKnown
-      ? say("estimate", { half: duration(waitP50), most: duration(waitP90) })
-      : say("noEstimate");
+    const { position = 0, number, notice = "" } = status;
+    const estimate = estimateOf(status);
     const isFirst = this.#section.dataset.place === undefined;
     this.#place(position);
     this.#set("waiting", "", estimate, number, end);
@@ -97,4 +94,10 @@ export class Turn {
     this.#heard_ms = performance.now();
     find(".heard", this.#section).textContent = text;
   }
+}
+
+function estimateOf({ waitP50, waitP90, stale }: Status): string {
+  if (stale) return say("stale");
+  if (waitP50 === undefined || waitP90 === undefined) return say("noEstimate");
+  return say("estimate", { half: duration(waitP50), most: duration(waitP90) });
 }
