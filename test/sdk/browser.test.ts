@@ -1,5 +1,7 @@
 // The client in a page: its size, and what it does in a real browser before a real gateway.
 
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { createClient } from "@usher/sdk";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { openBrowser, openPerson } from "../e2e/browser.ts";
@@ -40,11 +42,13 @@ async function bundled(): Promise<Bundle> {
   return bundle(project, "entry.js");
 }
 
-test("issue, watch and fetch are at most 15 KB of a page, and nothing but the client's own", async () => {
+test("issue, watch and fetch are at most 15 KB of a page, as few as the README says, and nothing but the client's own", async () => {
   const { gzipBytes, parts, imports, code } = await bundled();
   const table = parts.map(({ file, bytes }) => `${`${bytes}`.padStart(7)}  ${file}`);
   console.log(`${gzipBytes} bytes gzipped, ${code.length} minified; before that:\n${table.join("\n")}`);
   expect(gzipBytes).toBeLessThanOrEqual(GZIP_BYTES_MAX);
+  const readme = await readFile(join(packed.folder, "README.md"), "utf8");
+  expect(/issue, watch and fetch are (\d+) KB/.exec(readme)?.[1]).toBe(`${Math.ceil(gzipBytes / 1024)}`);
   expect(imports).toEqual([]);
   expect(code).not.toContain("node:");
   const own = /^entry\.js$|^node_modules\/@usher\/sdk\/dist\/(?!vendor\/)/;
