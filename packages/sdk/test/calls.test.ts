@@ -138,6 +138,28 @@ describe.each(WAYS)("%s", (_, { open, visitor, backend: openBackend, inTime }) =
     await ticket.leave();
   });
 
+  it("a client that is closed ends its watches, and makes no calls", async () => {
+    const client = open();
+    const ticket = await client.issue("concert");
+    const watch = ticket.watch();
+    await watch.next();
+    const admitted = watch.next();
+    using backend = openBackend();
+    await backend.admit("concert", { ticket: ticket.id });
+    expect((await admitted).value).toMatchObject({ state: "admitted" });
+    const next = refusal(watch.next());
+    client.close();
+    const closed = {
+      code: "canceled",
+      message: "the client was closed",
+      retryable: false,
+      outcome: "unknown",
+    };
+    expect(await next).toEqual(closed);
+    expect(await refusal(ticket.refresh())).toEqual(closed);
+    await backend.complete(ticket.id);
+  });
+
   it("what is too long, too much or of the wrong letters is refused, by its field", async () => {
     using client = open();
     const seats = (count: number) =>

@@ -10,7 +10,7 @@ import { createTestQueues } from "../src/testing.ts";
 const ONE_A_SECOND = { concert: { rate_per_second: 1 } } as const;
 
 /** Longer than any pause of a client that nobody told to wait. */
-const ANY_PAUSE_MS = 15_000;
+const ANY_PAUSE_MS = 17_000;
 
 interface Watched {
   readonly seen: Status[];

@@ -63,7 +63,7 @@ export async function* admissions(
     } catch (thrown) {
       const error = UsherError.from(thrown);
       if (signal?.aborted) return;
-      if (!error.retryable && error.code !== "canceled") throw error;
+      if (!error.retryable) throw error;
       onRetry?.(error);
       failures++;
       const isSpent = !retry.budget.spend();

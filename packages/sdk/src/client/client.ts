@@ -51,7 +51,7 @@ export class QueueClient {
     return retried((call) => rpc.getQueue(name, call), { ...retry, signal });
   }
 
-  /** Closes the connections. Streams that are open end with an error. */
+  /** Closes the connections. Streams that are open, and calls that are made later, end with `canceled`. */
   close(): void {
     this.#wire.rpc.close();
   }

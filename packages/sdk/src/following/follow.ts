@@ -114,7 +114,7 @@ export async function* follow(source: Source, options: FollowOptions = {}): Asyn
       if (signal?.aborted) throw new UsherError("canceled", "the caller gave up", { cause: signal.reason });
       const isStream = useless < USELESS_MAX;
       const isStreamsFault = isStream && STREAM_ERRORS.has(error.code);
-      if (!error.retryable && !isStreamsFault && error.code !== "canceled") throw error;
+      if (!error.retryable && !isStreamsFault) throw error;
       if (isStream && (isStreamsFault || messages > 0)) {
         useless = wasShort() || messages === 0 ? useless + 1 : 0;
       }

@@ -26,6 +26,9 @@ const NODES_FAULTS: ReadonlySet<ErrorCode> = new Set([
 
 export class NodesRpc<R extends Rpc = Rpc> implements Rpc {
   readonly #nodes: readonly R[];
+  /** What ends each stream that is open. */
+  readonly #streams = new Set<() => void>();
+  #isClosed = false;
   #at: number;
 
   /** Throws where there are none. Which one is first is up to chance, so that clients spread over them. */
@@ -44,7 +47,7 @@ export class NodesRpc<R extends Rpc = Rpc> implements Rpc {
   }
 
   watchPosition(held: Held, call: Call): AsyncIterable<Watched> {
-    return this.anyStream((node) => node.watchPosition(held, call));
+    return this.anyStream((node, call) => node.watchPosition(held, call), call);
   }
 
   leave(token: string, call: Call): Promise<Status> {
@@ -55,11 +58,15 @@ export class NodesRpc<R extends Rpc = Rpc> implements Rpc {
     return this.any((node) => node.getQueue(queue, call));
   }
 
+  /** Streams that are open end, and no call is made any more; those that are under way are answered. */
   close(): void {
+    this.#isClosed = true;
+    for (const end of this.#streams) end();
     for (const node of this.#nodes) node.close();
   }
 
   protected async any<A>(ask: (node: R) => Promise<A>): Promise<A> {
+    this.#mustBeOpen();
     const node = this.#node();
     try {
       return await ask(node);
@@ -69,20 +76,37 @@ export class NodesRpc<R extends Rpc = Rpc> implements Rpc {
     }
   }
 
-  protected async *anyStream<A>(open: (node: R) => AsyncIterable<A>): AsyncGenerator<A, void> {
+  protected async *anyStream<A>(
+    open: (node: R, call: Call) => AsyncIterable<A>,
+    call: Call,
+  ): AsyncGenerator<A, void> {
+    this.#mustBeOpen();
     const node = this.#node();
+    const { signal } = call;
+    const ended = new AbortController();
+    const end = (): void => ended.abort(signal?.reason);
+    signal?.addEventListener("abort", end, { once: true });
+    if (signal?.aborted) end();
+    this.#streams.add(end);
     let shutsDown = false;
     try {
-      for await (const message of open(node)) {
+      for await (const message of open(node, { ...call, signal: ended.signal })) {
         shutsDown ||= isGoodbye(message);
         yield message;
       }
     } catch (error) {
+      this.#mustBeOpen();
       this.#judge(node, error);
       throw error;
     } finally {
+      this.#streams.delete(end);
+      signal?.removeEventListener("abort", end);
       if (shutsDown) this.#leave(node);
     }
+  }
+
+  #mustBeOpen(): void {
+    if (this.#isClosed) throw new UsherError("canceled", "the client was closed");
   }
 
   #node(): R {
@@ -107,7 +131,7 @@ export class BackendNodesRpc extends NodesRpc<BackendRpc> implements BackendRpc 
   }
 
   watchAdmissions(queue: string, cursor: string, call: Call): AsyncIterable<AdmissionMessage> {
-    return this.anyStream((node) => node.watchAdmissions(queue, cursor, call));
+    return this.anyStream((node, call) => node.watchAdmissions(queue, cursor, call), call);
   }
 
   complete(ticket: string, call: Call): Promise<TicketFacts> {

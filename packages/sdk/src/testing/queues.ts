@@ -89,7 +89,7 @@ export class TestQueues {
 
   /** Makes calls fail, of all clients of these queues: the next one, where nothing else is said. Several failures are met in
    * the order in which they were told. Clients try again what may be tried again, after a pause, which passes with
-   * `advance`: 15 seconds are longer than any but those that a `retryAfter` lengthens. Call what it returns to end it. */
+   * `advance`: 17 seconds are longer than any but those that a `retryAfter` lengthens. Call what it returns to end it. */
   fail(failure: Failure = {}): () => void {
     return this.#failures.add(failure);
   }

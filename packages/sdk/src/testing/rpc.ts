@@ -133,7 +133,7 @@ export class TestRpc implements BackendRpc {
 
   /** Streams that are open end, and nothing is answered any more. */
   close(): void {
-    this.#closed.abort();
+    this.#closed.abort(new UsherError("canceled", "the client was closed"));
   }
 
   async #answer<A>(name: CallName, { signal }: Call, answer: () => A): Promise<A> {

@@ -92,5 +92,6 @@ export class Stream {
 }
 
 export function canceled({ reason }: AbortSignal): UsherError {
+  if (reason instanceof UsherError) return reason;
   return new UsherError("canceled", "the caller gave up", { cause: reason });
 }

@@ -31,7 +31,9 @@ export function refusalOf({ code = "unknown", message = "", details = [] }: Erro
   const known = codeOf(reason) ?? BY_CODE[code];
   const told = message === "" ? code : message;
   const retryAfter = delay && duration_ms(delay);
-  if (known !== undefined) return new UsherError(known, told, { retryAfter });
+  // By the other side, or something in between: what the caller gives up itself is told where it is given up.
+  const kind = known === "canceled" ? { retryable: true } : {};
+  if (known !== undefined) return new UsherError(known, told, { retryAfter, kind });
   const what = reason === undefined ? code : `${code} (${reason})`;
   const retryable = code === "aborted" || retryAfter !== undefined;
   return new UsherError("unexpected_answer", `${what}: ${told}`, { retryAfter, kind: { retryable } });

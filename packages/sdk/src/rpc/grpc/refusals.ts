@@ -36,7 +36,9 @@ export function refusalOf(error: unknown): UsherError {
   const code = reason ?? BY_STATUS[error.code] ?? "unexpected_answer";
   const named = info?.reason === undefined ? told : `${info.reason}: ${told}`;
   const message = reason === undefined ? `${status[error.code]}: ${named}` : told;
-  return new UsherError(code, message, { cause: error, retryAfter: retry_ms });
+  // By the other side, or something in between: what the caller gives up itself is told where it is given up.
+  const kind = code === "canceled" ? { retryable: true } : {};
+  return new UsherError(code, message, { cause: error, retryAfter: retry_ms, kind });
 }
 
 function isServiceError(error: unknown): error is Error & ServiceError {
