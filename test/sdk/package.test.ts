@@ -2,7 +2,7 @@
 // against the real program.
 
 import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
@@ -63,6 +63,19 @@ function show({ position, waitP90, state }: Status): void {
   document.title = [state, position ?? "", waitP90 ?? ""].join(" ");
 }
 `;
+
+/** The packages that a built file loads, by itself or by way of others; Node's own are called "Node". */
+async function loadedBy(entry: string): Promise<Set<string>> {
+  const packages = new Set<string>();
+  const files = new Set([entry]);
+  for (const file of files) {
+    const text = await readFile(file, "utf8");
+    for (const [, specifier = ""] of text.matchAll(/^(?:import|export|\}) ?[^"'`]*? ?from "([^"]+)";$/gm))
+      if (specifier.startsWith(".")) files.add(join(dirname(file), specifier));
+      else packages.add(/^node:/.test(specifier) ? "Node" : (/^(@[^/]+\/)?[^/]+/.exec(specifier)?.[0] ?? ""));
+  }
+  return packages;
+}
 
 describe.each([
   { moduleResolution: "nodenext", module: "nodenext" },
@@ -132,6 +145,20 @@ describe("the tarball", () => {
     };
     expect(map.sources).toEqual(["../../src/client/ticket.ts"]);
     expect(map.sourcesContent[0]).toContain("async *watch(");
+  });
+
+  test("brings along with each entry what the README says, and no more", async () => {
+    const readme = await readFile(join(packed.folder, "README.md"), "utf8");
+    for (const entry of entries) {
+      const name = `@usher/sdk${entry.slice(1)}`;
+      const said = new RegExp(`^\\| \`${name}\` .*\\| ([^|]+?) +\\|$`, "m").exec(readme)?.[1] ?? "no row";
+      const packages = [...said.matchAll(/`([^`]+)`/g)].map(([, one = ""]) => one);
+      const file = name.replace(/^@usher\/sdk\/?/, "") || "index";
+      const loaded = await loadedBy(join(packed.folder, "dist", `${file}.js`));
+      // In a page there is no Node.
+      if (entry !== "./web") loaded.delete("Node");
+      expect([...loaded].sort(), name).toEqual(packages.sort());
+    }
   });
 
   test("is clean to publint", async () => {
