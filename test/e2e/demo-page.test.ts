@@ -135,6 +135,27 @@ test("two tabs are one ticket backstage, are let in together, and come out toget
   expect(minji.complaints).toEqual([expect.stringContaining("429")]);
 });
 
+test("a place that is given up in one tab is given up in both, and no other is taken", async () => {
+  const { url, queue, change } = await openBoxOffice();
+  await change("purchases", { mode: QueueMode.PAUSED });
+  await change("backstage", { mode: QueueMode.PAUSED });
+  const ann = await openPerson(await openBrowser());
+  await ann.page.goto(url);
+  await ann.page.click("text=Buy a seat");
+  await ann.page.click("text=Go backstage");
+  for (const part of ["#purchase", "#backstage"]) await sees(ann.page, `${part} .ticket`, "Ticket 1");
+  const second = await openTab(ann);
+  await second.goto(url);
+  for (const part of ["#purchase", "#backstage"]) await sees(second, `${part} .ticket`, "Ticket 1");
+  await second.click("text=Give up the place");
+  await second.click("text=Leave the line");
+  for (const tab of [ann.page, second])
+    for (const part of ["#purchase", "#backstage"])
+      await sees(tab, `${part} .headline`, "You have given up your place");
+  for (const name of ["purchases", "backstage"])
+    expect(await queue(name)).toMatchObject({ lastNumber: 1, waiting: 0 });
+});
+
 test("all of it can be done by the keyboard, and is told to those who listen", async () => {
   const { url, change, queue } = await openBoxOffice();
   await change("purchases", { mode: QueueMode.PAUSED });

@@ -18,6 +18,8 @@ export class Backstage {
   readonly #visit = new Remembered("box-office:backstage");
   #leaving = new AbortController();
   #ticket: number | undefined;
+  /** Whether the place was given up, here or in another tab. */
+  #hasLeft = false;
   /** What proves that one is in. */
   #pass: string | undefined;
 
@@ -35,6 +37,7 @@ export class Backstage {
     this.#leaving = new AbortController();
     this.#ticket = undefined;
     this.#pass = undefined;
+    this.#hasLeft = false;
     this.#turn.show({ state: "asking", headline: say("asking") });
     try {
       const { signal } = this.#leaving;
@@ -42,8 +45,8 @@ export class Backstage {
       const answer = await this.#fetch(`${gateway}/backstage`, { signal, credentials: "omit" });
       const said = await answer.json();
       this.#pass = answer.headers.get("usher-pass") ?? this.#pass;
-      this.#visit.set("yes");
       if (answer.ok) this.#inside(said.ticket);
+      else if (this.#hasLeft) this.#outside(say("left"), "");
       else this.#outside(say("refused"), `${said.detail ?? said.title ?? answer.status}`);
     } catch (error) {
       if (this.#leaving.signal.aborted) this.#outside(say("left"), "");
@@ -59,26 +62,26 @@ export class Backstage {
     }
     try {
       const answer = await fetch("/page/exit", { method: "POST", body: this.#pass });
-      if (answer.ok) this.#outside(say("out"), say("outWhy"));
-      else this.#outside(say("broken", { why: `${(await answer.json()).error}` }), "");
+      if (!answer.ok) throw new Error((await answer.json()).error);
+      this.#outside(say("out"), say("outWhy"));
     } catch (error) {
-      this.#turn.show({
-        state: "done",
-        headline: say("broken", { why: String(error) }),
-        end: say("comeOut"),
-      });
+      const headline = say("broken", { why: String(error) });
+      this.#turn.show({ state: "done", headline, ticket: this.#ticket, end: say("comeOut") });
     }
   }
 
   #waits(status: Status): void {
+    this.#ticket = status.number;
+    this.#hasLeft = status.state === "left";
+    if (status.state === "admitted") this.#pass = status.pass;
+    if (status.state !== "waiting") return;
     // Not before: another tab that hears of it comes as the same visitor, who is known by now.
     this.#visit.set("yes");
-    this.#ticket = status.number;
-    if (status.state === "waiting") this.#turn.showPlace(status, say("leaveLine"));
-    else if (status.state === "admitted") this.#pass = status.pass;
+    this.#turn.showPlace(status, say("leaveLine"));
   }
 
   #inside(ticket: number): void {
+    this.#visit.set("yes");
     this.#ticket = ticket;
     const [headline, detail, end] = [say("inside"), say("insideWhy"), say("comeOut")];
     this.#turn.show({ state: "done", headline, detail, ticket, end });

@@ -18,6 +18,8 @@ export class Purchase {
   readonly #order = new Remembered("box-office:order");
   #leaving = new AbortController();
   #ticket: number | undefined;
+  /** Whether the place was given up, here or in another tab. */
+  #hasLeft = false;
 
   /** Goes on with what was begun before a reload. */
   begin(): void {
@@ -29,6 +31,7 @@ export class Purchase {
     this.#order.set(order);
     this.#leaving = new AbortController();
     this.#ticket = undefined;
+    this.#hasLeft = false;
     this.#turn.show({ state: "asking", headline: say("asking") });
     try {
       const answer = await this.#fetch(`${gateway}/api/purchases`, {
@@ -52,6 +55,7 @@ export class Purchase {
 
   #waits(status: Status): void {
     this.#ticket = status.number || this.#ticket;
+    this.#hasLeft = status.state === "left";
     if (status.state === "waiting") this.#turn.showPlace(status, say("giveUp"));
     else if (status.state === "admitted")
       this.#turn.show({ state: "sending", headline: say("sending"), ticket: this.#ticket });
@@ -59,7 +63,7 @@ export class Purchase {
 
   async #answered(answer: Response): Promise<void> {
     const ticket = this.#ticket;
-    const said = await answer.json();
+    const said = await answer.json().catch(() => ({}));
     if (answer.status === 201) {
       const [seat = 0] = said.seats;
       const headline = say("seat", { seat });
@@ -67,6 +71,8 @@ export class Purchase {
       this.#turn.show({ state: "done", headline, detail, ticket });
     } else if (answer.status === 409 && said.type === undefined) {
       this.#turn.show({ state: "done", headline: say("soldOut"), detail: say("soldOutWhy"), ticket });
+    } else if (this.#hasLeft) {
+      this.#turn.show({ state: "done", headline: say("left"), ticket });
     } else {
       const headline = say(said.type === "urn:usher:problem:outcome_unknown" ? "unknown" : "refused");
       const detail = `${said.detail ?? said.error ?? said.title ?? answer.status}`;
