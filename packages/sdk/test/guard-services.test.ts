@@ -132,8 +132,9 @@ it("whom the gateway lets through it lets in, and who comes around it is sent to
       const [, name = "", value = ""] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
       cookies.set(name, value);
     }
+    const text = await answer.text();
     expect([answer.status, answer.headers.get("x-direct")]).toEqual([200, "false"]);
-    return answer.text();
+    return text;
   });
   const around = await fetch(service.url, { headers: { cookie: cookie() } });
   expect([around.status, around.headers.get("x-direct"), await around.text()]).toEqual([200, "true", ticket]);
