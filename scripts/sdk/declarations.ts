@@ -38,7 +38,7 @@ interface File {
 }
 
 export class Declarations {
-  readonly #files = new Map<string, File>();
+  readonly #files = new Map<string, Promise<File>>();
   readonly #folder: string;
 
   constructor(folder: string) {
@@ -70,12 +70,14 @@ export class Declarations {
     return found.filter((one) => one !== undefined);
   }
 
-  async #read(file: string): Promise<File> {
-    const known = this.#files.get(file);
-    if (known !== undefined) return known;
-    const read = parsed(file, await readFile(posix.join(this.#folder, file), "utf8"));
-    this.#files.set(file, read);
-    return read;
+  /** Each file is parsed once, so that what it declares is the same for all who ask, also at the same time. */
+  #read(file: string): Promise<File> {
+    let reading = this.#files.get(file);
+    if (reading === undefined) {
+      reading = readFile(posix.join(this.#folder, file), "utf8").then((text) => parsed(file, text));
+      this.#files.set(file, reading);
+    }
+    return reading;
   }
 }
 

@@ -37,6 +37,11 @@ test("every link leads to a page and a heading that are there", () => {
   expect(deadLinks("README.md", planted)).toEqual(["reference/none.md", "#no-such-heading"]);
 });
 
+test("no page has two headings of one name", () => {
+  for (const [path, text] of pages)
+    expect(anchorsOf(text).size, path).toBe([...text.matchAll(/^##? /gm)].length);
+});
+
 /** The names of the options of an interface, from its section of a page. */
 function optionsOf(page: string, name: string): string[] {
   const section =
