@@ -224,17 +224,23 @@ describe("fetch that waits, by the clock that is moved", () => {
     return { queues, order, statuses };
   }
 
-  it.each(["defer", "pass"] as const)("is answered at its turn, in a %s queue", async (kind) => {
-    const { queues, order, statuses } = await orderBehind(kind, 3);
+  /** Whether it has been, by now. */
+  function answered(order: Promise<unknown>): () => boolean {
     let isAnswered = false;
     void order.then(() => {
       isAnswered = true;
     });
+    return () => isAnswered;
+  }
+
+  it.each(["defer", "pass"] as const)("is answered at its turn, in a %s queue", async (kind) => {
+    const { queues, order, statuses } = await orderBehind(kind, 3);
+    const isAnswered = answered(order);
     await queues.advance(2_000);
-    expect([isAnswered, served]).toEqual([false, []]);
+    expect([isAnswered(), served]).toEqual([false, []]);
     expect(statuses[0]).toMatchObject({ state: "waiting", position: 4 });
     await queues.advance(3_000);
-    expect(isAnswered).toBe(true);
+    expect(isAnswered()).toBe(true);
     const response = await order;
     const { status, headers } = response;
     expect([status, headers.get("x-shop"), await response.text()]).toEqual([201, "yes", "order two seats"]);
@@ -248,7 +254,9 @@ describe("fetch that waits, by the clock that is moved", () => {
     await queues.advance(0);
     queues.disconnect();
     queues.fail({ call: "fetch" });
+    const isAnswered = answered(order);
     await queues.advance(60_000);
+    expect(isAnswered()).toBe(true);
     expect(await (await order).text()).toBe("order two seats");
     expect(served).toEqual(["two seats"]);
   });
@@ -258,7 +266,9 @@ describe("fetch that waits, by the clock that is moved", () => {
     queues.fail({ call: "fetch", carriedOut: true });
     const fetch = createFetch({ fetch: queues.gateway("shop", inMemory) });
     const order = fetch("http://shop.test/", { method: "POST", body: "once" });
+    const isAnswered = answered(order);
     await queues.advance(15_000);
+    expect(isAnswered()).toBe(true);
     expect(await (await order).text()).toBe("order once");
     expect(served).toEqual(["once"]);
   });
@@ -273,6 +283,20 @@ describe("fetch that waits, by the clock that is moved", () => {
     expect(served).toEqual(["one", "two"]);
     await queues.advance(1_000);
     expect((await order("three")).status).toBe(200);
+  });
+
+  it("is let in by a pass until its ticket ends, and by no other", async () => {
+    const queues = createTestQueues({ shop: { kind: "pass", max_active: 1 } });
+    const client = queues.client();
+    const shopFetch = queues.gateway("shop", inMemory);
+    const { id, status } = await client.issue("shop");
+    await client.issue("shop");
+    const statusWith = async (pass = "") =>
+      (await shopFetch("http://shop.test/", { headers: { "usher-pass": pass } })).status;
+    expect(await statusWith(status.pass)).toBe(200);
+    expect(await statusWith(`${status.pass?.slice(0, -4)}AAAA`)).toBe(429);
+    await client.complete(id);
+    expect(await statusWith(status.pass)).toBe(429);
   });
 
   it("leaves the line when it is aborted", async () => {

@@ -5,8 +5,8 @@ import { told } from "./refusals.ts";
 
 /** The calls of the contract, by their names in `usher.queue.v1.QueueService`. The client makes them so: `issue` makes
  * `issue`; `ticket` and `refresh` make `getTicket`; `watch` and `admitted` make `watchPosition`, and `getTicket` where no
- * stream gets through; `queue` makes `getQueue`; `admissions` makes `watchAdmissions`. And
- * `fetch`: any request to a gateway. */
+ * stream gets through; `queue` makes `getQueue`; `admissions` makes `watchAdmissions`. `fetch` is any request to a
+ * `gateway`. */
 export type CallName =
   | "issue"
   | "getTicket"

@@ -67,8 +67,8 @@ export class TestQueues {
   /** A `fetch` to a service behind a gateway, whatever the URL: its requests wait in that queue, and are answered as a gateway
    * answers them: 202 with `Location`, or 429 with `ticket_url`, until their turn; then by the service, which is any function
    * from `Request` to `Response`. Give it to `createFetch({ fetch })`, whose pauses are then by the clock of these queues, or
-   * call it bare. Where the turn is at once, the service's answer is, too. Cookies are neither
-   * set nor read, and of redirects only Usher's own are followed. */
+   * call it bare; wrapped in another function, it is by the machine's. Where the turn is at once, the service's answer is, too.
+   * Cookies are neither set nor read, and of redirects only Usher's own are followed. */
   gateway(queue: string, service: Service): typeof fetch {
     const gateway = new TestGateway(this.#node, this.#failures, queue, service);
     return byClock(this.#clock, (input, init) => gateway.fetch(new Request(input, init)));
