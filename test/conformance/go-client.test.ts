@@ -30,10 +30,7 @@ let folder: string;
 let usher: Usher;
 
 beforeAll(async () => {
-  const tools = await Promise.all([
-    goProgram("google.golang.org/protobuf/cmd/protoc-gen-go", "v1.36.10"),
-    goProgram("google.golang.org/grpc/cmd/protoc-gen-go-grpc", "v1.5.1"),
-  ]);
+  const tools = await Promise.all([goProgram("protoc-gen-go"), goProgram("protoc-gen-go-grpc")]);
   folder = await mkdtemp(join(tmpdir(), "usher-go-client-"));
   await cp(SOURCE, folder, { recursive: true });
   const template = JSON.stringify(GENERATE);

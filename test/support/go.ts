@@ -1,4 +1,5 @@
 // Programs in Go that tests need, at pinned versions: installed once into .usher/go, by the Go that is there.
+// `node test/support/go.ts` installs them all, and prints where they are.
 
 import { type ExecFileOptions, execFile } from "node:child_process";
 import { access, mkdir, mkdtemp, rename, rm } from "node:fs/promises";
@@ -6,6 +7,13 @@ import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 
 const STORE = resolve(import.meta.dirname, "../../.usher/go");
+
+/** Where each comes from. */
+const PROGRAMS = {
+  connectconformance: "connectrpc.com/conformance/cmd/connectconformance@v1.0.5",
+  "protoc-gen-go": "google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.10",
+  "protoc-gen-go-grpc": "google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.5.1",
+} as const;
 
 /** The oldest Go with which all that the tests install can be built. */
 const VERSION_MIN = 1.24;
@@ -30,16 +38,16 @@ export async function go(args: readonly string[], options: ExecFileOptions = {})
   }
 }
 
-/** The path of a program, such as `example.com/cmd/program` at `v1.2.3`. */
-export async function goProgram(source: string, version: string): Promise<string> {
-  const name = source.slice(source.lastIndexOf("/") + 1);
+/** The path of a program. */
+export async function goProgram(name: keyof typeof PROGRAMS): Promise<string> {
+  const version = versionOf(name);
   const path = join(STORE, `${name}-${version}`, name);
   if (await isThere(path)) return path;
   console.error(`usher: installing ${name} ${version} with Go ...`);
   await mkdir(STORE, { recursive: true });
   const fresh = await mkdtemp(join(STORE, "fresh-"));
   try {
-    await go(["install", `${source}@${version}`], { env: { GOBIN: fresh, GOFLAGS: "" } });
+    await go(["install", PROGRAMS[name]], { env: { GOBIN: fresh, GOFLAGS: "" } });
     // By a rename: it is there whole, or not at all. Another process may have put the same there in the meantime.
     await rename(fresh, join(path, "..")).catch(async (error: unknown) => {
       if (!(await isThere(path))) throw error;
@@ -48,6 +56,11 @@ export async function goProgram(source: string, version: string): Promise<string
     await rm(fresh, { recursive: true, force: true });
   }
   return path;
+}
+
+/** Such as `v1.2.3`. */
+export function versionOf(name: keyof typeof PROGRAMS): string {
+  return PROGRAMS[name].slice(PROGRAMS[name].indexOf("@") + 1);
 }
 
 async function reasonOf(error: unknown): Promise<string> {
@@ -63,4 +76,13 @@ function isThere(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+if (import.meta.main) {
+  try {
+    for (const name of Object.keys(PROGRAMS)) console.log(await goProgram(name as keyof typeof PROGRAMS));
+  } catch (error) {
+    console.error(`usher: ${error instanceof Error ? error.message : error}`);
+    process.exit(1);
+  }
 }
