@@ -100,7 +100,8 @@ export class StoredRequests {
     const attempt = active.attempt + 1;
     const claim = { queue: this.#queue, number, attempt };
     const idempotent = SAFE.has(stored.request.method);
-    this.#node.append({ kind: "dispatch_claimed", ...claim, timeout_ms: TIMEOUT_MS, idempotent });
+    const wish = { kind: "dispatch_claimed", ...claim, timeout_ms: TIMEOUT_MS, idempotent } as const;
+    if (this.#node.append(wish).kind !== "applied") return;
     const release = (reason: ReleaseReason): void => {
       this.#node.append({ kind: "claim_released", ...claim, not_before_ms: 0, reason });
     };
