@@ -185,6 +185,12 @@ const TRIED: Readonly<Record<string, () => Promise<void>>> = {
     expect(program.output).toContain("the second waits until the first is done");
   },
 
+  async "order.test.ts"() {
+    const program = await started("order.test.ts");
+    expect(await program.ended).toMatchObject({ code: 0 });
+    expect(program.output).toContain("an order waits its turn, and is sold");
+  },
+
   async "errors.ts"() {
     await saysLines(await started("errors.ts"), ["queue_not_found false refused"]);
   },

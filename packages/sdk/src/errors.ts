@@ -71,7 +71,7 @@ export const SERVER_ERRORS = {
 export const CLIENT_ERRORS = {
   /** Nobody answered: the server is down, or the network is. */
   unreachable: DOUBT,
-  /** The caller gave up: its signal was aborted, or the client was closed. */
+  /** The caller gave up: its signal was aborted, or the client was closed. Where the other side did: `retryable`. */
   canceled: { retryable: false, outcome: "unknown" },
   /** Something answered that does not speak the protocol: a proxy's page, or another program. */
   unexpected_answer: DOUBT,
