@@ -10,13 +10,13 @@ const STORE = resolve(import.meta.dirname, "../../.usher/go");
 
 /** Where each comes from. */
 const PROGRAMS = {
-  connectconformance: "connectrpc.com/conformance/cmd/connectconformance@v1.0.5",
+  connectconformance: "connectrpc.com/conformance/cmd/connectconformance@v1.0.7",
   "protoc-gen-go": "google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.10",
   "protoc-gen-go-grpc": "google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.5.1",
 } as const;
 
 /** The oldest Go with which all that the tests install can be built. */
-const VERSION_MIN = 1.24;
+const VERSION_MIN = 1.26;
 
 /** How long an installation may take, in milliseconds; for the hook that awaits it. Five minutes: the largest takes half
  * of one on two cores, after the download of its modules. */
@@ -31,9 +31,7 @@ export async function go(args: readonly string[], options: ExecFileOptions = {})
     return `${stdout}`;
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT")
-      throw new Error(
-        `Go is not there: install Go ${VERSION_MIN} or later (Debian 13 has it as golang-go; go.dev/dl has it for all)`,
-      );
+      throw new Error(`Go is not there: install Go ${VERSION_MIN} or later (go.dev/dl)`);
     throw new Error(`go ${args.join(" ")}: ${await reasonOf(error)}`);
   }
 }
