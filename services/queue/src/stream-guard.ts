@@ -168,8 +168,11 @@ function end(stream: ServerHttp2Stream, refusal: Refusal): void {
     ...detailsOf(refusal.grpc, refusal.message),
   };
   if (stream.headersSent) {
+    const send = stream.sendTrailers.bind(stream);
+    // grpc-js may come to an end of its own before these are gone, and a second status is an error that nobody catches.
+    stream.sendTrailers = () => {};
     stream.once("wantTrailers", () => {
-      stream.sendTrailers(trailers);
+      send(trailers);
       // At once, it would overtake them.
       setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR));
     });

@@ -14,6 +14,8 @@ const REFLECTION = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
 const SYMBOL = Buffer.from("usher.queue.v1.QueueService");
 /** file_containing_symbol */
 const QUESTION = frame(Buffer.concat([Uint8Array.from([0x22, SYMBOL.length]), SYMBOL]));
+/** list_services */
+const NAMES = frame(Uint8Array.from([0x3a, 1, 0x2a]));
 const EMPTY = frame(new Uint8Array());
 const request = frame(toBinary(IssueRequestSchema, create(IssueRequestSchema, { queue: "orders" })));
 
@@ -66,6 +68,26 @@ describe("a client that stops reading", () => {
     await until(() => asked);
     await issueAfresh();
   });
+});
+
+it("a call that is ended here while its own end is under way is answered once", async () => {
+  const { listener, url } = await startListening();
+  // The answer's beginning does not get through, so that both ends wait behind it.
+  const connection = new RawConnection(url, { initialWindowSize: 10 });
+  const stream = connection.open(REFLECTION);
+  const answer = answerOf(stream);
+  const begun = new Promise((resolve) => stream.once("response", resolve));
+  stream.write(NAMES);
+  await begun;
+  const closed = listener.close({ grace_ms: 10_000 });
+  stream.end();
+  // By then the listener has seen that no more questions come.
+  await new Promise((resolve) => connection.session.ping(resolve));
+  await new Promise((resolve) => connection.session.ping(resolve));
+  stream.resume();
+  expect((await answer).grpc).toBe(status.UNAVAILABLE);
+  connection.session.destroy();
+  await closed;
 });
 
 describe("a client that is slow", () => {

@@ -35,9 +35,9 @@ export function frame(message: Uint8Array, options: { compressed?: boolean; size
 export class RawConnection {
   readonly session: ClientHttp2Session;
 
-  /** Closes with the test. */
-  constructor(url: string) {
-    this.session = connect(url);
+  /** Closes with the test. `initialWindowSize`: how many bytes of an answer it takes before it has read any. */
+  constructor(url: string, settings: { readonly initialWindowSize?: number } = {}) {
+    this.session = connect(url, { settings });
     this.session.on("error", () => {});
     onTestFinished(() => this.session.destroy());
   }
