@@ -20,6 +20,7 @@ queues:
 routes:
   - { match: /orders, service: shop, queue: orders, hold: 0s }
   - { match: /checkout, service: shop, queue: checkout }
+  - { match: /free, service: shop }
 `;
 
 const TIMINGS = { reconnect: 20, pace: 20 };
@@ -75,15 +76,25 @@ describe.each(QUEUES)("a request for %s", (queue) => {
     },
   );
 
-  it("that got through, and its answer not, is one ticket and reaches the service once", async () => {
+  it("whose answer gets lost fails as fetch does, and is the same one when it is made again", async () => {
     const proxy = await openProxy(usher.gatewayUrl);
     proxy.manner = () => (proxy.asked.length === 1 ? "lose" : "pass");
     const { lastNumber } = await backend.queue(queue);
-    const { fetch, statuses } = admitted();
+    const storage = new MapStorage();
+    await expect(createFetch({ storage })(`${proxy.url}/${queue}`, order)).rejects.toThrow(TypeError);
+    expect(proxy.asked).toHaveLength(1);
+    const { fetch, statuses } = admitted({ storage });
     expect((await fetch(`${proxy.url}/${queue}`, order)).status).toBe(200);
     expect(new Set(statuses.map(({ number }) => number))).toEqual(new Set([lastNumber + 1]));
     expect((await backend.queue(queue)).lastNumber).toBe(lastNumber + 1);
     expect(service.seen).toHaveLength(asked + 1);
+  });
+
+  it("that changes nothing is sent again by itself when its answer gets lost", async () => {
+    const proxy = await openProxy(usher.gatewayUrl);
+    proxy.manner = () => (proxy.asked.length === 1 ? "lose" : "pass");
+    const { fetch } = admitted();
+    expect((await fetch(`${proxy.url}/${queue}`)).status).toBe(200);
   });
 
   it("goes on through a gateway that is killed and comes back", async () => {
@@ -121,14 +132,72 @@ describe.each(QUEUES)("a request for %s", (queue) => {
   });
 });
 
+it("what goes straight through and is not answered is sent once: it may have been carried out", async () => {
+  const proxy = await openProxy(usher.gatewayUrl);
+  proxy.manner = () => "lose";
+  await expect(createFetch()(`${proxy.url}/free`, { method: "POST", body: "x" })).rejects.toThrow(TypeError);
+  expect(service.seen).toHaveLength(asked + 1);
+});
+
+it("a pass that leads to the line again and again is given up on, and paused for", async () => {
+  const asks: string[] = [];
+  const ticket = { id: "q:1:1", queue: "q", number: 1, state: "TICKET_STATE_ADMITTED", position: 0 };
+  const answers = createFetch({
+    fetch: async (input) => {
+      const { pathname } = new URL(`${input}`);
+      asks.push(pathname);
+      if (pathname.startsWith("/_usher/")) {
+        const event = `data: ${JSON.stringify({ ticket, pass: "p", asOf: "1" })}\n\n`;
+        return new Response(event, { headers: { "content-type": "text/event-stream" } });
+      }
+      const problem = { type: "urn:usher:problem:must_wait", ticket_url: "/_usher/tickets/t" };
+      const headers = { "content-type": "application/problem+json", "usher-ticket": "1" };
+      return new Response(JSON.stringify(problem), { status: 429, headers });
+    },
+    timings: TIMINGS,
+  });
+  expect((await answers("http://usher.test/buy")).status).toBe(429);
+  expect(asks.filter((path) => path === "/buy")).toHaveLength(6);
+});
+
+it("a record of the storage that leads nowhere does not keep a request from being sent", async () => {
+  const storage = new MapStorage();
+  const url = `${usher.gatewayUrl}/free`;
+  for (const ticket of [
+    "garbage",
+    "http://elsewhere.test/_usher/tickets/t",
+    `${usher.gatewayUrl}/_usher/tickets/x`,
+  ]) {
+    storage.setItem = (key, value) => {
+      const kept = JSON.parse(key.includes("request") ? value : "{}");
+      storage.items.set(key, key.includes("request") ? JSON.stringify({ ...kept, ticket }) : value);
+    };
+    const before = service.seen.length;
+    // Its answer gets lost, so that the record stays.
+    const lost = createFetch({ storage, fetch: async () => Promise.reject(new TypeError("lost")) });
+    await lost(url, { method: "POST", body: ticket }).catch(() => {});
+    const answer = await createFetch({ storage })(url, { method: "POST", body: ticket });
+    expect([answer.status, service.seen.length]).toEqual([200, before + 1]);
+  }
+});
+
 it("requests to other origins are left as they are", async () => {
   const other = await startService();
   const fetch = createFetch({ origins: [usher.gatewayUrl] });
-  await fetch(`${other.url}/orders`, { method: "POST", body: "x" });
+  await fetch(new Request(`${other.url}/orders`, { method: "POST", body: "x" }));
   const [seen] = other.seen;
+  expect(seen?.body).toBe("x");
   expect(Object.keys(seen?.headers ?? {}).filter((name) => /usher|idempotency/.test(name))).toEqual([]);
   await other.stop();
 });
+
+/** As `localStorage`. */
+class MapStorage {
+  readonly items = new Map<string, string>();
+  getItem = (key: string) => this.items.get(key) ?? null;
+  setItem = (key: string, value: string) => void this.items.set(key, value);
+  removeItem = (key: string) => void this.items.delete(key);
+}
 
 function throws(): never {
   throw new DOMException("The quota has been exceeded.", "QuotaExceededError");

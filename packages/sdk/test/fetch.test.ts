@@ -128,8 +128,8 @@ describe.each(["orders", "checkout"])("a request for %s", (queue) => {
       await expect(
         fetch(at(`/${queue}`), { method: "POST", body: "x", signal: given.signal }),
       ).rejects.toThrow("enough");
-      const { waiting } = await backend.queue(queue);
-      expect(waiting).toBe(onAbort === "leave" ? 0 : 1);
+      const waiting = async () => (await backend.queue(queue)).waiting;
+      await expect.poll(waiting).toBe(onAbort === "leave" ? 0 : 1);
     }
     await backend.admit(queue, { count: 1 });
   });
@@ -162,6 +162,19 @@ it("a pass queue's service may answer 429 itself", async () => {
   const { fetch } = admitted("checkout");
   const response = await fetch(at("/checkout?status=429"));
   expect([response.status, await response.text()]).toEqual([429, "order 1"]);
+});
+
+it("of requests that share a place, one that is aborted does not give it up for the others", async () => {
+  const given = new AbortController();
+  let told = 0;
+  const fetch = createFetch({ onStatus: () => told++ });
+  const aborted = fetch(at("/checkout"), { signal: given.signal });
+  const other = fetch(at("/checkout"));
+  await expect.poll(() => told).toBeGreaterThanOrEqual(2);
+  given.abort(new Error("enough"));
+  await expect(aborted).rejects.toThrow("enough");
+  await backend.admit("checkout", { count: 10 });
+  expect((await other).status).toBe(200);
 });
 
 it("many requests of one visitor to a pass queue are one ticket", async () => {

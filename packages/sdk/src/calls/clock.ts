@@ -7,10 +7,13 @@ export interface Clock {
   after(ms: number, wake: () => void): () => void;
 }
 
+/** The longest that a timer takes, in milliseconds: 25 days. Anything above would wake at once. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
 export const REAL_CLOCK: Clock = {
   now_ms: () => performance.now(),
   after(ms, wake) {
-    const timer = setTimeout(wake, ms);
+    const timer = setTimeout(wake, Math.min(ms, TIMER_MS_MAX));
     return () => clearTimeout(timer);
   },
 };

@@ -46,6 +46,7 @@ export async function* admissions(
     const since = cursor;
     const open = (signal: AbortSignal) =>
       rpc.watchAdmissions(queue, since, { signal, timeout: retry.timeout });
+    let reconnect_ms: number | undefined;
     try {
       for await (const message of unlessSilent(open, silence_ms, signal, clock)) {
         failures = 0;
@@ -55,11 +56,10 @@ export async function* admissions(
           yield admissionOf(wire, message, message.ticket);
         }
         if (signal?.aborted) return;
-        if (message.reconnectAfter !== undefined) {
-          await pause(message.reconnectAfter, signal, clock);
-          break;
-        }
+        reconnect_ms = message.reconnectAfter;
+        if (reconnect_ms !== undefined) break;
       }
+      await pause(reconnect_ms ?? backoff_ms(1), signal, clock);
     } catch (thrown) {
       const error = UsherError.from(thrown);
       if (signal?.aborted) return;

@@ -1,6 +1,7 @@
 // What a backend may do beside, with an API key: admit, work through the line, complete.
 
 import { retried } from "../calls/retry.ts";
+import { UsherError } from "../errors.ts";
 import type { Admitted, TicketFacts } from "../rpc/rpc.ts";
 import { type Admission, type AdmissionsOptions, admissions } from "./admissions.ts";
 import { QueueClient } from "./client.ts";
@@ -18,6 +19,9 @@ export interface AdmitOptions extends CallOptions {
   readonly requestId?: string;
 }
 
+/** The most that one call admits, by the contract. */
+const ADMIT_MAX = 10_000;
+
 export class BackendClient extends QueueClient {
   readonly #wire: BackendWire;
 
@@ -30,6 +34,8 @@ export class BackendClient extends QueueClient {
    * fit, fewer are admitted. */
   admit(queue: string, { count = 1, ticket, requestId, signal }: AdmitOptions = {}): Promise<Admitted> {
     const { rpc, retry } = this.#wire;
+    if (!Number.isInteger(count) || count < 1 || count > ADMIT_MAX)
+      return Promise.reject(new UsherError("invalid_field", `count: ${count} is not from 1 to ${ADMIT_MAX}`));
     const whom = ticket === undefined ? { count } : { ticket };
     const request = { queue, whom, requestId: requestId ?? randomKey() };
     return retried((call) => rpc.admit(request, call), { ...retry, signal });

@@ -49,7 +49,8 @@ export async function ticketIn(response: Response, requested: string): Promise<T
   const said = status === 202 ? location : textIn(document, "ticket_url");
   if (said === undefined || !isTicket(said, base)) return undefined;
   await response.body?.cancel().catch(() => {});
-  return { url: new URL(said, base).href, status: statusIn(document) };
+  // Any node behind the same address knows it: so the secret goes nowhere else, whatever address the gateway calls its own.
+  return { url: new URL(new URL(said, base).pathname, base).href, status: statusIn(document) };
 }
 
 /** What a refusal of the gateway means, and whether it is worth sending the request again by and by. Absent for any other
@@ -100,7 +101,8 @@ function isProblemDocument({ headers }: Response): boolean {
   return headers.get("content-type")?.startsWith("application/problem+json") ?? false;
 }
 
-function isTicket(location: string, base: string): boolean {
+/** Whether it is the address of a ticket. */
+export function isTicket(location: string, base: string): boolean {
   return URL.canParse(location, base) && TICKET_PATH.test(new URL(location, base).pathname);
 }
 

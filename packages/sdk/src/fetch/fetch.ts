@@ -55,12 +55,17 @@ interface Turn {
   readonly pass?: string;
 }
 
+/** So often a request is sent with a pass that leads to the line again; then the caller is told of it. */
+const TURNS_MAX = 5;
+
 class WaitingFetch {
   readonly #options: FetchOptions;
   readonly #send: typeof fetch;
   readonly #budget = new RetryBudget();
   readonly #memory: Memory;
   readonly #clock: Clock;
+  /** How many requests wait at a place, by its ticket; where that is not known yet, by its address. */
+  readonly #waiting = new Map<string, number>();
 
   constructor(options: FetchOptions) {
     this.#options = options;
@@ -71,36 +76,34 @@ class WaitingFetch {
   }
 
   async fetch(input: FetchInput, init: RequestInit = {}): Promise<Response> {
-    const request = new Request(input, init);
-    if (!this.#isOurs(request)) return this.#send(input, init);
-    const made = await repeatable(input, init, request);
+    if (!this.#isOurs(input)) return this.#send(input, init);
+    const made = await repeatable(input, init, new Request(input, init));
     const entry = await this.#memory.open(made);
     const headers = { ...entry.headers };
-    let place =
-      entry.ticket === undefined ? undefined : new Place(entry.ticket, made, this.#send, this.#clock);
+    let place = entry.ticket === undefined ? undefined : this.#placeAt(entry.ticket, made);
     let isRemembered = place !== undefined;
     let from: Status | undefined;
     try {
-      for (;;) {
+      for (let turns = 0; ; turns++) {
         if (place === undefined) {
+          // A pass that is not taken, or does not get through, leads to the line again.
+          if (turns > 0) await pause(backoff_ms(turns), made.signal, this.#clock);
           const response = await this.#sendOnce(made, headers);
-          const ticket = await ticketIn(response, made.url);
+          const ticket = turns < TURNS_MAX ? await ticketIn(response, made.url) : undefined;
           if (ticket === undefined) {
             entry.close();
             return response;
           }
-          place = new Place(ticket.url, made, this.#send, this.#clock);
+          place = this.#placeAt(ticket.url, made);
           from = ticket.status;
           entry.keep(ticket.url);
         }
-        const turn = await this.#wait(place, made, from);
-        // What another gateway gave out, before this one was there, has never reached the service behind this one.
-        const isElsewhere = isRemembered && turn.refused === "token_invalid";
-        if (turn.response !== undefined && !isElsewhere) {
+        const turn = await this.#waitAt(place, made, from, isRemembered);
+        if (turn.response !== undefined) {
           entry.close();
           return turn.response;
         }
-        // Its turn: the request itself is made now. Whatever ends the pass sends it to the line again.
+        // Its turn: the request itself is made now.
         entry.drop();
         place = undefined;
         isRemembered = false;
@@ -113,23 +116,32 @@ class WaitingFetch {
     }
   }
 
-  #isOurs({ url }: Request): boolean {
+  /** By the address alone: what is left alone must be left as it is. */
+  #isOurs(input: FetchInput): boolean {
     const { origins } = this.#options;
-    const { origin } = new URL(url);
+    const page = (globalThis as { location?: { origin?: string; href?: string } }).location;
+    const address = input instanceof Request ? input.url : `${input}`;
+    if (!URL.canParse(address, page?.href)) return false;
+    const { origin } = new URL(address, page?.href);
     if (origins !== undefined) return origins.includes(origin);
-    const page = (globalThis as { location?: { origin?: string } }).location?.origin;
-    return page === undefined || page === origin;
+    return page?.origin === undefined || page.origin === origin;
   }
 
-  /** Sends it, again where nobody has answered, or a node says that it cannot just now: the keys make it one request. */
+  #placeAt(url: string, request: Repeatable): Place {
+    return new Place(url, request, this.#send, this.#clock);
+  }
+
+  /** Sends it. Again where a node says that nothing has happened and that it cannot just now; and where nobody has answered,
+   * if the request changes nothing: any other may have been carried out. */
   async #sendOnce(request: Repeatable, headers: Readonly<Record<string, string>>): Promise<Response> {
     const { attempts = 5, onFault } = this.#options;
     for (let tries = 1; ; tries++) {
-      const mayRepeat = () => tries < attempts && request.isRepeatable && this.#budget.spend();
+      const mayRepeat = () => tries < attempts && this.#budget.spend();
       try {
         const response = await this.#send(request.url, request.init(headers));
         const problem = await problemIn(response);
-        if (!problem?.retryable || !mayRepeat()) {
+        const isRepeatable = problem?.retryable && (request.isSafe || problem.outcome === "refused");
+        if (problem === undefined || !isRepeatable || !mayRepeat()) {
           if (response.status < 500) this.#budget.earn();
           return response;
         }
@@ -137,18 +149,49 @@ class WaitingFetch {
         await pause(backoff_ms(tries, retryAfter_ms(response)), request.signal, this.#clock);
       } catch (error) {
         request.signal?.throwIfAborted();
-        if (error instanceof UsherError || !mayRepeat()) throw error;
+        if (error instanceof UsherError || !request.isSafe || !mayRepeat()) throw error;
         onFault?.(error);
         await pause(backoff_ms(tries), request.signal, this.#clock);
       }
     }
   }
 
+  /** The same, counted: a place that several requests share is given up with the last of them. `isRemembered`: whether it
+   * was taken before this page was there. */
+  async #waitAt(
+    place: Place,
+    request: Repeatable,
+    from: Status | undefined,
+    isRemembered: boolean,
+  ): Promise<Turn> {
+    const { onFault, onAbort = "leave" } = this.#options;
+    const id = from?.id ?? place.url;
+    this.#waiting.set(id, (this.#waiting.get(id) ?? 0) + 1);
+    try {
+      const turn = await this.#wait(place, request, from);
+      // What another gateway gave out, before this one was there, has never reached the service behind this one.
+      return isRemembered && turn.refused === "token_invalid" ? {} : turn;
+    } catch (error) {
+      if (request.signal?.aborted) {
+        if (onAbort === "leave" && this.#waiting.get(id) === 1) place.leave().catch(onFault);
+        throw request.signal.reason;
+      }
+      if (!isRemembered) throw error;
+      // What was remembered leads nowhere, and the request has its key.
+      onFault?.(error);
+      return {};
+    } finally {
+      const left = (this.#waiting.get(id) ?? 1) - 1;
+      if (left > 0) this.#waiting.set(id, left);
+      else this.#waiting.delete(id);
+    }
+  }
+
   /** Waits at a place in the line: for the answer where the request is stored there, for the pass where it is not. */
   async #wait(place: Place, request: Repeatable, from: Status | undefined): Promise<Turn> {
-    const { onStatus, onFault, onAbort = "leave", timings } = this.#options;
+    const { onFault, timings } = this.#options;
     const { signal } = request;
-    if (from !== undefined) onStatus?.(from);
+    if (from !== undefined) this.#tell(from);
     try {
       const options = {
         budget: this.#budget,
@@ -159,20 +202,26 @@ class WaitingFetch {
         ...(onFault && { onRetry: onFault }),
       };
       for await (const status of follow(place, options)) {
-        onStatus?.(status);
+        this.#tell(status);
         if (status.pass !== undefined && status.state === "admitted") return { pass: status.pass };
         if (hasEnded(status)) break;
       }
       return { response: await place.answer(this.#budget) };
     } catch (error) {
-      if (signal?.aborted) {
-        if (onAbort === "leave") await place.leave().catch((fault: unknown) => onFault?.(fault));
-        throw signal.reason;
-      }
       // What the gateway says of a ticket that is none (any more) is an answer as good as any.
       if (error instanceof UsherError && place.refusal !== undefined)
         return { response: place.refusal, refused: error.code };
       throw error;
+    }
+  }
+
+  /** What a listener throws is not the request's fault. */
+  #tell(status: Status): void {
+    const { onStatus, onFault } = this.#options;
+    try {
+      onStatus?.(status);
+    } catch (error) {
+      onFault?.(error);
     }
   }
 }

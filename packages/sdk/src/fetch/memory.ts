@@ -2,6 +2,7 @@
 
 import { randomKey } from "../client/keys.ts";
 import { UsherError } from "../errors.ts";
+import { isTicket } from "./answers.ts";
 import type { Repeatable } from "./request.ts";
 
 /** As `localStorage` and `sessionStorage` have it. */
@@ -60,7 +61,7 @@ export class Memory {
         "usher-visitor": this.#visitor(request.origin),
         ...(key !== undefined && { "idempotency-key": key }),
       },
-      ticket: kept?.ticket,
+      ticket: kept?.ticket !== undefined && isTicketOf(kept.ticket, request.origin) ? kept.ticket : undefined,
       keep,
       drop: () => (key === undefined ? this.#remove(name) : keep()),
       close: () => this.#remove(name),
@@ -117,6 +118,11 @@ export class Memory {
       return undefined;
     }
   }
+}
+
+/** Whether it is where a ticket of that origin would be. */
+function isTicketOf(url: string, origin: string): boolean {
+  return URL.canParse(url) && new URL(url).origin === origin && isTicket(url, origin);
 }
 
 function isKept(value: unknown): value is Kept {

@@ -16,8 +16,15 @@ const EVENT_LENGTH_MAX = 64 * 1024;
 /** How often the answer is asked for, when nobody says what it is. */
 const ANSWER_ATTEMPTS = 10;
 
+/** How long an answer may take to begin, in milliseconds; 10,000. */
+const ASK_MS = 10_000;
+
+const JSON_ONLY = { accept: "application/json" } as const;
+const ANYTHING = { accept: "application/json, */*" } as const;
+
 export class Place implements Source {
-  readonly #url: string;
+  /** Where it is looked at. Secret. */
+  readonly url: string;
   readonly #request: Repeatable;
   readonly #send: typeof fetch;
   readonly #clock: Clock;
@@ -25,7 +32,7 @@ export class Place implements Source {
   #refusal: Response | undefined;
 
   constructor(url: string, request: Repeatable, send: typeof fetch, clock: Clock) {
-    this.#url = url;
+    this.url = url;
     this.#request = request;
     this.#send = send;
     this.#clock = clock;
@@ -37,7 +44,12 @@ export class Place implements Source {
   }
 
   async *stream(asOf: string, signal: AbortSignal): AsyncGenerator<Watched> {
-    const response = await this.#get(this.#at(asOf), "text/event-stream", signal);
+    const response = await this.#send(this.#at(asOf), {
+      ...this.#request.manners,
+      headers: { accept: "text/event-stream" },
+      redirect: "manual",
+      signal,
+    });
     if (response.status === 303 || response.type === "opaqueredirect") {
       yield { status: this.#answered() };
       return;
@@ -56,7 +68,7 @@ export class Place implements Source {
   }
 
   async ask(asOf: string, signal: AbortSignal | undefined): Promise<Status> {
-    const response = await this.#get(this.#at(asOf), "application/json", signal);
+    const response = await this.#timed(this.#at(asOf), { headers: JSON_ONLY, redirect: "manual" }, signal);
     if (response.status === 303 || response.type === "opaqueredirect") return this.#answered();
     const status = response.ok ? statusIn(await jsonOf(response.clone())) : undefined;
     if (status === undefined) throw await this.#strange(response);
@@ -67,15 +79,10 @@ export class Place implements Source {
   /** What is there at the end: the service's answer to a stored request, or honestly what became of the ticket. */
   async answer(budget: RetryBudget): Promise<Response> {
     const { signal } = this.#request;
-    const url = this.#last?.requestState === undefined ? this.#url : `${this.#url}/response`;
+    const url = this.#last?.requestState === undefined ? this.url : `${this.url}/response`;
     for (let tries = 1; ; tries++) {
       try {
-        const response = await this.#send(url, {
-          ...this.#manners(),
-          headers: { accept: "application/json, */*" },
-          redirect: this.#request.init({}).redirect ?? "follow",
-          ...(signal && { signal }),
-        });
+        const response = await this.#timed(url, { headers: ANYTHING, redirect: this.#redirect }, signal);
         const problem = await problemIn(response);
         if (!problem?.retryable || tries >= ANSWER_ATTEMPTS) return response;
         await pause(backoff_ms(tries, retryAfter_ms(response)), signal, this.#clock);
@@ -88,24 +95,28 @@ export class Place implements Source {
 
   /** Gives the place up: also while the page is being closed. */
   async leave(): Promise<void> {
-    await this.#send(this.#url, { ...this.#manners(), method: "DELETE", keepalive: true });
+    await this.#timed(this.url, { method: "DELETE", keepalive: true }, undefined);
+  }
+
+  get #redirect(): NonNullable<RequestInit["redirect"]> {
+    return this.#request.init({}).redirect ?? "follow";
   }
 
   #at(asOf: string): string {
-    return `${this.#url}?as_of=${asOf}`;
+    return `${this.url}?as_of=${asOf}`;
   }
 
-  #get(url: string, accept: string, signal: AbortSignal | undefined): Promise<Response> {
-    return this.#send(url, {
-      ...this.#manners(),
-      headers: { accept },
-      redirect: "manual",
-      ...(signal && { signal }),
-    });
-  }
-
-  #manners(): RequestInit {
-    return { credentials: this.#request.credentials, cache: "no-store" };
+  /** Asks, and gives up where nobody begins to answer. */
+  async #timed(url: string, init: RequestInit, signal: AbortSignal | undefined): Promise<Response> {
+    const late = new AbortController();
+    const error = new UsherError("deadline_exceeded", `no answer within ${ASK_MS} ms`);
+    const stop = this.#clock.after(ASK_MS, () => late.abort(error));
+    const either = signal ? AbortSignal.any([signal, late.signal]) : late.signal;
+    try {
+      return await this.#send(url, { ...this.#request.manners, ...init, signal: either });
+    } finally {
+      stop();
+    }
   }
 
   /** The gateway leads on to the answer: the request has ended. */

@@ -3,14 +3,14 @@
 /** Methods that change nothing (RFC 9110, 9.2.1). */
 const SAFE: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
 
-/** A key with fewer characters is not taken for one by a gateway. */
-const KEY_LENGTH_MIN = 22;
-
 /** What of a `Request` is no member of its own when it is copied. */
 const COPIED = [
   ...(["cache", "credentials", "integrity", "keepalive"] as const),
   ...(["mode", "redirect", "referrer", "referrerPolicy"] as const),
 ] as const;
+
+/** The headers that make a request another one: whose it is, and what it brings and wants. */
+const TELLING = ["authorization", "content-type", "accept"] as const;
 
 /** What `fetch` takes first. */
 export type FetchInput = Parameters<typeof fetch>[0];
@@ -19,14 +19,13 @@ export interface Repeatable {
   readonly url: string;
   readonly origin: string;
   readonly method: string;
-  readonly credentials: RequestInit["credentials"];
+  /** How to ask for what belongs to it: with the same credentials, by the same way. */
+  readonly manners: RequestInit;
   readonly signal: AbortSignal | undefined;
   /** The caller's own key. */
   readonly key: string | undefined;
   /** Whether the request changes nothing by itself. */
   readonly isSafe: boolean;
-  /** Whether it may be made again when it is not known what has become of it. */
-  readonly isRepeatable: boolean;
   /** For `fetch`, with headers beside its own. */
   init(headers: Readonly<Record<string, string>>): RequestInit;
   /** What makes it this request and no other: a digest; absent where this place has no digests (a page without https). */
@@ -49,18 +48,18 @@ export async function repeatable(
     url,
     origin: new URL(url).origin,
     method,
-    credentials: request.credentials,
+    manners: mannersOf({ ...rest, ...init }),
     signal,
     key,
     isSafe,
-    isRepeatable: isSafe || key === undefined || key.length >= KEY_LENGTH_MIN,
     init(headers) {
       const all = new Headers(request.headers);
       for (const [name, value] of Object.entries(headers)) all.set(name, value);
       return { ...rest, ...init, method, headers: all, ...(body && { body }), ...(signal && { signal }) };
     },
     async digest() {
-      const head = new TextEncoder().encode(`${method} ${url}\n`);
+      const telling = TELLING.map((name) => request.headers.get(name) ?? "");
+      const head = new TextEncoder().encode(`${[method, url, ...telling].join("\n")}\n`);
       const bytes = new Uint8Array(head.length + (body?.byteLength ?? 0));
       bytes.set(head);
       if (body) bytes.set(new Uint8Array(body), head.length);
@@ -69,6 +68,13 @@ export async function repeatable(
       return Array.from(new Uint8Array(digest, 0, 16), (byte) => byte.toString(16).padStart(2, "0")).join("");
     },
   };
+}
+
+/** What of a request goes for what belongs to it as well: not what it says itself. */
+function mannersOf(init: RequestInit): RequestInit {
+  const own = new Set(["method", "headers", "body", "redirect", "signal", "duplex", "integrity", "cache"]);
+  const kept = Object.entries(init).filter(([name]) => !own.has(name));
+  return { ...Object.fromEntries(kept), cache: "no-store" };
 }
 
 function copied(request: Request): RequestInit {

@@ -1,6 +1,8 @@
 // One request and its answer, by fetch: https://connectrpc.com/docs/protocol/#unary-request.
 
+import { REAL_CLOCK } from "../../calls/clock.ts";
 import { UsherError } from "../../errors.ts";
+import { headerValue } from "../api-key.ts";
 import type { Call } from "../rpc.ts";
 import { isErrorJson, refusalOf } from "./refusals.ts";
 
@@ -16,19 +18,26 @@ export interface PosterOptions {
 }
 
 export class Poster {
-  readonly #base: string;
+  /** Without a slash at its end. */
+  readonly base: string;
   readonly #apiKey: string | undefined;
   readonly #fetch: typeof fetch;
 
   constructor({ baseUrl = "", apiKey, fetch: given }: PosterOptions) {
-    this.#base = baseUrl.replace(/\/+$/, "");
-    this.#apiKey = apiKey;
+    const page = (globalThis as { location?: { href?: string } }).location?.href;
+    if (!URL.canParse(baseUrl, page))
+      throw new UsherError(
+        "misused",
+        `baseUrl is "${baseUrl}"; it takes http(s)://host, and may be left out in a page alone`,
+      );
+    this.base = baseUrl.replace(/\/+$/, "");
+    this.#apiKey = apiKey === undefined ? undefined : headerValue(apiKey);
     // The global one is looked up at each call, for it may be replaced; and it must be called as a function.
     this.#fetch = given ?? ((input, init) => fetch(input, init));
   }
 
   async unary<A>(method: string, request: object, call: Call): Promise<A> {
-    const limit = limitOf(call);
+    const limit = limitOf(call, this.base);
     try {
       const body = JSON.stringify(request);
       const response = await this.post(method, "application/json", body, limit.signal);
@@ -48,7 +57,7 @@ export class Poster {
     body: string | Uint8Array<ArrayBuffer>,
     signal: AbortSignal,
   ): Promise<Response> {
-    return this.#fetch(`${this.#base}/${SERVICE}/${method}`, {
+    return this.#fetch(`${this.base}/${SERVICE}/${method}`, {
       method: "POST",
       headers: {
         "content-type": type,
@@ -92,14 +101,22 @@ export interface Limit {
   done(): void;
 }
 
-/** A call's signal and time as one signal. */
-export function limitOf({ signal, timeout }: Call): Limit {
+/** What is known of a failed fetch: in Node, its cause says more than it does. */
+function reasonOf(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return String(thrown);
+  const { cause, message } = thrown;
+  const code = cause instanceof Error && "code" in cause ? ` (${cause.code})` : "";
+  return cause instanceof Error ? `${message}: ${cause.message}${code}` : message;
+}
+
+/** A call's signal and time as one signal. `where`: whom it goes to, for errors. */
+export function limitOf({ signal, timeout }: Call, where: string): Limit {
   const both = new AbortController();
   let isLate = false;
-  const timer = setTimeout(() => {
+  const met = REAL_CLOCK.after(timeout, () => {
     isLate = true;
     both.abort();
-  }, timeout);
+  });
   const abort = (): void => both.abort(signal?.reason);
   signal?.addEventListener("abort", abort, { once: true });
   if (signal?.aborted) abort();
@@ -110,12 +127,12 @@ export function limitOf({ signal, timeout }: Call): Limit {
       if (signal?.aborted) return new UsherError("canceled", "the caller gave up", { cause: signal.reason });
       if (isLate)
         return new UsherError("deadline_exceeded", `no answer within ${timeout} ms`, { cause: thrown });
-      const why = thrown instanceof Error ? thrown.message : String(thrown);
-      return new UsherError("unreachable", `the gateway could not be reached: ${why}`, { cause: thrown });
+      const what = `${where || "the page's own origin"} could not be reached: ${reasonOf(thrown)}`;
+      return new UsherError("unreachable", what, { cause: thrown });
     },
-    met: () => clearTimeout(timer),
+    met,
     done() {
-      clearTimeout(timer);
+      met();
       signal?.removeEventListener("abort", abort);
     },
   };

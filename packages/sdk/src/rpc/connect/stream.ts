@@ -21,7 +21,7 @@ export async function* stream<A>(
   request: object,
   call: Call,
 ): AsyncGenerator<A> {
-  const limit = limitOf(call);
+  const limit = limitOf(call, poster.base);
   let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
   try {
     const response = await poster.post(method, TYPE, envelope(request), limit.signal);

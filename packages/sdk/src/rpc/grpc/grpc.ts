@@ -14,8 +14,10 @@ import {
 } from "@bufbuild/protobuf";
 import { type ChannelCredentials, Client, credentials, Metadata } from "@grpc/grpc-js";
 import { QueueService } from "@usher/protocol/queue";
+import { REAL_CLOCK } from "../../calls/clock.ts";
 import { UsherError } from "../../errors.ts";
 import type { Status } from "../../status.ts";
+import { headerValue } from "../api-key.ts";
 import type {
   AdmissionMessage,
   AdmitCall,
@@ -71,7 +73,7 @@ export class GrpcRpc implements BackendRpc {
     const url = parsed(baseUrl);
     const port = url.port || (url.protocol === "https:" ? "443" : "80");
     this.#client = new Client(`${url.hostname}:${port}`, credentialsOf(url, ca), CHANNEL);
-    if (apiKey !== undefined) this.#metadata.set("usher-api-key", apiKey);
+    if (apiKey !== undefined) this.#metadata.set("usher-api-key", headerValue(apiKey));
   }
 
   async issue({ queue, idempotencyKey, subject, attributes }: IssueCall, call: Call): Promise<Issued> {
@@ -172,13 +174,13 @@ export class GrpcRpc implements BackendRpc {
     const abort = (): void => call.cancel();
     signal?.addEventListener("abort", abort, { once: true });
     let isLate = false;
-    const timer = setTimeout(() => {
+    const met = REAL_CLOCK.after(timeout, () => {
       isLate = true;
       call.cancel();
-    }, timeout);
+    });
     try {
       for await (const message of call) {
-        clearTimeout(timer);
+        met();
         yield message as MessageShape<M["output"]>;
       }
     } catch (error) {
@@ -187,7 +189,7 @@ export class GrpcRpc implements BackendRpc {
         throw new UsherError("deadline_exceeded", `no message within ${timeout} ms`, { cause: error });
       throw refusalOf(error);
     } finally {
-      clearTimeout(timer);
+      met();
       signal?.removeEventListener("abort", abort);
       call.cancel();
     }
