@@ -37,7 +37,9 @@ export class Child {
     this.ended = new Promise((resolve) => {
       child.once("exit", (code, signal) => {
         living.delete(child);
-        resolve({ code, signal });
+        // Its last words may be on their way still.
+        if (child.connected) child.once("disconnect", () => resolve({ code, signal }));
+        else resolve({ code, signal });
       });
       child.once("error", () => {
         living.delete(child);

@@ -23,7 +23,7 @@ const help = `The demo's shop.
   --patience-ms ${shopDefaults.patience_ms}    how long one waits for a worker; then: 504
   --idempotent          the same Idempotency-Key gets the same purchase again
   --seed ${shopDefaults.seed}              for the differences between purchases
-  --figures             tell the process that forked it how the shop stands, ten times a second
+  --figures             tell the process that forked it how the shop stands, ten times a second and at the end
 `;
 
 await runProgram("box office", async () => {
@@ -72,14 +72,22 @@ await runProgram("box office", async () => {
   const close = (): void => {
     if (closing) return;
     closing = true;
-    void shop.close().then(() => process.exit(0));
+    void shop
+      .close()
+      .then(() => tell())
+      .then(() => process.exit(0));
   };
+  /** Resolves when it is on its way; without a parent that listens, at once. */
+  const tell = (): Promise<void> =>
+    new Promise((told) => {
+      if (!values.figures || !process.connected) told();
+      else process.send?.({ kind: "figures", ...shop.figures }, () => told());
+    });
   for (const end of ["SIGTERM", "SIGINT", "disconnect"]) process.on(end, close);
   // Only now may anybody know of it: who does may ask it to end.
   const { urls } = shop;
   process.stdout.write(`The box office is open: ${urls.join(", ")}\n`);
   process.send?.({ kind: "listening", urls });
-  if (values.figures)
-    setInterval(() => process.send?.({ kind: "figures", ...shop.figures }), FIGURES_MS).unref();
+  if (values.figures) setInterval(tell, FIGURES_MS).unref();
   return 0;
 });
