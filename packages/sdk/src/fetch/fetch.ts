@@ -36,7 +36,8 @@ export interface FetchOptions {
   readonly origins?: readonly string[];
   /** What sends the requests; default: the global `fetch`. */
   readonly fetch?: typeof fetch;
-  /** How often a request is sent at most, when it fails before it has a ticket; 5. */
+  /** How often a request is sent at most, before it has a ticket, when a node cannot take it just now, or nobody answers
+   * one that changes nothing; 5. */
   readonly attempts?: number;
   /** How streams are judged; for tests, and for networks that are known to be odd. */
   readonly timings?: Partial<FollowTimings>;
