@@ -261,15 +261,18 @@ describe("fetch that waits, by the clock that is moved", () => {
     expect(served).toEqual(["two seats"]);
   });
 
-  it("is one request, though its first answer is lost", async () => {
+  it("whose answer is lost is the same one when it is made again under its key", async () => {
     const queues = createTestQueues({ shop: { kind: "defer", ...LIMIT, mode: "queue_all" } });
     queues.fail({ call: "fetch", carriedOut: true });
     const fetch = createFetch({ fetch: queues.gateway("shop", inMemory) });
-    const order = fetch("http://shop.test/", { method: "POST", body: "once" });
-    const isAnswered = answered(order);
+    const headers = { "idempotency-key": "a-key-that-nobody-guesses" };
+    const order = () => fetch("http://shop.test/", { method: "POST", headers, body: "once" });
+    await expect(order()).rejects.toThrow();
+    const again = order();
+    const isAnswered = answered(again);
     await queues.advance(15_000);
     expect(isAnswered()).toBe(true);
-    expect(await (await order).text()).toBe("order once");
+    expect(await (await again).text()).toBe("order once");
     expect(served).toEqual(["once"]);
   });
 
