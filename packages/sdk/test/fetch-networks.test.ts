@@ -139,6 +139,29 @@ it("what goes straight through and is not answered is sent once: it may have bee
   expect(service.seen).toHaveLength(asked + 1);
 });
 
+it("an abort ends the request also where its place cannot be given up, and nothing is left to fail by itself", async () => {
+  const given = new AbortController();
+  const unhandled: unknown[] = [];
+  const note = (error: unknown) => void unhandled.push(error);
+  process.on("unhandledRejection", note);
+  const left = Promise.withResolvers<void>();
+  const fetch = createFetch({
+    fetch: async (input, init) => {
+      if (init?.method !== "DELETE") return globalThis.fetch(input, init);
+      left.resolve();
+      throw new TypeError("the network is gone");
+    },
+    onStatus: () => given.abort(new Error("enough")),
+  });
+  const aborted = fetch(`${usher.gatewayUrl}/orders`, { method: "POST", body: "x", signal: given.signal });
+  await expect(aborted).rejects.toThrow("enough");
+  await left.promise;
+  await new Promise((turn) => setTimeout(turn));
+  process.off("unhandledRejection", note);
+  expect(unhandled).toEqual([]);
+  await backend.admit("orders", { count: 1 });
+});
+
 it("a pass that leads to the line again and again is given up on, and paused for", async () => {
   const asks: string[] = [];
   const ticket = { id: "q:1:1", queue: "q", number: 1, state: "TICKET_STATE_ADMITTED", position: 0 };

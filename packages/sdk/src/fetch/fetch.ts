@@ -157,8 +157,8 @@ class WaitingFetch {
     }
   }
 
-  /** The same, counted: a place that several requests share is given up with the last of them. `isRemembered`: whether it
-   * was taken before this page was there. */
+  /** Waits at a place in the line, counted: one that several requests share is given up with the last of them.
+   * `isRemembered`: whether it was taken before this page was there. */
   async #waitAt(
     place: Place,
     request: Repeatable,
@@ -174,7 +174,8 @@ class WaitingFetch {
       return isRemembered && turn.refused === "token_invalid" ? {} : turn;
     } catch (error) {
       if (request.signal?.aborted) {
-        if (onAbort === "leave" && this.#waiting.get(id) === 1) place.leave().catch(onFault);
+        if (onAbort === "leave" && this.#waiting.get(id) === 1)
+          place.leave().catch((fault: unknown) => onFault?.(fault));
         throw request.signal.reason;
       }
       if (!isRemembered) throw error;
@@ -188,7 +189,7 @@ class WaitingFetch {
     }
   }
 
-  /** Waits at a place in the line: for the answer where the request is stored there, for the pass where it is not. */
+  /** Waits for the answer where the request is stored at its place, for the pass where it is not. */
   async #wait(place: Place, request: Repeatable, from: Status | undefined): Promise<Turn> {
     const { onFault, timings } = this.#options;
     const { signal } = request;
