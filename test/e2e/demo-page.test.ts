@@ -9,7 +9,7 @@ import { openBrowser, openPerson, openTab } from "./browser.ts";
 
 /** What a browser says by itself where nobody answers it, or a node that has only just started. */
 const UNREACHED =
-  /^Failed to load resource: (net::ERR_(INTERNET_DISCONNECTED|NETWORK_CHANGED|CONNECTION_(REFUSED|RESET|CLOSED|ABORTED)|EMPTY_RESPONSE|SOCKET_NOT_CONNECTED|INCOMPLETE_CHUNKED_ENCODING)$|.* status of 503 )/;
+  /^Failed to load resource: (net::ERR_(INTERNET_DISCONNECTED|NETWORK_CHANGED|CONNECTION_(REFUSED|RESET)|INCOMPLETE_CHUNKED_ENCODING)$|.* status of 503 )/;
 
 function figure(page: Page, side: "direct" | "usher", name: string): Promise<number> {
   return page
@@ -196,10 +196,7 @@ test("a press that nobody answers can be made again, and is one purchase", async
   await page.waitForSelector("text=Seat 1 is yours");
   expect(JSON.parse(order)).toMatchObject({ seats: 1 });
   expect(await remembered()).toBeUndefined();
-  // Straight through, or by one ticket where the node that has just started finds no room yet.
-  expect((await queue("purchases"))?.lastNumber).toBeLessThanOrEqual(1);
-  await page.click("text=Buy a seat");
-  await page.waitForSelector("text=Seat 2 is yours");
+  expect(await queue("purchases")).toMatchObject({ lastNumber: 0 });
   expect(complaints.filter((complaint) => !UNREACHED.test(complaint))).toEqual([]);
 });
 
