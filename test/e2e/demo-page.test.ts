@@ -9,7 +9,7 @@ import { openBrowser, openPerson, openTab } from "./browser.ts";
 
 /** What a browser says by itself where nobody answers it, or a node that has only just started. */
 const UNREACHED =
-  /^Failed to load resource: (net::ERR_(INTERNET_DISCONNECTED|NETWORK_CHANGED|CONNECTION_(REFUSED|RESET)|INCOMPLETE_CHUNKED_ENCODING)$|.* status of 503 )/;
+  /^Failed to load resource: (net::ERR_(INTERNET_DISCONNECTED|NETWORK_CHANGED|CONNECTION_(REFUSED|RESET)|EMPTY_RESPONSE|INCOMPLETE_CHUNKED_ENCODING)$|.* status of 503 )/;
 
 function figure(page: Page, side: "direct" | "usher", name: string): Promise<number> {
   return page
