@@ -1,6 +1,7 @@
 // Pauses, and how long they are.
 
 import { UsherError } from "../errors.ts";
+import type { RetryBudget } from "./budget.ts";
 import { type Clock, REAL_CLOCK } from "./clock.ts";
 
 /** The first pause between two tries of a call is at most this long, in milliseconds, and each further one at most twice
@@ -16,6 +17,11 @@ export const PAUSE_MS_MAX = 15_000;
 export function backoff_ms(tries: number, retryAfter = 0, first_ms = FIRST_MS, random = Math.random): number {
   const bound_ms = Math.min(PAUSE_MS_MAX, first_ms * 2 ** Math.min(tries - 1, 10));
   return retryAfter + random() * bound_ms;
+}
+
+/** The same for what goes on until it is ended, and so is never given up: where the budget is spent, the longest pause. */
+export function patience_ms(budget: RetryBudget, ...backoff: Parameters<typeof backoff_ms>): number {
+  return budget.spend() ? backoff_ms(...backoff) : spread_ms(PAUSE_MS_MAX);
 }
 
 /** A server's pace, spread by a tenth to either side: those who came together do not stay together. */

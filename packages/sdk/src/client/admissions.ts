@@ -1,7 +1,7 @@
 // The pull consumer. The server tells of admissions, in order, from a cursor on; the cursor moves on only as far as all
 // before it are dealt with, so that whoever comes back with it misses nobody, and may see some twice.
 
-import { backoff_ms, PAUSE_MS_MAX, pause, spread_ms } from "../calls/pause.ts";
+import { backoff_ms, patience_ms, pause } from "../calls/pause.ts";
 import { retried } from "../calls/retry.ts";
 import { unlessSilent } from "../calls/silence.ts";
 import { UsherError } from "../errors.ts";
@@ -66,9 +66,7 @@ export async function* admissions(
       if (!error.retryable) throw error;
       onRetry?.(error);
       failures++;
-      const isSpent = !retry.budget.spend();
-      const ms = isSpent ? spread_ms(PAUSE_MS_MAX) : backoff_ms(failures, error.retryAfter);
-      await pause(ms, signal, clock).catch(() => {});
+      await pause(patience_ms(retry.budget, failures, error.retryAfter), signal, clock).catch(() => {});
     }
   }
 }

@@ -78,11 +78,11 @@ export class Place implements Source {
 
   /** What is there at the end: the service's answer to a stored request, or honestly what became of the ticket. */
   async answer(budget: RetryBudget): Promise<Response> {
-    const { signal } = this.#request;
+    const { signal, redirect = "follow" } = this.#request;
     const url = this.#last?.requestState === undefined ? this.url : `${this.url}/response`;
     for (let tries = 1; ; tries++) {
       try {
-        const response = await this.#timed(url, { headers: ANYTHING, redirect: this.#redirect }, signal);
+        const response = await this.#timed(url, { headers: ANYTHING, redirect }, signal);
         const problem = await problemIn(response);
         if (!problem?.retryable || tries >= ANSWER_ATTEMPTS) return response;
         await pause(backoff_ms(tries, retryAfter_ms(response)), signal, this.#clock);
@@ -96,10 +96,6 @@ export class Place implements Source {
   /** Gives the place up: also while the page is being closed. */
   async leave(): Promise<void> {
     await this.#timed(this.url, { method: "DELETE", keepalive: true }, undefined);
-  }
-
-  get #redirect(): NonNullable<RequestInit["redirect"]> {
-    return this.#request.init({}).redirect ?? "follow";
   }
 
   #at(asOf: string): string {

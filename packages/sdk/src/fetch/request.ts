@@ -19,6 +19,8 @@ export interface Repeatable {
   readonly url: string;
   readonly origin: string;
   readonly method: string;
+  /** What to do where the service sends the caller elsewhere. */
+  readonly redirect: RequestInit["redirect"];
   /** How to ask for what belongs to it: with the same credentials, by the same way. */
   readonly manners: RequestInit;
   readonly signal: AbortSignal | undefined;
@@ -48,6 +50,7 @@ export async function repeatable(
     url,
     origin: new URL(url).origin,
     method,
+    redirect: request.redirect,
     manners: mannersOf({ ...rest, ...init }),
     signal,
     key,

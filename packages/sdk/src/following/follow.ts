@@ -9,7 +9,7 @@
 
 import { RetryBudget } from "../calls/budget.ts";
 import { type Clock, REAL_CLOCK } from "../calls/clock.ts";
-import { backoff_ms, PAUSE_MS_MAX, pause, spread_ms } from "../calls/pause.ts";
+import { backoff_ms, patience_ms, pause, spread_ms } from "../calls/pause.ts";
 import { unlessSilent } from "../calls/silence.ts";
 import { type ErrorCode, UsherError } from "../errors.ts";
 import type { Watched } from "../rpc/rpc.ts";
@@ -121,9 +121,7 @@ export async function* follow(source: Source, options: FollowOptions = {}): Asyn
       if (REFUSED_STREAMS.has(error.code)) useless = USELESS_MAX;
       onRetry?.(error);
       failures++;
-      const isSpent = !budget.spend();
-      const backoff = () => backoff_ms(failures, error.retryAfter, timings.reconnect);
-      await pause(isSpent ? spread_ms(PAUSE_MS_MAX) : backoff(), signal, clock);
+      await pause(patience_ms(budget, failures, error.retryAfter, timings.reconnect), signal, clock);
     }
   }
 }
