@@ -121,6 +121,18 @@ describe.each(["orders", "checkout"])("a request for %s", (queue) => {
     expect(seen[0]).toMatchObject({ method: "GET", headers: { "x-mine": "2" } });
   });
 
+  it("that is a HEAD waits as well, and gets the service's headers", async () => {
+    const { fetch, statuses } = admitted(queue);
+    const response = await fetch(at(`/${queue}`), { method: "HEAD" });
+    expect([response.status, response.headers.get("x-shop"), await response.text()]).toEqual([
+      200,
+      "yes",
+      "",
+    ]);
+    expect([seen.length, seen[0]?.method]).toEqual([1, "HEAD"]);
+    expect(statuses[0]).toMatchObject({ queue, state: "waiting" });
+  });
+
   it("that is aborted leaves the line, unless it is asked to keep its ticket", async () => {
     for (const onAbort of ["leave", "keep"] as const) {
       const given = new AbortController();

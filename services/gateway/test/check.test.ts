@@ -17,9 +17,10 @@ import {
 const CHECK = `/_usher/check?queue=${QUEUE}`;
 
 /** Trusts the proxies of this machine. */
-async function open(settings: Parameters<typeof configure>[1] = {}): Promise<Node> {
+async function open(settings: Parameters<typeof configure>[1] = {}, public_url?: string): Promise<Node> {
   const trusted_proxies = ["127.0.0.0/8", "::1/128"];
-  const node = await openNode({ service: (await openShop()).port, trusted_proxies });
+  const service = (await openShop()).port;
+  const node = await openNode({ service, trusted_proxies, ...(public_url !== undefined && { public_url }) });
   await configure(node, settings);
   return node;
 }
@@ -64,6 +65,19 @@ test("who has to wait is never told so by a success, which a proxy would take fo
   expect(page.headers["content-type"]).toMatch(/^text\/html/);
   expect(page.text).toContain("/buy?seat=%221%22");
   expect(page.headers["usher-pass"]).toBeUndefined();
+});
+
+test("a ticket's address is in Location only if it is whole: a proxy would make it so with its own name for Usher", async () => {
+  for (const [public_url, location] of [
+    [undefined, undefined],
+    ["https://tickets.example", expect.stringMatching(/^https:\/\/tickets\.example\/_usher\/tickets\//)],
+  ] as const) {
+    const node = await open({}, public_url);
+    await new Asker(node).ask(CHECK);
+    const waits = await new Asker(node).ask(CHECK, { "x-original-uri": "/buy" });
+    expect([waits.status, waits.headers.location]).toEqual([429, location]);
+    expect(problemIn(waits).ticket_url).toMatch(/\/_usher\/tickets\//);
+  }
 });
 
 test("nginx is refused as it wants it, and fetches the answer for the same visitor", async () => {

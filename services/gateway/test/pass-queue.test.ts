@@ -89,6 +89,9 @@ test("a program that has to wait gets 429 with its place, and the pass at the ti
     ticket: { number: 2, position: 1, state: "TICKET_STATE_WAITING" },
   });
   const url = `${problem.ticket_url}`;
+  expect(answer.headers.location).toBe(url);
+  const head = await bob.ask("/buy", {}, "HEAD");
+  expect([head.status, head.headers.location, head.text]).toEqual([429, url, ""]);
   expect(JSON.parse((await bob.ask(url)).text)).toMatchObject({ ticket: { number: 2, position: 1 } });
   await complete(node, 1);
   const status = JSON.parse((await bob.ask(url)).text);

@@ -41,13 +41,13 @@ export async function ticketIn(response: Response, requested: string): Promise<T
   const { status, headers } = response;
   if ((status !== 202 && status !== 429) || !headers.has("usher-ticket")) return undefined;
   const base = response.url || requested;
-  const isProblem = isProblemDocument(response);
-  if (status === 429 && !isProblem) return undefined;
-  const location = headers.get("location") ?? "";
-  if (status === 202 && !isTicket(location, base)) return undefined;
+  if (status === 429 && !isProblemDocument(response)) return undefined;
+  const location = headers.get("location");
+  if (status === 202 && !isTicket(location ?? "", base)) return undefined;
   const document = await jsonOf(response.clone());
-  const said = status === 202 ? location : textIn(document, "ticket_url");
-  if (said === undefined || !isTicket(said, base)) return undefined;
+  // Where a proxy asked for the decision alone, only the document may say.
+  const said = location ?? textIn(document, "ticket_url") ?? "";
+  if (!isTicket(said, base)) return undefined;
   await response.body?.cancel().catch(() => {});
   // Any node behind the same address knows it: so the secret goes nowhere else, whatever address the gateway calls its own.
   return { url: new URL(new URL(said, base).pathname, base).href, status: statusIn(document) };

@@ -78,11 +78,13 @@ export class Place implements Source {
 
   /** What is there at the end: the service's answer to a stored request, or honestly what became of the ticket. */
   async answer(budget: RetryBudget): Promise<Response> {
-    const { signal, redirect = "follow" } = this.#request;
+    const { signal, redirect = "follow", method } = this.#request;
+    // Only what has no body may be asked for without one.
+    const asked = { headers: ANYTHING, redirect, method: method === "HEAD" ? "HEAD" : "GET" };
     const url = this.#last?.requestState === undefined ? this.url : `${this.url}/response`;
     for (let tries = 1; ; tries++) {
       try {
-        const response = await this.#timed(url, { headers: ANYTHING, redirect }, signal);
+        const response = await this.#timed(url, asked, signal);
         const problem = await problemIn(response);
         if (!problem?.retryable || tries >= ANSWER_ATTEMPTS) return response;
         await pause(backoff_ms(tries, retryAfter_ms(response)), signal, this.#clock);

@@ -12,7 +12,7 @@
 // other spelling.
 
 import { readCookie } from "../listener/cookies.ts";
-import type { EdgeRequest, EdgeResponse } from "../listener/exchange.ts";
+import type { EdgeRequest, EdgeResponse, Lines } from "../listener/exchange.ts";
 import { answerProblem, type Problem, problem } from "../listener/problem.ts";
 import type { Target } from "../listener/target.ts";
 import { send } from "../waiting/pass/answer.ts";
@@ -63,7 +63,7 @@ export async function answerCheck(
     return;
   }
   const status = DENIALS.get(deny ?? "") ?? denied.status;
-  send(req, res, { ...denied, status, lines: [...denied.lines, ...singles] });
+  send(req, res, { ...denied, status, lines: [...withoutRelative(denied.lines), ...singles] });
 }
 
 /** What the client of a refused request is told, in the service's place. Whose turn has come meanwhile is sent back to
@@ -121,6 +121,13 @@ function inquiryOf(req: EdgeRequest, { query }: Target): Inquiry | Problem {
 function valuesOf({ headers }: EdgeRequest, names: readonly string[]): string[] {
   const said = names.map((name) => headers[name]).filter((value) => typeof value === "string");
   return [...new Set(said)];
+}
+
+/** Without a `Location` that is a path: Traefik makes it whole with the address under which it asks, which clients neither
+ * reach nor are to know. The document has it all the same. */
+function withoutRelative(lines: Lines): string[] {
+  const at = lines.indexOf("location");
+  return lines[at + 1]?.startsWith("/") ? lines.toSpliced(at, 2) : [...lines];
 }
 
 function cookieLines(verdict: Verdict): string[] {

@@ -115,9 +115,10 @@ export function waitingAnswer(node: TestNode, place: Place): Response {
   const status = node.status(place);
   const { number, position = 0, retryAfter } = { ...status };
   const detail = `it was not passed on: place ${position} in the line is kept under number ${number}; ask at ticket_url`;
-  const members = { ...statusJson(status), ticket_url: ticketLocation(node, place) };
-  const answer = problem("must_wait", detail, members, retryAfter);
+  const ticket_url = ticketLocation(node, place);
+  const answer = problem("must_wait", detail, { ...statusJson(status), ticket_url }, retryAfter);
   answer.headers.set("usher-ticket", `${number}`);
+  answer.headers.set("location", ticket_url);
   return answer;
 }
 

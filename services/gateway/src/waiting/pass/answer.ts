@@ -42,7 +42,12 @@ export function renderWaiting(
     ...setCookies.flatMap((line) => ["set-cookie", line]),
   ];
   if (!isNavigation(asking)) {
-    return withLines(lines, renderProblem(waitingProblem(replica, place, ticketLocation(token, public_url))));
+    // In a header too, for an answer to HEAD has no document.
+    const location = ticketLocation(token, public_url);
+    return withLines(
+      [...lines, "location", location],
+      renderProblem(waitingProblem(replica, place, location)),
+    );
   }
   const sending = isSending(asking);
   const page = ticketPage(replica, place, {
