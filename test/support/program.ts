@@ -20,6 +20,8 @@ process.on("exit", () => {
 export interface ProgramOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** What runs it, as a command and its arguments: one that knows Node's `--import`. Default: this Node. */
+  readonly runtime?: readonly [command: string, ...args: string[]];
 }
 
 export interface Ended {
@@ -37,9 +39,14 @@ export class Program {
   #end: Ended | undefined;
 
   /** `file`: from the root of the checkout. */
-  constructor(file: string, args: readonly string[] = [], { cwd, env }: ProgramOptions = {}) {
+  constructor(
+    file: string,
+    args: readonly string[] = [],
+    { cwd, env, runtime = [process.execPath] }: ProgramOptions = {},
+  ) {
     const path = resolve(import.meta.dirname, "../..", file);
-    this.#child = spawn(process.execPath, ["--import", leash, path, ...args], {
+    const [command, ...before] = runtime;
+    this.#child = spawn(command, [...before, "--import", leash, path, ...args], {
       cwd,
       env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined, NODE_OPTIONS: undefined, ...env },
       // The fourth is the leash: it ends with this process, however that ends.

@@ -1,0 +1,117 @@
+// Who waits: `fetch` before both kinds of queues, and the client over Connect.
+
+import { createClient, createFetch, type Status, UsherError } from "@usher/sdk/web";
+import { admit, type Given } from "./given.ts";
+
+/** The request of a `defer` queue is sent once by Usher; that of a `pass` queue by the caller, with the pass. Which states
+ * are seen in between is up to chance. */
+export async function* ofFetch(given: Given): AsyncGenerator<string> {
+  for (const queue of ["purchases", "concert"]) {
+    const seen: Status[] = [];
+    const faults: unknown[] = [];
+    const waiting = createFetch({
+      onFault: (fault) => faults.push(fault),
+      onStatus: (status) => {
+        seen.push(status);
+        if (seen.length === 1) void admit(given, queue);
+      },
+    });
+    const response = await waiting(`${given.gateway}/${queue}`, { method: "POST", body: "two seats" });
+    const [first, last] = [seen.at(0), seen.at(-1)];
+    yield `${queue}: ${first?.state} at ${first?.position}, then ${last?.state}; ${faults.length} faults`;
+    yield `${queue}: ${response.status} ${await response.text()}`;
+  }
+  yield* ofAborts(given);
+  yield* ofReloads(given);
+}
+
+/** What was begun before is taken up again: the ticket of a page that is gone, and the answer of one that has ended. */
+async function* ofReloads(given: Given): AsyncGenerator<string> {
+  const kept = new Map<string, string>();
+  const storage = {
+    getItem: (key: string) => kept.get(key) ?? null,
+    setItem: (key: string, value: string) => void kept.set(key, value),
+    removeItem: (key: string) => void kept.delete(key),
+  };
+  const request = () => new Request(`${given.gateway}/purchases`, { method: "POST", body: "a seat" });
+  const gone = new AbortController();
+  const first = Promise.withResolvers<Status>();
+  const before = createFetch({ storage, onAbort: "keep", onStatus: first.resolve });
+  const lost = before(request(), { signal: gone.signal }).catch((error: unknown) => error);
+  const { id } = await first.promise;
+  gone.abort();
+  await lost;
+  await admit(given, "purchases");
+  const seen: Status[] = [];
+  const after = createFetch({ storage, onStatus: (status) => seen.push(status) });
+  const response = await after(request());
+  yield `after a reload: ${seen.every((status) => status.id === id) ? "the same" : "another"} ticket`;
+  yield `after a reload: ${response.status} ${await response.text()}; ${kept.size} kept`;
+}
+
+/** Who gives up leaves the line. */
+async function* ofAborts(given: Given): AsyncGenerator<string> {
+  const visitor = createClient({ baseUrl: given.gateway });
+  const given_up = new AbortController();
+  const left = Promise.withResolvers<number>();
+  const waiting = createFetch({
+    fetch: async (input, init) => {
+      const response = await fetch(input, init);
+      if (init?.method === "DELETE") left.resolve(response.status);
+      return response;
+    },
+    onStatus: () => given_up.abort(new Error("enough")),
+  });
+  const request = new Request(`${given.gateway}/purchases`, { method: "PUT", body: "one seat" });
+  const outcome = await waiting(request, { signal: given_up.signal }).then(
+    ({ status }) => `answered ${status}`,
+    (error: unknown) => `rejected: ${error}`,
+  );
+  yield `given up: ${outcome}; left with ${await left.promise}`;
+  yield `${(await visitor.queue("purchases")).waiting} wait`;
+}
+
+export async function* ofWeb(given: Given): AsyncGenerator<string> {
+  const visitor = createClient({ baseUrl: given.gateway });
+  const ticket = await visitor.issue("concert");
+  for await (const status of ticket.watch()) {
+    yield told(status);
+    if (status.state === "waiting") await admit(given, "concert");
+    else await ticket.leave();
+  }
+  const again = await visitor.ticket(ticket.token);
+  yield `again: ${told(again.status)}`;
+  const { kind, mode, waiting } = await visitor.queue("concert");
+  yield `${kind} ${mode} ${waiting}`;
+  yield `no such queue: ${await failureOf(visitor.issue("none"))}`;
+  const nobody = createClient({ baseUrl: "http://127.0.0.1:9", attempts: 1 });
+  yield `nobody there: ${await failureOf(nobody.queue("concert"))}`;
+  const stranger = createClient({ baseUrl: `${given.gateway}/elsewhere`, attempts: 1 });
+  yield `no Usher there: ${await failureOf(stranger.queue("concert"))}`;
+  const stop = new AbortController();
+  const long = await visitor.issue("concert");
+  yield `stopped: ${await failureOf(stoppedAt(long.watch({ signal: stop.signal }), stop))}`;
+  yield told(await long.leave());
+}
+
+/** Follows until the first status, and gives up. */
+export async function stoppedAt(statuses: AsyncIterable<Status>, stop: AbortController): Promise<string> {
+  for await (const { state } of statuses) {
+    if (state !== "waiting") return state;
+    setTimeout(() => stop.abort(), 100);
+  }
+  return "ended";
+}
+
+export async function failureOf(call: Promise<unknown>): Promise<string> {
+  try {
+    return `no failure: ${await call}`;
+  } catch (error) {
+    const { code, retryable, outcome } = UsherError.from(error);
+    return [code, retryable, outcome].join(" ");
+  }
+}
+
+export function told({ state, position, pass }: Status): string {
+  return [state, position, pass === undefined ? "without a pass" : "with a pass"].join(" ");
+}
