@@ -7,8 +7,9 @@
 
 import { BackendClient } from "./client/backend.ts";
 import { type TryOptions, wireOf } from "./client/wire.ts";
+import { nodesIn } from "./rpc/base-url.ts";
 import { type GrpcOptions, GrpcRpc } from "./rpc/grpc/grpc.ts";
-import { BackendNodesRpc, nodesIn } from "./rpc/nodes.ts";
+import { BackendNodesRpc } from "./rpc/nodes.ts";
 
 export { QueueService } from "@usher/protocol/queue";
 export type { Admission, AdmissionsOptions } from "./client/admissions.ts";
@@ -28,8 +29,11 @@ export interface ClientOptions extends Omit<GrpcOptions, "baseUrl">, TryOptions 
   readonly baseUrl: string | readonly string[];
 }
 
-/** A client over gRPC. One is enough for a process: it keeps one connection to a node, and all calls share it. */
-export function createClient({ baseUrl, ...options }: ClientOptions): BackendClient {
-  const nodes = nodesIn(baseUrl).map((url) => new GrpcRpc({ ...options, baseUrl: url }));
+/** A client over gRPC. One is enough for a process: it keeps one connection to a node, and all calls share it. Throws
+ * `misused` where an option makes no sense. */
+export function createClient(options: ClientOptions): BackendClient {
+  // Programs without types may have left them out.
+  const urls = nodesIn((options as Partial<ClientOptions> | undefined)?.baseUrl);
+  const nodes = urls.map((baseUrl) => new GrpcRpc({ ...options, baseUrl }));
   return new BackendClient(wireOf(new BackendNodesRpc(nodes), options));
 }

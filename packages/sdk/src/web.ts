@@ -2,9 +2,10 @@
 
 import { QueueClient } from "./client/client.ts";
 import { type TryOptions, wireOf } from "./client/wire.ts";
+import { nodesIn } from "./rpc/base-url.ts";
 import { ConnectRpc } from "./rpc/connect/connect.ts";
 import type { PosterOptions } from "./rpc/connect/post.ts";
-import { NodesRpc, nodesIn } from "./rpc/nodes.ts";
+import { NodesRpc } from "./rpc/nodes.ts";
 
 export type { IssueOptions, QueueClient } from "./client/client.ts";
 export type { CallOptions, Ticket, WatchOptions } from "./client/ticket.ts";
@@ -19,7 +20,7 @@ export interface ClientOptions extends Omit<PosterOptions, "baseUrl">, TryOption
   readonly baseUrl?: string | readonly string[];
 }
 
-/** A client over fetch. Holds no connection of its own. */
+/** A client over fetch. Holds no connection of its own. Throws `misused` where an option makes no sense. */
 export function createClient({ baseUrl = "", ...options }: ClientOptions = {}): QueueClient {
   const nodes = nodesIn(baseUrl).map((url) => new ConnectRpc({ ...options, baseUrl: url }));
   return new QueueClient(wireOf(new NodesRpc(nodes), options));

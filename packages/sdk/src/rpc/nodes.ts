@@ -143,8 +143,3 @@ export class BackendNodesRpc extends NodesRpc<BackendRpc> implements BackendRpc 
 function isGoodbye(message: unknown): boolean {
   return typeof message === "object" && message !== null && "reconnectAfter" in message;
 }
-
-/** The nodes that an option names. */
-export function nodesIn(baseUrl: string | readonly string[]): readonly string[] {
-  return typeof baseUrl === "string" ? [baseUrl] : baseUrl;
-}

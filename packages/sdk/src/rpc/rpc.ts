@@ -1,5 +1,8 @@
 // The calls of the contract, as the client makes them. Each way over the wire answers them: gRPC (grpc/), Connect
 // (connect/), and the queue in memory of the tests. A call is made once here; making it again is up to the caller.
+//
+//   base-url.ts   where servers are, as options say      nodes.ts     several nodes as one
+//   obstacles.ts  why one could not be reached           api-key.ts   a key as a header
 
 import type { Status, TicketState } from "../status.ts";
 

@@ -2,14 +2,18 @@
 
 import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { Writable } from "node:stream";
 import { onTestFinished } from "vitest";
 
 /** - `pass`: as it should be.
  * - `buffer`: an answer is passed on when it is whole.
  * - `cut`: a stream is cut after its first piece, as a time-out would.
  * - `lose`: what is asked reaches the gateway, and the answer nobody.
- * - `page`: answers everything itself, with an error page. */
-export type Manner = "pass" | "buffer" | "cut" | "lose" | "page";
+ * - `page`: answers everything itself, with an error page.
+ * - `hang`: takes the request, passes nothing on, and never answers.
+ * - `hush`: an answer begins, and nothing of it comes.
+ * - `drip`: an answer comes byte by byte, so slowly that nobody sees its end. */
+export type Manner = "pass" | "buffer" | "cut" | "lose" | "page" | "hang" | "hush" | "drip";
 
 export interface Proxy {
   readonly url: string;
@@ -32,6 +36,8 @@ export async function openProxy(gatewayUrl: string): Promise<Proxy> {
     if (manner === "page") {
       req.resume();
       res.writeHead(502, { "content-type": "text/html" }).end("<h1>Bad gateway</h1>");
+    } else if (manner === "hang") {
+      req.resume();
     } else {
       forward(upstream, req, res, manner);
     }
@@ -55,6 +61,13 @@ function forward({ hostname, port }: URL, req: IncomingMessage, res: ServerRespo
   const out = request({ hostname, port, method, path: url, headers }, (answer) => {
     const pieces: Buffer[] = [];
     const begin = (): void => void res.writeHead(answer.statusCode ?? 502, answer.headers);
+    if (manner === "hush" || manner === "drip") {
+      begin();
+      res.flushHeaders();
+      answer.on("data", (piece: Buffer) => manner === "drip" && trickle(piece, res));
+      answer.on("error", () => res.destroy());
+      return;
+    }
     answer.on("data", (piece: Buffer) => {
       pieces.push(piece);
       if (manner === "cut" && isStream(answer) && !res.headersSent) {
@@ -80,6 +93,17 @@ function forward({ hostname, port }: URL, req: IncomingMessage, res: ServerRespo
   out.on("error", () => res.destroy());
   res.on("close", () => out.destroy());
   req.pipe(out);
+}
+
+/** Between two bytes, in milliseconds: a message of a few hundred takes minutes. */
+const DRIP_MS = 1_000;
+
+/** Writes byte by byte, until nobody is there any more. */
+export function trickle(bytes: Buffer, to: Writable): void {
+  let at = 0;
+  const drip = setInterval(() => to.write(bytes.subarray(at, ++at)), DRIP_MS);
+  to.write(bytes.subarray(at, ++at));
+  to.once("close", () => clearInterval(drip));
 }
 
 function isStream({ headers }: IncomingMessage): boolean {

@@ -3,10 +3,14 @@
 import { REAL_CLOCK } from "../../calls/clock.ts";
 import { UsherError } from "../../errors.ts";
 import { headerValue } from "../api-key.ts";
+import { serverUrl } from "../base-url.ts";
+import { unreached } from "../obstacles.ts";
 import type { Call } from "../rpc.ts";
 import { isErrorJson, refusalOf } from "./refusals.ts";
 
 const SERVICE = "usher.queue.v1.QueueService";
+
+const PORTS = "A gateway's port takes Connect, 8080 by default; a node's native one does not.";
 
 export interface PosterOptions {
   /** Where the gateway is, such as `https://shop.example`. Relative to the page in a browser; default: its origin. */
@@ -19,31 +23,31 @@ export interface PosterOptions {
 
 export class Poster {
   /** Without a slash at its end. */
-  readonly base: string;
+  readonly #base: string;
+  /** Whom it asks, for errors. */
+  readonly where: string;
   readonly #apiKey: string | undefined;
   readonly #fetch: typeof fetch;
 
   constructor({ baseUrl = "", apiKey, fetch: given }: PosterOptions) {
     const page = (globalThis as { location?: { href?: string } }).location?.href;
-    if (!URL.canParse(baseUrl, page))
-      throw new UsherError(
-        "misused",
-        `baseUrl is "${baseUrl}"; it takes http(s)://host, and may be left out in a page alone`,
-      );
-    this.base = baseUrl.replace(/\/+$/, "");
+    // What it is relative to has no query: the page's own is no part of it.
+    serverUrl(baseUrl, { page: page?.replace(/[?#].*/s, ""), path: true });
+    this.#base = baseUrl.replace(/\/+$/, "");
+    this.where = this.#base || "the page's own origin";
     this.#apiKey = apiKey === undefined ? undefined : headerValue(apiKey);
     // The global one is looked up at each call, for it may be replaced; and it must be called as a function.
     this.#fetch = given ?? ((input, init) => fetch(input, init));
   }
 
   async unary<A>(method: string, request: object, call: Call): Promise<A> {
-    const limit = limitOf(call, this.base);
+    const limit = limitOf(call, this.where);
     try {
       const body = JSON.stringify(request);
       const response = await this.post(method, "application/json", body, limit.signal);
       const answer: unknown = await parsed(response);
       if (response.ok && typeof answer === "object" && answer !== null) return answer as A;
-      throw isErrorJson(answer) ? refusalOf(answer) : strange(response);
+      throw isErrorJson(answer) ? refusalOf(answer, this.where) : strange(response, this.where);
     } catch (thrown) {
       throw limit.explain(thrown);
     } finally {
@@ -57,7 +61,7 @@ export class Poster {
     body: string | Uint8Array<ArrayBuffer>,
     signal: AbortSignal,
   ): Promise<Response> {
-    return this.#fetch(`${this.base}/${SERVICE}/${method}`, {
+    return this.#fetch(`${this.#base}/${SERVICE}/${method}`, {
       method: "POST",
       headers: {
         "content-type": type,
@@ -67,20 +71,26 @@ export class Poster {
       body,
       signal,
       cache: "no-store",
-      redirect: "error",
+      redirect: "manual",
     });
   }
 }
 
-/** An answer that is no word of the protocol: a proxy's page, most likely. */
-export function strange(response: Response): UsherError {
-  const { status } = response;
-  const type = response.headers.get("content-type") ?? "no content type";
+/** An answer that is no word of the protocol: a proxy's page, most likely. `where`: from whom. */
+export function strange(response: Response, where: string): UsherError {
+  const { status, headers } = response;
   const retryable = status >= 500 || status === 429 || status === 408;
-  const what = `it answered ${status} with ${type}, which is not the Connect protocol`;
-  return new UsherError("unexpected_answer", `${what}: is baseUrl right, and is there a proxy in between?`, {
-    kind: { retryable },
-  });
+  const isRedirect = response.type === "opaqueredirect" || (status >= 300 && status < 400);
+  const what = isRedirect
+    ? "redirects elsewhere, where no call goes"
+    : `answers ${status} with ${headers.get("content-type") ?? "no content type"}, which is not the Connect protocol`;
+  // So do servers that take TLS alone.
+  const tls = status === 400 && where.startsWith("http:") ? " Does baseUrl have to begin with https://?" : "";
+  return new UsherError(
+    "unexpected_answer",
+    `${where} ${what}: is baseUrl right, and is there a proxy in between?${tls}`,
+    { kind: { retryable } },
+  );
 }
 
 async function parsed(response: Response): Promise<unknown> {
@@ -105,8 +115,9 @@ export interface Limit {
 function reasonOf(thrown: unknown): string {
   if (!(thrown instanceof Error)) return String(thrown);
   const { cause, message } = thrown;
-  const code = cause instanceof Error && "code" in cause ? ` (${cause.code})` : "";
-  return cause instanceof Error ? `${message}: ${cause.message}${code}` : message;
+  if (!(cause instanceof Error)) return message;
+  const code = "code" in cause ? `${cause.code ?? ""}` : "";
+  return cause.message.includes(code) ? cause.message : `${cause.message}, ${code}`;
 }
 
 /** A call's signal and time as one signal. `where`: whom it goes to, for errors. */
@@ -126,9 +137,14 @@ export function limitOf({ signal, timeout }: Call, where: string): Limit {
       if (thrown instanceof UsherError) return thrown;
       if (signal?.aborted) return new UsherError("canceled", "the caller gave up", { cause: signal.reason });
       if (isLate)
-        return new UsherError("deadline_exceeded", `no answer within ${timeout} ms`, { cause: thrown });
-      const what = `${where || "the page's own origin"} could not be reached: ${reasonOf(thrown)}`;
-      return new UsherError("unreachable", what, { cause: thrown });
+        return new UsherError(
+          "deadline_exceeded",
+          `${where} did not answer within ${timeout} ms (the option timeout)`,
+          {
+            cause: thrown,
+          },
+        );
+      return new UsherError("unreachable", unreached(where, reasonOf(thrown), PORTS), { cause: thrown });
     },
     met,
     done() {

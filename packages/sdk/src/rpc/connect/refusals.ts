@@ -24,19 +24,23 @@ const BY_CODE: Readonly<Record<string, ErrorCode>> = {
   unavailable: "not_ready",
 };
 
-/** The error that a server has told. */
-export function refusalOf({ code = "unknown", message = "", details = [] }: ErrorJson): UsherError {
+/** The error that a server has told. `where`: the one that was asked. */
+export function refusalOf(
+  { code = "unknown", message = "", details = [] }: ErrorJson,
+  where: string,
+): UsherError {
   const reason = text(fieldOf(details, ERROR_INFO, 1));
   const delay = fieldOf(details, RETRY_INFO, 1);
   const known = codeOf(reason) ?? BY_CODE[code];
-  const told = message === "" ? code : message;
+  const words = message === "" ? code : message;
+  const told =
+    codeOf(reason) === undefined ? `${where} answers ${[reason ?? code, words].join(": ")}` : words;
   const retryAfter = delay && duration_ms(delay);
   // By the other side, or something in between: what the caller gives up itself is told where it is given up.
   const kind = known === "canceled" ? { retryable: true } : {};
   if (known !== undefined) return new UsherError(known, told, { retryAfter, kind });
-  const what = reason === undefined ? code : `${code} (${reason})`;
   const retryable = code === "aborted" || retryAfter !== undefined;
-  return new UsherError("unexpected_answer", `${what}: ${told}`, { retryAfter, kind: { retryable } });
+  return new UsherError("unexpected_answer", told, { retryAfter, kind: { retryable } });
 }
 
 export function isErrorJson(value: unknown): value is ErrorJson {

@@ -21,12 +21,12 @@ export async function* stream<A>(
   request: object,
   call: Call,
 ): AsyncGenerator<A> {
-  const limit = limitOf(call, poster.base);
+  const limit = limitOf(call, poster.where);
   let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
   try {
     const response = await poster.post(method, TYPE, envelope(request), limit.signal);
     if (!response.ok || !response.headers.get("content-type")?.startsWith(TYPE) || response.body === null) {
-      throw strange(response);
+      throw strange(response, poster.where);
     }
     reader = response.body.getReader();
     for await (const { flags, data } of envelopes(reader)) {
@@ -37,10 +37,10 @@ export async function* stream<A>(
         continue;
       }
       const { error } = message as { error?: ErrorJson };
-      if (error !== undefined) throw refusalOf(error);
+      if (error !== undefined) throw refusalOf(error, poster.where);
       return;
     }
-    throw new UsherError("unreachable", "the stream broke off");
+    throw new UsherError("unreachable", `the stream from ${poster.where} broke off`);
   } catch (thrown) {
     if (thrown instanceof SyntaxError) throw new UsherError("unexpected_answer", "a message is not JSON");
     throw limit.explain(thrown);

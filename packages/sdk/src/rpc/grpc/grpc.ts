@@ -12,12 +12,13 @@ import {
   fromBinary,
   toBinary,
 } from "@bufbuild/protobuf";
-import { type ChannelCredentials, Client, credentials, Metadata } from "@grpc/grpc-js";
+import { type ChannelCredentials, Client, connectivityState, credentials, Metadata } from "@grpc/grpc-js";
 import { QueueService } from "@usher/protocol/queue";
 import { REAL_CLOCK } from "../../calls/clock.ts";
 import { UsherError } from "../../errors.ts";
 import type { Status } from "../../status.ts";
 import { headerValue } from "../api-key.ts";
+import { serverUrl } from "../base-url.ts";
 import type {
   AdmissionMessage,
   AdmitCall,
@@ -65,12 +66,18 @@ const CHANNEL = {
   "grpc.max_reconnect_backoff_ms": CONNECT_PAUSE_MS,
 } as const;
 
+/** The longest time that a call can be given by the protocol in milliseconds, which has room for eight digits. */
+const TIMEOUT_MS_MAX = 99_999_999;
+
 export class GrpcRpc implements BackendRpc {
+  /** `http://host:port`, for errors. */
+  readonly #where: string;
   readonly #client: Client;
   readonly #metadata = new Metadata();
 
   constructor({ baseUrl, apiKey, ca }: GrpcOptions) {
-    const url = parsed(baseUrl);
+    const url = serverUrl(baseUrl, { path: false });
+    this.#where = url.origin;
     const port = url.port || (url.protocol === "https:" ? "443" : "80");
     this.#client = new Client(`${url.hostname}:${port}`, credentialsOf(url, ca), CHANNEL);
     if (apiKey !== undefined) this.#metadata.set("usher-api-key", headerValue(apiKey));
@@ -129,6 +136,8 @@ export class GrpcRpc implements BackendRpc {
     this.#client.close();
   }
 
+  /** The time is counted here: grpc-js's own deadline is a moment of the wall clock, which may be put forward meanwhile. The
+   * server is told how long, as grpc-js would tell it. */
   #unary<M extends DescMethodUnary>(
     method: M,
     request: MessageInitShape<M["input"]>,
@@ -139,21 +148,28 @@ export class GrpcRpc implements BackendRpc {
         reject(canceled(signal));
         return;
       }
+      const metadata = this.#metadata.clone();
+      metadata.set("grpc-timeout", `${Math.min(TIMEOUT_MS_MAX, Math.ceil(timeout))}m`);
+      let late: UsherError | undefined;
       const call = this.#client.makeUnaryRequest(
         pathOf(method),
         (message: MessageShape<M["input"]>) => Buffer.from(toBinary(method.input, message)),
         (bytes: Buffer) => fromBinary(method.output, bytes) as MessageShape<M["output"]>,
         create(method.input, request) as MessageShape<M["input"]>,
-        this.#metadata,
-        { deadline: Date.now() + timeout },
+        metadata,
         (error, answer) => {
+          met();
           signal?.removeEventListener("abort", abort);
           if (answer !== undefined) resolve(answer);
-          else reject(signal?.aborted ? canceled(signal) : refusalOf(error));
+          else reject(signal?.aborted ? canceled(signal) : (late ?? refusalOf(error, this.#where)));
         },
       );
       const abort = (): void => call.cancel();
       signal?.addEventListener("abort", abort, { once: true });
+      const met = REAL_CLOCK.after(timeout, () => {
+        late = this.#late(timeout);
+        call.cancel();
+      });
     });
   }
 
@@ -173,9 +189,9 @@ export class GrpcRpc implements BackendRpc {
     );
     const abort = (): void => call.cancel();
     signal?.addEventListener("abort", abort, { once: true });
-    let isLate = false;
+    let late: UsherError | undefined;
     const met = REAL_CLOCK.after(timeout, () => {
-      isLate = true;
+      late = this.#late(timeout);
       call.cancel();
     });
     try {
@@ -185,28 +201,26 @@ export class GrpcRpc implements BackendRpc {
       }
     } catch (error) {
       if (signal?.aborted) throw canceled(signal);
-      if (isLate)
-        throw new UsherError("deadline_exceeded", `no message within ${timeout} ms`, { cause: error });
-      throw refusalOf(error);
+      throw late ?? refusalOf(error, this.#where);
     } finally {
       met();
       signal?.removeEventListener("abort", abort);
       call.cancel();
     }
   }
+
+  /** Made when the time is over: by then it is known whether there is a connection. */
+  #late(timeout: number): UsherError {
+    const isConnected = this.#client.getChannel().getConnectivityState(false) === connectivityState.READY;
+    const what = isConnected
+      ? `${this.#where} did not answer within ${timeout} ms (the option timeout)`
+      : `no gRPC connection to ${this.#where} came about within ${timeout} ms (the option timeout): is it a node's port, and does nothing in between swallow what goes there?`;
+    return new UsherError("deadline_exceeded", what);
+  }
 }
 
 function pathOf({ parent, name }: DescMethodUnary | DescMethodServerStreaming): string {
   return `/${parent.typeName}/${name}`;
-}
-
-function parsed(baseUrl: string): URL {
-  const url = URL.canParse(baseUrl) ? new URL(baseUrl) : undefined;
-  if (url && /^https?:$/.test(url.protocol) && url.pathname === "/" && url.hostname !== "") return url;
-  throw new UsherError(
-    "misused",
-    `baseUrl is "${baseUrl}"; it takes http://host:port or https://host:port, without a path (gRPC has none)`,
-  );
 }
 
 function credentialsOf({ protocol }: URL, ca: GrpcOptions["ca"]): ChannelCredentials {

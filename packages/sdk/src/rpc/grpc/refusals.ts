@@ -7,6 +7,7 @@ import { type Metadata, status } from "@grpc/grpc-js";
 import { type ErrorInfo, ErrorInfoSchema, RetryInfoSchema } from "@usher/protocol/error-details";
 import { StatusSchema } from "@usher/protocol/status";
 import { codeOf, type ErrorCode, UsherError } from "../../errors.ts";
+import { unreached } from "../obstacles.ts";
 
 /** Where no reason is told: grpc-js itself has found it, or whatever is in between. */
 const BY_STATUS: Readonly<Partial<Record<status, ErrorCode>>> = {
@@ -28,17 +29,35 @@ interface ServiceError {
   readonly metadata?: Metadata;
 }
 
-/** The error that ended a call. */
-export function refusalOf(error: unknown): UsherError {
+const PORTS =
+  "A node's native port takes gRPC, 50051 by default, and so does its gateway's, 8080 by default.";
+
+/** What grpc-js makes of bytes that are none of gRPC's: the length of a message, and far too much of it. That is found
+ * here, and says nothing of what the server took. */
+const NO_MESSAGE = /^Received message larger than max/;
+
+/** The error that ended a call. `where`: whom it went to. */
+export function refusalOf(error: unknown, where: string): UsherError {
   if (!isServiceError(error)) return UsherError.from(error);
   const { info, retry_ms, told = error.details } = explained(error.metadata);
   const reason = codeOf(info?.reason);
-  const code = reason ?? BY_STATUS[error.code] ?? "unexpected_answer";
+  const byStatus = NO_MESSAGE.test(told) ? "unexpected_answer" : BY_STATUS[error.code];
+  const code = reason ?? byStatus ?? "unexpected_answer";
   const named = info?.reason === undefined ? told : `${info.reason}: ${told}`;
-  const message = reason === undefined ? `${status[error.code]}: ${named}` : told;
+  const message = reason === undefined ? guessed(code, `${status[error.code]}: ${named}`, where) : told;
   // By the other side, or something in between: what the caller gives up itself is told where it is given up.
   const kind = code === "canceled" ? { retryable: true } : {};
   return new UsherError(code, message, { cause: error, retryAfter: retry_ms, kind });
+}
+
+/** What an error most likely means that no Usher has given a reason for. */
+function guessed(code: ErrorCode, said: string, where: string): string {
+  if (code === "unreachable") return unreached(where, said.replace("UNAVAILABLE: ", ""), PORTS);
+  if (code === "not_implemented")
+    return `${where} does not know this call: is it a node's address, and is the node no older than this client? (${said})`;
+  if (code === "unexpected_answer")
+    return `${where} does not answer as gRPC does: is it a node's address, and is there a proxy in between? (${said})`;
+  return `${where} answers ${said}`;
 }
 
 function isServiceError(error: unknown): error is Error & ServiceError {
