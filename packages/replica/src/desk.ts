@@ -114,11 +114,14 @@ export class Desk {
     return this.#byKey(wish, undefined) !== undefined;
   }
 
-  /** The ticket that a key has already, looked up without writing. Throws KEY_REUSED when it was another request's. */
-  find(wish: Required<Pick<IssueWish, "queue" | "caller" | "key" | "digest">>): IssuedPlace | undefined {
+  /** The ticket that a key has already, looked up without writing. Throws KEY_REUSED when it was another request's than
+   * that of the digest; without one, that is for whoever asks to see. */
+  find(
+    wish: Required<Pick<IssueWish, "queue" | "caller" | "key">> & Pick<IssueWish, "digest">,
+  ): IssuedPlace | undefined {
     const found = this.#byKey(wish, wish.digest);
     if (found === undefined) return undefined;
-    if (!found.same) throw refusal("key_reused", wish.queue);
+    if (wish.digest !== undefined && !found.same) throw refusal("key_reused", wish.queue);
     return this.#issued(this.queue(wish.queue), found.number, true);
   }
 

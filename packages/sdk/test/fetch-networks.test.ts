@@ -1,5 +1,7 @@
 // `fetch` that waits, behind proxies that get in the way, with storages that fail, and through a gateway that goes away.
 
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type Service, startService } from "../../../test/support/service.ts";
 import { startUsher, type Usher } from "../../../test/support/usher.ts";
@@ -76,20 +78,6 @@ describe.each(QUEUES)("a request for %s", (queue) => {
     },
   );
 
-  it("whose answer gets lost fails as fetch does, and is the same one when it is made again", async () => {
-    const proxy = await openProxy(usher.gatewayUrl);
-    proxy.manner = () => (proxy.asked.length === 1 ? "lose" : "pass");
-    const { lastNumber } = await backend.queue(queue);
-    const storage = new MapStorage();
-    await expect(createFetch({ storage })(`${proxy.url}/${queue}`, order)).rejects.toThrow(TypeError);
-    expect(proxy.asked).toHaveLength(1);
-    const { fetch, statuses } = admitted({ storage });
-    expect((await fetch(`${proxy.url}/${queue}`, order)).status).toBe(200);
-    expect(new Set(statuses.map(({ number }) => number))).toEqual(new Set([lastNumber + 1]));
-    expect((await backend.queue(queue)).lastNumber).toBe(lastNumber + 1);
-    expect(service.seen).toHaveLength(asked + 1);
-  });
-
   it("that changes nothing is sent again by itself when its answer gets lost", async () => {
     const proxy = await openProxy(usher.gatewayUrl);
     proxy.manner = () => (proxy.asked.length === 1 ? "lose" : "pass");
@@ -132,11 +120,127 @@ describe.each(QUEUES)("a request for %s", (queue) => {
   });
 });
 
-it("what goes straight through and is not answered is sent once: it may have been carried out", async () => {
-  const proxy = await openProxy(usher.gatewayUrl);
-  proxy.manner = () => "lose";
-  await expect(createFetch()(`${proxy.url}/free`, { method: "POST", body: "x" })).rejects.toThrow(TypeError);
-  expect(service.seen).toHaveLength(asked + 1);
+describe("a request that changes something, and whose answer gets lost,", () => {
+  const order = { method: "POST", body: "two seats" };
+
+  type Losing = Awaited<ReturnType<typeof openProxy>>;
+
+  /** A proxy that loses the first answers. */
+  async function losing(answers = 1): Promise<Losing> {
+    const proxy = await openProxy(usher.gatewayUrl);
+    proxy.manner = () => (proxy.asked.length <= answers ? "lose" : "pass");
+    return proxy;
+  }
+
+  const pathsOf = (proxy: Losing) => proxy.asked.map(({ path }) => path.replace(/tickets.*/, "ticket"));
+
+  it.each([1, 2])("is found where it is kept, and is carried out once: %i answers lost", async (answers) => {
+    const proxy = await losing(answers);
+    const { lastNumber } = await backend.queue("orders");
+    const faults: unknown[] = [];
+    const { fetch, statuses } = admitted({ onFault: (fault) => faults.push(fault) });
+    const answer = await fetch(`${proxy.url}/orders?seat=1&to=%C3%A9`, order);
+    expect(await answer.json()).toEqual({
+      ...{ method: "POST", target: "/orders?seat=1&to=%C3%A9", body: "two seats" },
+    });
+    expect(service.seen).toHaveLength(asked + 1);
+    expect(statuses[0]).toMatchObject({ number: lastNumber + 1, state: "waiting" });
+    expect((await backend.queue("orders")).lastNumber).toBe(lastNumber + 1);
+    expect(pathsOf(proxy).slice(0, answers + 2)).toEqual([
+      "/orders?seat=1&to=%C3%A9",
+      ...Array(answers).fill("/_usher/requests"),
+      "/_usher/ticket",
+    ]);
+    expect(faults[0]).toBeInstanceOf(TypeError);
+  });
+
+  it("is found also when it has been answered meanwhile, and where redirects are not followed", async () => {
+    const proxy = await losing();
+    const late = createFetch({
+      async fetch(input, init) {
+        if (`${input}`.endsWith("/_usher/requests")) {
+          const { waiting } = await backend.queue("orders");
+          await backend.admit("orders", { count: waiting });
+          // Others may be left in the line by tests before.
+          await expect.poll(() => service.seen.slice(asked).map(({ body }) => body)).toContain("answered");
+        }
+        return globalThis.fetch(input, init);
+      },
+    });
+    const init = { ...order, body: "answered", redirect: "error" } as const;
+    const answer = await late(`${proxy.url}/orders`, init);
+    expect(await answer.json()).toMatchObject({ body: "answered" });
+  });
+
+  it.each(["free", "checkout"])(
+    "fails as fetch does where nobody keeps it (%s), and is sent once",
+    async (path) => {
+      const proxy = await losing();
+      await expect(createFetch()(`${proxy.url}/${path}`, order)).rejects.toThrow(TypeError);
+      expect(pathsOf(proxy)).toEqual([`/${path}`, "/_usher/requests", "/_usher/requests"]);
+      expect(service.seen).toHaveLength(asked + (path === "free" ? 1 : 0));
+    },
+  );
+
+  it("fails as fetch does where a key of the caller's own is another request's", async () => {
+    const proxy = await openProxy(usher.gatewayUrl);
+    const headers = { "idempotency-key": crypto.randomUUID() };
+    await admitted().fetch(`${proxy.url}/orders`, { ...order, headers });
+    proxy.manner = (path) => (path === "/orders" ? "lose" : "pass");
+    const other = createFetch()(`${proxy.url}/orders`, { ...order, headers, body: "three seats" });
+    await expect(other).rejects.toThrow(TypeError);
+    expect(service.seen).toHaveLength(asked + 1);
+  });
+
+  it("fails as fetch does when no answer comes through at all, and is sent once", async () => {
+    const proxy = await openProxy(usher.gatewayUrl);
+    proxy.manner = () => "lose";
+    await expect(createFetch({ attempts: 3 })(`${proxy.url}/free`, order)).rejects.toThrow(TypeError);
+    expect(pathsOf(proxy)).toEqual(["/free", "/_usher/requests", "/_usher/requests"]);
+    expect(service.seen).toHaveLength(asked + 1);
+  });
+
+  it("is the same one when it is made again with a storage", async () => {
+    const proxy = await losing();
+    const { lastNumber } = await backend.queue("checkout");
+    const storage = new MapStorage();
+    await expect(createFetch({ storage })(`${proxy.url}/checkout`, order)).rejects.toThrow(TypeError);
+    const { fetch, statuses } = admitted({ storage });
+    expect((await fetch(`${proxy.url}/checkout`, order)).status).toBe(200);
+    expect(new Set(statuses.map(({ number }) => number))).toEqual(new Set([lastNumber + 1]));
+    expect(service.seen).toHaveLength(asked + 1);
+  });
+
+  it.each([
+    ["answers questions with 404", 404],
+    ["answers whatever is asked with a page", 200],
+  ])("is sent once to a server without Usher that %s", async (_, status) => {
+    const got: string[] = [];
+    const plain = createServer(async (req, res) => {
+      got.push(`${req.method} ${req.url}`);
+      await req.resume().toArray();
+      if (req.method === "POST") res.destroy();
+      else res.writeHead(status, { "content-type": "text/html" }).end("<h1>a shop</h1>");
+    });
+    await new Promise<void>((listening) => plain.listen(0, "127.0.0.1", listening));
+    const { port } = plain.address() as AddressInfo;
+    const lost = createFetch()(`http://127.0.0.1:${port}/orders`, order);
+    await expect(lost).rejects.toMatchObject({ message: "fetch failed", cause: { code: "UND_ERR_SOCKET" } });
+    plain.closeAllConnections();
+    await new Promise((closed) => plain.close(closed));
+    expect(got).toEqual(["POST /orders", "GET /_usher/requests"]);
+  });
+
+  it("rejects with the signal's reason when it is aborted while it is asked after", async () => {
+    const given = new AbortController();
+    const fetch = createFetch({
+      async fetch(input) {
+        if (`${input}`.endsWith("/_usher/requests")) given.abort(new Error("enough"));
+        throw new TypeError("lost");
+      },
+    });
+    await expect(fetch("http://shop.test/", { ...order, signal: given.signal })).rejects.toThrow("enough");
+  });
 });
 
 it("an abort ends the request also where its place cannot be given up, and nothing is left to fail by itself", async () => {

@@ -261,19 +261,36 @@ describe("fetch that waits, by the clock that is moved", () => {
     expect(served).toEqual(["two seats"]);
   });
 
-  it("whose answer is lost is the same one when it is made again under its key", async () => {
+  it("whose answer is lost is found where it is kept, and is carried out once", async () => {
     const queues = createTestQueues({ shop: { kind: "defer", ...LIMIT, mode: "queue_all" } });
     queues.fail({ call: "fetch", carriedOut: true });
     const fetch = createFetch({ fetch: queues.gateway("shop", inMemory) });
-    const headers = { "idempotency-key": "a-key-that-nobody-guesses" };
-    const order = () => fetch("http://shop.test/", { method: "POST", headers, body: "once" });
-    await expect(order()).rejects.toThrow();
-    const again = order();
-    const isAnswered = answered(again);
+    const order = fetch("http://shop.test/?seats=2", { method: "POST", body: "once" });
+    const isAnswered = answered(order);
     await queues.advance(15_000);
     expect(isAnswered()).toBe(true);
-    expect(await (await again).text()).toBe("order once");
+    expect(await (await order).text()).toBe("order once");
     expect(served).toEqual(["once"]);
+  });
+
+  it("whose answer is lost fails as fetch does where it went straight through, or another has its key", async () => {
+    const queues = createTestQueues({ shop: { kind: "defer", ...LIMIT } });
+    const fetch = createFetch({ fetch: queues.gateway("shop", inMemory) });
+    const headers = { "idempotency-key": "a-key-that-nobody-guesses" };
+    const ordered = async (body: string) => {
+      const order = fetch("http://shop.test/", { method: "POST", headers, body });
+      const settled = order.then((answer) => answer.text()).catch((error: unknown) => error);
+      await queues.advance(15_000);
+      return settled;
+    };
+    const lost = { call: "fetch", carriedOut: true } as const;
+    queues.fail(lost);
+    expect(await ordered("straight")).toBeInstanceOf(TypeError);
+    queues.configure("shop", { mode: "queue_all" });
+    expect(await ordered("one")).toBe("order one");
+    queues.fail(lost);
+    expect(await ordered("other")).toBeInstanceOf(TypeError);
+    expect(served).toEqual(["straight", "one"]);
   });
 
   it("goes straight through while nobody waits and the limit allows it", async () => {

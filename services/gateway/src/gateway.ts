@@ -35,6 +35,7 @@ import { isIdempotent, type Route, Routes } from "./route.ts";
 import { createRpc, type RpcHandler } from "./rpc/rpc.ts";
 import { PREFIX } from "./waiting/answer.ts";
 import { DeferQueue, type PassOn } from "./waiting/defer.ts";
+import { answerKept, type KeptOptions, REQUESTS_PATH } from "./waiting/kept.ts";
 import { answerKeys, KEYS_PATH } from "./waiting/pass/keys.ts";
 import { PassQueue } from "./waiting/pass/queue.ts";
 import { TicketResource } from "./waiting/tickets.ts";
@@ -141,6 +142,7 @@ class Edge {
   readonly #rpc: RpcHandler;
   readonly #services: ReadonlyMap<string, Service>;
   readonly #tickets: TicketResource;
+  readonly #kept: KeptOptions;
   readonly #check: Check;
   /** Those of queues that no route leads to, which proxies ask about. */
   readonly #checked = new Map<string, PassQueue>();
@@ -164,6 +166,7 @@ class Edge {
     );
     const send = senderTo({ services: this.#services, public_url, onFault: options.onFault });
     this.#tickets = new TicketResource(replica, requests, public_url);
+    this.#kept = { replica, access, routes: this.#routes, requests, public_url };
     for (const queue of new Set(options.routes.flatMap((route) => route.queue ?? []))) {
       const sending = new Sending({ replica, queue, requests, send, budgets: this.#budgets });
       const lane = new Lane(replica, queue, nodes, () => sending.notSentYet);
@@ -191,6 +194,7 @@ class Edge {
   async #handle(req: EdgeRequest, res: EdgeResponse, target: Target): Promise<void> {
     if (this.#rpc.owns(target.path)) return this.#rpc.handle(req, res);
     if (target.path === KEYS_PATH) return answerKeys(this.#options.replica, req, res);
+    if (target.path === REQUESTS_PATH) return answerKept(this.#kept, req, res);
     if (isExactly(target, CHECK_PATH)) return answerCheck(this.#check, this.#options, req, res, target);
     if (isExactly(target, WAIT_PATH)) return answerWait(this.#check, this.#options, req, res, target);
     if (target.path.startsWith(PREFIX)) return this.#tickets.handle(req, res, target);

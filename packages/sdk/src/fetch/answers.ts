@@ -39,7 +39,8 @@ const RETRY_AFTER_MS_MAX = 60_000;
 /** The ticket that an answer gives out, instead of the service's own. `requested`: where the answer is from. */
 export async function ticketIn(response: Response, requested: string): Promise<TicketAnswer | undefined> {
   const { status, headers } = response;
-  if ((status !== 202 && status !== 429) || !headers.has("usher-ticket")) return undefined;
+  if (status !== 429 && !isTicketAnswer(response)) return undefined;
+  if (!headers.has("usher-ticket")) return undefined;
   const base = response.url || requested;
   if (status === 429 && !isProblemDocument(response)) return undefined;
   const location = headers.get("location");
@@ -51,6 +52,11 @@ export async function ticketIn(response: Response, requested: string): Promise<T
   await response.body?.cancel().catch(() => {});
   // Any node behind the same address knows it: so the secret goes nowhere else, whatever address the gateway calls its own.
   return { url: new URL(new URL(said, base).pathname, base).href, status: statusIn(document) };
+}
+
+/** Whether it looks like the answer to a request that is kept. */
+export function isTicketAnswer({ status, headers }: Response): boolean {
+  return status === 202 && headers.has("usher-ticket");
 }
 
 /** What a refusal of the gateway means, and whether it is worth sending the request again by and by. Absent for any other
@@ -97,7 +103,7 @@ export async function jsonOf(response: Response): Promise<unknown> {
   }
 }
 
-function isProblemDocument({ headers }: Response): boolean {
+export function isProblemDocument({ headers }: Response): boolean {
   return headers.get("content-type")?.startsWith("application/problem+json") ?? false;
 }
 

@@ -8,6 +8,7 @@
 //
 //   request.ts  a request that can be made again     place.ts   a ticket as a resource
 //   answers.ts  which answers are Usher's            memory.ts  what is kept across reloads
+//   lost.ts     whether a request without an answer is kept
 
 import { RetryBudget } from "../calls/budget.ts";
 import { type Clock, clockOf } from "../calls/clock.ts";
@@ -16,6 +17,7 @@ import { type ErrorCode, UsherError } from "../errors.ts";
 import { type FollowTimings, follow } from "../following/follow.ts";
 import { hasEnded, type Status } from "../status.ts";
 import { problemIn, retryAfter_ms, ticketIn } from "./answers.ts";
+import { askKept } from "./lost.ts";
 import { Memory, type Storage } from "./memory.ts";
 import { Place } from "./place.ts";
 import { type FetchInput, type Repeatable, repeatable } from "./request.ts";
@@ -37,7 +39,7 @@ export interface FetchOptions {
   /** What sends the requests; default: the global `fetch`. */
   readonly fetch?: typeof fetch;
   /** How often a request is sent at most, before it has a ticket, when a node cannot take it just now, or nobody answers
-   * one that changes nothing; 5. */
+   * one that changes nothing; 5. What is not sent again is asked after instead, and counts as sent. */
   readonly attempts?: number;
   /** How streams are judged; for tests, and for networks that are known to be odd. */
   readonly timings?: Partial<FollowTimings>;
@@ -95,7 +97,7 @@ class WaitingFetch {
             entry.close();
             return response;
           }
-          place = this.#placeAt(ticket.url, made);
+          place = this.#placeAt(ticket.url, made, ticket.status);
           from = ticket.status;
           entry.keep(ticket.url);
         }
@@ -113,6 +115,7 @@ class WaitingFetch {
     } catch (error) {
       // It has left the line, or tried to.
       if (made.signal?.aborted && this.#options.onAbort !== "keep") entry.close();
+      made.signal?.throwIfAborted();
       throw error;
     }
   }
@@ -128,12 +131,12 @@ class WaitingFetch {
     return page?.origin === undefined || page.origin === origin;
   }
 
-  #placeAt(url: string, request: Repeatable): Place {
-    return new Place(url, request, this.#send, this.#clock);
+  #placeAt(url: string, request: Repeatable, from?: Status): Place {
+    return new Place(url, { request, send: this.#send, clock: this.#clock, from });
   }
 
   /** Sends it. Again where a node says that nothing has happened and that it cannot just now; and where nobody has answered,
-   * if the request changes nothing: any other may have been carried out. */
+   * if the request changes nothing: any other may have been carried out, and is asked after. */
   async #sendOnce(request: Repeatable, headers: Readonly<Record<string, string>>): Promise<Response> {
     const { attempts = 5, onFault } = this.#options;
     for (let tries = 1; ; tries++) {
@@ -150,8 +153,12 @@ class WaitingFetch {
         await pause(backoff_ms(tries, retryAfter_ms(response)), request.signal, this.#clock);
       } catch (error) {
         request.signal?.throwIfAborted();
-        if (error instanceof UsherError || !request.isSafe || !mayRepeat()) throw error;
+        if (error instanceof UsherError) throw error;
+        const lost = { send: this.#send, clock: this.#clock, budget: this.#budget, attempts };
+        const kept = request.isSafe ? undefined : await askKept(request, headers, lost);
+        if (kept === undefined && (!request.isSafe || !mayRepeat())) throw error;
         onFault?.(error);
+        if (kept !== undefined) return kept;
         await pause(backoff_ms(tries), request.signal, this.#clock);
       }
     }

@@ -22,6 +22,14 @@ const ASK_MS = 10_000;
 const JSON_ONLY = { accept: "application/json" } as const;
 const ANYTHING = { accept: "application/json, */*" } as const;
 
+export interface PlaceOptions {
+  readonly request: Repeatable;
+  readonly send: typeof fetch;
+  readonly clock: Clock;
+  /** What is known of it already. */
+  readonly from: Status | undefined;
+}
+
 export class Place implements Source {
   /** Where it is looked at. Secret. */
   readonly url: string;
@@ -31,11 +39,12 @@ export class Place implements Source {
   #last: Status | undefined;
   #refusal: Response | undefined;
 
-  constructor(url: string, request: Repeatable, send: typeof fetch, clock: Clock) {
+  constructor(url: string, { request, send, clock, from }: PlaceOptions) {
     this.url = url;
     this.#request = request;
     this.#send = send;
     this.#clock = clock;
+    this.#last = from;
   }
 
   /** What the gateway said when it knew of no such ticket, or of none any more. */

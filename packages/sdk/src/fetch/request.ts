@@ -30,6 +30,8 @@ export interface Repeatable {
   readonly isSafe: boolean;
   /** For `fetch`, with headers beside its own. */
   init(headers: Readonly<Record<string, string>>): RequestInit;
+  /** For `fetch`, to ask the gateway whether it is kept; absent where this place has no digests. */
+  question(headers: Readonly<Record<string, string>>): Promise<RequestInit | undefined>;
   /** What makes it this request and no other: a digest; absent where this place has no digests (a page without https). */
   digest(): Promise<string | undefined>;
 }
@@ -46,19 +48,32 @@ export async function repeatable(
   const key = request.headers.get("idempotency-key") ?? undefined;
   const isSafe = SAFE.has(method);
   const signal = init.signal ?? (input instanceof Request ? input.signal : undefined);
+  const manners = mannersOf({ ...rest, ...init });
+  const withHeaders = (headers: Readonly<Record<string, string>>): Headers => {
+    const all = new Headers(request.headers);
+    for (const [name, value] of Object.entries(headers)) all.set(name, value);
+    return all;
+  };
   return {
     url,
     origin: new URL(url).origin,
     method,
     redirect: request.redirect,
-    manners: mannersOf({ ...rest, ...init }),
+    manners,
     signal,
     key,
     isSafe,
     init(headers) {
-      const all = new Headers(request.headers);
-      for (const [name, value] of Object.entries(headers)) all.set(name, value);
+      const all = withHeaders(headers);
       return { ...rest, ...init, method, headers: all, ...(body && { body }), ...(signal && { signal }) };
+    },
+    async question(headers) {
+      const digest = await sha256(body ?? new ArrayBuffer());
+      if (digest === undefined) return undefined;
+      const { pathname, search } = new URL(url);
+      const named = { "usher-request": `${method} ${pathname}${search} ${digest}` };
+      const all = withHeaders({ ...headers, ...named });
+      return { ...manners, headers: all, redirect: "manual", ...(signal && { signal }) };
     },
     async digest() {
       const telling = TELLING.map((name) => request.headers.get(name) ?? "");
@@ -66,11 +81,15 @@ export async function repeatable(
       const bytes = new Uint8Array(head.length + (body?.byteLength ?? 0));
       bytes.set(head);
       if (body) bytes.set(new Uint8Array(body), head.length);
-      const digest = await globalThis.crypto?.subtle?.digest("SHA-256", bytes);
-      if (digest === undefined) return undefined;
-      return Array.from(new Uint8Array(digest, 0, 16), (byte) => byte.toString(16).padStart(2, "0")).join("");
+      return (await sha256(bytes))?.slice(0, 32);
     },
   };
+}
+
+/** In hex; absent where this place has no digests. */
+async function sha256(bytes: ArrayBuffer | Uint8Array<ArrayBuffer>): Promise<string | undefined> {
+  const digest = await globalThis.crypto?.subtle?.digest("SHA-256", bytes);
+  return digest && Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** What of a request goes for what belongs to it as well: not what it says itself. */

@@ -52,6 +52,7 @@ export const PROBLEMS = {
   ticket_expired: [410, "The ticket waited too long"],
   queue_reset: [410, "The queue was made anew"],
   key_reused: [422, "The idempotency key was used with another request"],
+  key_unknown: [404, "No ticket has the idempotency key"],
   must_wait: [429, "There is a line, and it is not this request's turn"],
   queue_full: [503, "The queue is full"],
   queue_closed: [503, "The queue takes no newcomers"],

@@ -27,6 +27,7 @@ const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIO
 const OWN = [
   [/^\/_usher\/tickets\/[^/]+$/, "/_usher/tickets/{token}"],
   [/^\/_usher\/tickets\/[^/]+\/response$/, "/_usher/tickets/{token}/response"],
+  [/^\/_usher\/requests$/, "/_usher/requests"],
   [/^\/_usher\/check$/, "/_usher/check"],
   [/^\/_usher\/jwks\.json$/, "/_usher/jwks.json"],
   [/^\/_usher\//, "/_usher/*"],

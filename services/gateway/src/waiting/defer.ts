@@ -4,14 +4,13 @@
 //   answer.ts     what holders are answered         hold.ts            for how long a connection is held
 //   tickets.ts    the ticket as a resource          stored-request.ts  what is stored
 //   problems.ts   the queue's refusals over HTTP    long-wait.ts       who would wait too long
+//   identity.ts   who sends it, under which key     kept.ts            where it is, for who lost the answer
 
 import type { StoredRequest } from "@usher/protocol/payload";
 import {
   type Access,
-  type Caller,
   type IssuedPlace,
   type IssueWish,
-  KEY_LENGTH_MIN,
   type Place,
   type Replica,
   traceContext,
@@ -30,11 +29,10 @@ import { observeDecision } from "../observe/decision.ts";
 import type { Route } from "../route.ts";
 import { answerEnd, answerStatus, endOf, tellKey, ticketLocation } from "./answer.ts";
 import { holdOf } from "./hold.ts";
+import { type Identity, identityOf, onlyOf } from "./identity.ts";
 import { waitTooLong } from "./long-wait.ts";
 import { PREFLIGHT_CANNOT_WAIT, problemOf, UPGRADE_CANNOT_WAIT } from "./problems.ts";
-import { KEY_HEADER, storedRequest } from "./stored-request.ts";
-
-const KEY_LENGTH_MAX = 255;
+import { storedRequest } from "./stored-request.ts";
 
 /** Sends a request that has leave straight on to its service, with more headers than its own, and its answer back. */
 export type PassOn = (
@@ -56,16 +54,11 @@ export interface DeferOptions {
 }
 
 /** One request, and what is known of its sender. */
-interface Exchange {
+interface Exchange extends Identity {
   readonly req: EdgeRequest;
   readonly res: EdgeResponse;
   readonly target: Target;
   readonly route: Route;
-  readonly caller: Caller;
-  /** The client's own key, where it may serve as the ticket's. */
-  readonly key: string | undefined;
-  /** Why the client's own key is not the ticket's; absent where it is, and where there is none. */
-  readonly keyIgnored: string | undefined;
 }
 
 export class DeferQueue {
@@ -77,20 +70,12 @@ export class DeferQueue {
 
   async handle(req: EdgeRequest, res: EdgeResponse, target: Target, route: Route): Promise<void> {
     try {
-      await this.#handle(this.#exchange(req, res, target, route));
+      await this.#handle({ req, res, target, route, ...identityOf(req, this.#options.access) });
     } catch (error) {
       const refused = problemOf(error);
       if (refused === undefined) throw error;
       answerProblem(req, res, refused);
     }
-  }
-
-  #exchange(req: EdgeRequest, res: EdgeResponse, target: Target, route: Route): Exchange {
-    const caller = this.#options.access.caller(headersOf(req));
-    const sent = req.headers[KEY_HEADER];
-    const key = typeof sent === "string" ? sent : undefined;
-    const keyIgnored = key === undefined ? undefined : unfit(key, caller);
-    return { req, res, target, route, caller, key: keyIgnored === undefined ? key : undefined, keyIgnored };
   }
 
   async #handle(exchange: Exchange): Promise<void> {
@@ -214,26 +199,4 @@ export class DeferQueue {
 function whyNoTicket(req: EdgeRequest): Problem | undefined {
   if (upgradeOf(req) !== undefined) return UPGRADE_CANNOT_WAIT;
   return isPreflight(req) ? PREFLIGHT_CANNOT_WAIT : undefined;
-}
-
-/** Why a client's key cannot serve as a ticket's, if it cannot. It is forwarded all the same. */
-function unfit(key: string, caller: Caller): string | undefined {
-  if (/[^\x20-\x7e]/.test(key)) return "not printable ASCII";
-  if (key.length > KEY_LENGTH_MAX) return `longer than ${KEY_LENGTH_MAX} characters`;
-  if (caller.id === "" && key.length < KEY_LENGTH_MIN) return `shorter than ${KEY_LENGTH_MIN} characters`;
-  return key === "" ? "empty" : undefined;
-}
-
-function headersOf(req: EdgeRequest): Headers {
-  const headers = new Headers();
-  for (const name of ["authorization", "usher-api-key"]) {
-    const value = onlyOf(req.headers[name]);
-    if (value !== undefined) headers.set(name, value);
-  }
-  return headers;
-}
-
-/** A header's value; absent where it came more than once. */
-function onlyOf(value: string | string[] | undefined): string | undefined {
-  return typeof value === "string" ? value : undefined;
 }

@@ -3,11 +3,13 @@
 //
 //   requests.ts   stored requests, sent at their turn    answers.ts   what the gateway says itself
 //   tickets.ts    a ticket as a resource                 straight.ts  who goes straight through
+//   kept.ts       where a request is, for who lost the answer
 
 import { UsherError } from "../../errors.ts";
 import type { Failures } from "../failures.ts";
 import type { Place, TestNode } from "../node.ts";
 import { problem, problemOf, statusAnswer, ticketLocation, waitingAnswer } from "./answers.ts";
+import { answerKept, asksKept } from "./kept.ts";
 import { type Service, StoredRequests } from "./requests.ts";
 import { StraightThrough } from "./straight.ts";
 import { answerEnd, answerTicket, isTicket } from "./tickets.ts";
@@ -52,6 +54,8 @@ export class TestGateway {
 
   async #answer(request: Request): Promise<Response> {
     try {
+      if (asksKept(request))
+        return await answerKept(this.#node, this.#requests, request, this.#known(request));
       if (isTicket(request)) return followed(request, (one) => answerTicket(this.#node, this.#requests, one));
       return this.#isForPeople ? await this.#pass(request) : await this.#defer(request);
     } catch (error) {
@@ -109,11 +113,9 @@ export class TestGateway {
     const queue = node.queue(this.#queue);
     const { method, url } = request;
     const body = new Uint8Array(await request.clone().arrayBuffer());
-    const said = request.headers.get("idempotency-key") ?? "";
-    const key = KEY.test(said) ? node.secrets.identity("key", [queue.name, "", said]) : undefined;
-    const isKnown = key !== undefined && queue.byKey(key, undefined) !== undefined;
+    const key = this.#keyOf(request);
     const send = async () => ofService(await this.#service(request));
-    const straight = isKnown ? undefined : await this.#straight.pass(queue, send);
+    const straight = this.#known(request) ? undefined : await this.#straight.pass(queue, send);
     if (straight !== undefined) return straight;
     const place = node.issue({
       queue: queue.name,
@@ -129,8 +131,21 @@ export class TestGateway {
     if (now.view.position === undefined) return answerEnd(this.#requests, now);
     return statusAnswer(node, now, 202, {
       location: ticketLocation(node, now),
-      "usher-idempotency-key": this.#requests.keyOf(now) ?? said,
+      "usher-idempotency-key": this.#requests.keyOf(now) ?? "",
     });
+  }
+
+  /** What the request's own key is in the queue; absent where it has none that a ticket could have. */
+  #keyOf({ headers }: Request): Uint8Array | undefined {
+    const said = headers.get("idempotency-key") ?? "";
+    return KEY.test(said) ? this.#node.secrets.identity("key", [this.#queue, "", said]) : undefined;
+  }
+
+  /** The ticket that has the request's key. */
+  #known(request: Request): Place | undefined {
+    const key = this.#keyOf(request);
+    const found = key && this.#node.queue(this.#queue).byKey(key, undefined);
+    return found && this.#node.place(this.#queue, found.number);
   }
 }
 

@@ -62,6 +62,11 @@ export class StoredRequests {
     await this.#stored.get(view.number)?.sending;
   }
 
+  /** A copy of the request; absent where the ticket has none. */
+  requestOf({ view }: Place): Request | undefined {
+    return this.#stored.get(view.number)?.request.clone();
+  }
+
   keyOf({ view }: Place): string | undefined {
     return this.#stored.get(view.number)?.key;
   }
