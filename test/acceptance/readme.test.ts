@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { findGrpcurl, GRPCURL_WAIT_MS } from "../support/grpcurl.ts";
+import { GO_WAIT_MS, goProgram } from "../support/go.ts";
 import { Program } from "../support/program.ts";
 import { asShown, indentedCommands, type Shown, shownCommands } from "../support/readme.ts";
 
@@ -17,7 +17,7 @@ const korean = await readFile(join(root, "README.ko.md"), "utf8");
 /** A shell in an empty folder, with the checkout's commands on its path. */
 async function openShell(): Promise<(command: string) => Promise<string>> {
   const directory = await mkdtemp(join(tmpdir(), "usher-readme-"));
-  const path = [join(root, "node_modules/.bin"), dirname(await findGrpcurl()), process.env.PATH];
+  const path = [join(root, "node_modules/.bin"), dirname(await goProgram("grpcurl")), process.env.PATH];
   const shell = spawn("bash", {
     cwd: directory,
     env: { ...process.env, PATH: path.join(delimiter) },
@@ -54,7 +54,7 @@ async function tryAll(shown: readonly Shown[], type: (command: string) => Promis
 }
 
 test("every command of the README prints what it says, with npm start running", {
-  timeout: 120_000 + GRPCURL_WAIT_MS,
+  timeout: 120_000 + GO_WAIT_MS,
 }, async () => {
   const start = new Program("examples/box-office/src/start.ts", []);
   onTestFinished(() => start.stop().then(() => undefined));
@@ -69,7 +69,7 @@ test("every command of the README prints what it says, with npm start running", 
 });
 
 test("the five commands that npm start shows print what it says", {
-  timeout: 180_000 + GRPCURL_WAIT_MS,
+  timeout: 180_000 + GO_WAIT_MS,
 }, async () => {
   const start = new Program("examples/box-office/src/start.ts", []);
   onTestFinished(() => start.stop().then(() => undefined));

@@ -3,7 +3,7 @@
 
 import { spawn } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { findGrpcurl, GRPCURL_WAIT_MS } from "../support/grpcurl.ts";
+import { GO_WAIT_MS, goProgram } from "../support/go.ts";
 import { startUsher, type Usher } from "../support/usher.ts";
 
 const QUEUE = "usher.queue.v1.QueueService";
@@ -13,11 +13,11 @@ let program: string;
 let usher: Usher;
 
 beforeAll(async () => {
-  program = await findGrpcurl();
+  program = await goProgram("grpcurl");
   usher = await startUsher({
     config: "queues: { line: { kind: pass, limit: { max_active: 1 }, max_wait: 1h, session: 1h } }",
   });
-}, GRPCURL_WAIT_MS);
+}, GO_WAIT_MS);
 
 afterAll(() => usher?.stop());
 

@@ -3,7 +3,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, it } from "vitest";
-import { findGrpcurl, GRPCURL_WAIT_MS } from "../../../test/support/grpcurl.ts";
+import { GO_WAIT_MS, goProgram } from "../../../test/support/go.ts";
 import { type Listening, startListening } from "./support/listening.ts";
 import { frame, RawConnection } from "./support/raw.ts";
 
@@ -11,8 +11,8 @@ const run = promisify(execFile);
 let program: string;
 
 beforeAll(async () => {
-  program = await findGrpcurl();
-}, GRPCURL_WAIT_MS);
+  program = await goProgram("grpcurl");
+}, GO_WAIT_MS);
 
 async function grpcurl({ listener }: Listening, ...words: string[]): Promise<string> {
   const flags = words.filter((word) => word.startsWith("{")).flatMap((data) => ["-d", data]);
