@@ -1,0 +1,164 @@
+// Clients whose wall clock is wrong, or put forward or back while they wait: what they do is never computed from it, nor
+// from how it differs from the server's. The program is another process, whose clock is right.
+
+import { connect, createServer, type Socket } from "node:net";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { type Service, startService } from "../../../test/support/service.ts";
+import { startUsher, type Usher } from "../../../test/support/usher.ts";
+import { type BackendClient, createClient, createFetch, type QueueClient } from "../src/index.ts";
+import { createClient as createWebClient } from "../src/web.ts";
+import { openGrpcProxy } from "./support/grpc-proxy.ts";
+import { openProxy } from "./support/proxy.ts";
+import { listening } from "./support/stranger.ts";
+
+const HOUR_MS = 3_600_000;
+const SKEWS: readonly [name: string, skew_ms: number][] = [
+  ["an hour ahead", HOUR_MS],
+  ["an hour behind", -HOUR_MS],
+];
+
+let service: Service;
+let usher: Usher;
+let backend: BackendClient;
+
+beforeAll(async () => {
+  service = await startService();
+  usher = await startUsher({
+    config: `
+services: { shop: { url: "${service.url}" } }
+queues:
+  concert: { kind: pass, limit: { rate_per_second: 1, max_active: 100 }, max_wait: 1h, mode: paused }
+  orders: { kind: defer, limit: { rate_per_second: 100, max_active: 100 }, max_wait: 1h, mode: paused }
+  checkout: { kind: pass, limit: { rate_per_second: 100, max_active: 100 }, max_wait: 1h, mode: paused }
+routes:
+  - { match: GET /concert, service: shop, queue: concert }
+  - { match: /orders, service: shop, queue: orders, hold: 0s }
+  - { match: /checkout, service: shop, queue: checkout }
+`,
+  });
+  backend = createClient({ baseUrl: `http://${usher.nativeAddress}`, apiKey: usher.apiKey });
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+afterAll(async () => {
+  backend?.close();
+  await usher?.stop();
+  await service?.stop();
+});
+
+/** Puts the clock of this process forward, or back: by so many milliseconds from what is right. */
+function setClock(skew_ms: number): void {
+  vi.useRealTimers();
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + skew_ms });
+}
+
+const grpc = (baseUrl: string): QueueClient =>
+  createClient({ baseUrl, apiKey: usher.apiKey, attempts: 1, timeout: 5_000 });
+const web = (baseUrl: string): QueueClient => createWebClient({ baseUrl, attempts: 1, timeout: 5_000 });
+
+describe.each([
+  ["over gRPC", grpc, () => openGrpcProxy(`http://${usher.nativeAddress}`)],
+  ["over Connect", web, () => openProxy(usher.gatewayUrl)],
+])("%s", (_, open, proxied) => {
+  it.each(SKEWS)("a watch with a clock that is %s, and then put right, is one stream", async (_, skew_ms) => {
+    setClock(skew_ms);
+    const proxy = await proxied();
+    using client = open(proxy.url);
+    const ticket = await client.issue("concert");
+    const faults: unknown[] = [];
+    const watch = ticket.watch({ onRetry: (fault) => faults.push(fault) });
+    await watch.next();
+    const next = watch.next();
+    await expect.poll(() => proxy.asked.filter(({ path }) => path.endsWith("/WatchPosition")).length).toBe(1);
+    setClock(0);
+    await backend.admit("concert", { ticket: ticket.id });
+    const admitted = (await next).value;
+    expect(admitted).toMatchObject({ state: "admitted", position: 0 });
+    setClock(-skew_ms);
+    await backend.complete(ticket.id);
+    expect((await watch.next()).value).toMatchObject({ state: "completed" });
+    expect((await watch.next()).done).toBe(true);
+    expect(faults).toEqual([]);
+    expect(proxy.asked.filter(({ path }) => path.endsWith("/WatchPosition"))).toHaveLength(1);
+    // The server's moments are told as they are.
+    vi.useRealTimers();
+    expect(Math.abs(Date.now() - (admitted?.admittedAt?.getTime() ?? 0))).toBeLessThan(HOUR_MS / 2);
+  });
+
+  it.each(SKEWS)("a call under way is answered when the clock is suddenly %s", async (_, skew_ms) => {
+    const held = await holding(open === grpc ? usher.ports.native : usher.ports.gateway);
+    using client = open(`http://127.0.0.1:${held.port}`);
+    const issuing = client.issue("concert");
+    await held.arrived;
+    setClock(skew_ms);
+    held.release();
+    const ticket = await issuing;
+    expect(ticket.status.state).toBe("waiting");
+    await ticket.leave();
+  });
+});
+
+describe.each(["orders", "checkout"])("fetch for %s", (queue) => {
+  const order = (body: string) => ({ method: "POST", body });
+  const url = () => `${usher.gatewayUrl}/${queue}`;
+
+  it.each(SKEWS)(
+    "with a clock that is %s, and then put right, is answered at its turn",
+    async (_, skew_ms) => {
+      setClock(skew_ms);
+      const asked = service.seen.length;
+      const faults: unknown[] = [];
+      const fetch = createFetch({
+        onFault: (fault) => faults.push(fault),
+        onStatus({ id, state }) {
+          if (state !== "waiting") return;
+          setClock(-skew_ms);
+          void backend.admit(queue, { ticket: id });
+        },
+      });
+      const answer = await fetch(url(), order("one"));
+      expect([answer.status, faults]).toEqual([200, []]);
+      expect(service.seen).toHaveLength(asked + 1);
+    },
+  );
+
+  it.each(SKEWS)("is taken up after a reload when the clock was %s before", async (_, skew_ms) => {
+    const items = new Map<string, string>();
+    const storage = {
+      getItem: (key: string) => items.get(key) ?? null,
+      setItem: (key: string, value: string) => void items.set(key, value),
+      removeItem: (key: string) => void items.delete(key),
+    };
+    setClock(skew_ms);
+    const given = new AbortController();
+    const first = createFetch({ storage, onAbort: "keep", onStatus: () => given.abort() });
+    await first(url(), { ...order("two"), signal: given.signal }).catch(() => {});
+    const { lastNumber } = await backend.queue(queue);
+    setClock(0);
+    const second = createFetch({
+      storage,
+      onStatus: ({ id, state }) => state === "waiting" && void backend.admit(queue, { ticket: id }),
+    });
+    expect((await second(url(), order("two"))).status).toBe(200);
+    expect((await backend.queue(queue)).lastNumber).toBe(lastNumber);
+  });
+});
+
+/** A port before another that lets nothing through until it is told to. */
+async function holding(to: number) {
+  const first = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  const server = createServer((socket: Socket) => {
+    first.resolve();
+    void gate.promise.then(() => {
+      const out = connect(to, "127.0.0.1");
+      out.on("error", () => socket.destroy());
+      socket.once("close", () => out.destroy());
+      socket.pipe(out).pipe(socket);
+    });
+  });
+  return { port: await listening(server), arrived: first.promise, release: () => gate.resolve() };
+}
