@@ -4,8 +4,11 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { RetryBudget } from "../src/calls/budget.ts";
 import { backoff_ms, PAUSE_MS_MAX, spread_ms } from "../src/calls/pause.ts";
-import { FOLLOW_TIMINGS } from "../src/following/follow.ts";
+import { UsherError } from "../src/errors.ts";
+import { FOLLOW_TIMINGS, follow } from "../src/following/follow.ts";
+import type { Watched } from "../src/rpc/rpc.ts";
 import { hasEnded, later, type Status } from "../src/status.ts";
+import { MovedClock } from "../src/testing/clock.ts";
 
 /** How many come in each second, and in each tenth of one. */
 function counts(times_ms: readonly number[], bin_ms: number): number[] {
@@ -20,6 +23,67 @@ it("5,000 whose streams break at once come back at most 3,000 in a second, and n
   expect(seconds.length).toBe(2);
   expect(Math.max(...seconds)).toBeLessThan(3_000);
   expect(Math.max(...counts(times_ms, 100))).toBeLessThan(400);
+});
+
+/** A node that many watch, by a clock that is moved: when it was asked, and what breaks it. */
+class WatchedNode {
+  readonly clock = new MovedClock();
+  readonly asked_ms: number[] = [];
+  isUp = true;
+  watching = 0;
+  #cut = Promise.withResolvers<never>();
+
+  async *stream(): AsyncGenerator<Watched> {
+    this.asked_ms.push(this.clock.now_ms());
+    if (!this.isUp) throw new UsherError("unreachable", "it is down");
+    this.watching++;
+    try {
+      const cut = this.#cut.promise;
+      yield { status: { id: "q:1:1", queue: "q", number: 1, state: "waiting", stale: false, asOf: "1" } };
+      await cut;
+    } finally {
+      this.watching--;
+    }
+  }
+
+  async ask(): Promise<Status> {
+    throw new UsherError("internal", "no one was to ask");
+  }
+
+  fall(): void {
+    this.isUp = false;
+    const { reject } = this.#cut;
+    this.#cut = Promise.withResolvers<never>();
+    this.#cut.promise.catch(() => {});
+    reject(new UsherError("unreachable", "it was killed"));
+  }
+}
+
+it("3,000 whose node is gone for ten seconds ask it less than 2,300 times in any second, less than 1,000 after five, and are all back in the end", async () => {
+  const node = new WatchedNode();
+  const { clock } = node;
+  const end = new AbortController();
+  const watches = Array.from({ length: 3_000 }, async () => {
+    for await (const _ of follow(node, { clock, signal: end.signal }));
+  });
+  await clock.advance(FOLLOW_TIMINGS.short + 1);
+  expect([node.watching, node.asked_ms.length]).toEqual([3_000, 3_000]);
+  const fell_ms = clock.now_ms();
+  node.fall();
+  await clock.advance(10_000);
+  expect(node.watching).toBe(0);
+  node.isUp = true;
+  await clock.advance(PAUSE_MS_MAX);
+  const again_ms = node.asked_ms.slice(3_000).map((ms) => ms - fell_ms);
+  const seconds = counts(again_ms, 1_000);
+  console.log(`asked again, second by second: ${seconds.join(" ")}`);
+  expect(node.watching).toBe(3_000);
+  expect(Math.max(...seconds)).toBeLessThan(2_300);
+  expect(Math.max(...seconds.slice(5))).toBeLessThan(1_000);
+  expect(again_ms.length).toBeLessThan(3_000 * 6);
+  end.abort();
+  node.fall();
+  for (const { status } of await Promise.allSettled(watches)) expect(status).toBe("rejected");
 });
 
 it("the longer nobody answers, the fewer come in a second, down to one in fifteen", () => {
