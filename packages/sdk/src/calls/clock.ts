@@ -5,6 +5,8 @@ export interface Clock {
   now_ms(): number;
   /** Calls once, after so many milliseconds, unless what it returns is called before. */
   after(ms: number, wake: () => void): () => void;
+  /** Work that takes real time, as a digest does: a clock that is moved stands still for so long. */
+  during<A>(work: Promise<A>): Promise<A>;
 }
 
 /** The longest that a timer takes, in milliseconds: 25 days. Anything above would wake at once. */
@@ -16,6 +18,7 @@ export const REAL_CLOCK: Clock = {
     const timer = setTimeout(wake, Math.min(ms, TIMER_MS_MAX));
     return () => clearTimeout(timer);
   },
+  during: (work) => work,
 };
 
 /** Under this a `fetch` says by which clock those pause who use it: what answers it may have one of its own. The same

@@ -25,7 +25,7 @@ export async function askKept(
   headers: Readonly<Record<string, string>>,
   { send, clock, budget, attempts }: LostOptions,
 ): Promise<Response | undefined> {
-  const question = await request.question(headers);
+  const question = await clock.during(request.question(headers));
   const address = new URL("/_usher/requests", request.url).href;
   let [wait_ms, denied]: [number | undefined, number] = [undefined, 0];
   for (let asked = 1; question !== undefined && asked < attempts && budget.spend(); asked++) {

@@ -15,6 +15,8 @@ const immediately = setImmediate;
 export class MovedClock implements Clock {
   /** At most one for each stream, pause and silence that is being waited for. */
   readonly #alarms = new Set<Alarm>();
+  /** What takes real time: a few digests at most. */
+  readonly #work = new Set<Promise<unknown>>();
   #now_ms = 0;
   #moving: Promise<void> = Promise.resolve();
 
@@ -28,6 +30,12 @@ export class MovedClock implements Clock {
     return () => this.#alarms.delete(alarm);
   }
 
+  during<A>(work: Promise<A>): Promise<A> {
+    const over = work.finally(() => this.#work.delete(over));
+    this.#work.add(over);
+    return over;
+  }
+
   /** Resolves when all that was to happen within this time has happened. Several at once go one after the other. */
   advance(ms: number): Promise<void> {
     if (!(ms >= 0 && ms < Number.POSITIVE_INFINITY))
@@ -38,14 +46,23 @@ export class MovedClock implements Clock {
 
   async #advance(ms: number): Promise<void> {
     const until_ms = this.#now_ms + ms;
-    await settled();
+    await this.#settled();
     for (let next = this.#next(until_ms); next !== undefined; next = this.#next(until_ms)) {
       this.#alarms.delete(next);
       this.#now_ms = next.at_ms;
       next.wake();
-      await settled();
+      await this.#settled();
     }
     this.#now_ms = until_ms;
+  }
+
+  /** Resolves when all that can go on by itself has. */
+  async #settled(): Promise<void> {
+    await turn();
+    while (this.#work.size > 0) {
+      await Promise.allSettled(this.#work);
+      await turn();
+    }
   }
 
   /** The next to be woken, until then; of those at the same moment, the one that asked first. */
@@ -58,8 +75,8 @@ export class MovedClock implements Clock {
   }
 }
 
-/** Resolves when all that can go on by itself has: every promise that is settled has told so. */
-function settled(): Promise<void> {
+/** Resolves when every promise that is settled has told so. */
+function turn(): Promise<void> {
   return new Promise((resolve) => {
     immediately(resolve);
   });
