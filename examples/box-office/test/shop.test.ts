@@ -227,6 +227,16 @@ describe("an Idempotency-Key", () => {
     ).toEqual([false, false, true, true]);
   });
 
+  test("is forgotten with the seats when all are up for sale again", async () => {
+    const url = await open({ idempotent: true });
+    const order = { buyer: "Ada", seats: 2 };
+    const one = await sold(await buy(url, order, key));
+    shop!.restock();
+    const two = await sold(await buy(url, order, key));
+    expect(two.purchase).not.toBe(one.purchase);
+    expect(two.seats).toEqual([1, 2]);
+  });
+
   test("is refused with another order, where the shop honours it", async () => {
     const url = await open({ idempotent: true });
     await sold(await buy(url, { buyer: "Ada", seats: 2 }, key));

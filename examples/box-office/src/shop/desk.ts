@@ -38,6 +38,12 @@ export class Desk {
     this.#idempotent = idempotent;
   }
 
+  /** Puts all seats up for sale again; who bought one before is not known any more. */
+  restock(): void {
+    this.#venue.restock();
+    this.#remembered.clear();
+  }
+
   /** The same key twice is the same purchase, if this desk is idempotent; else the key means nothing. `caller` takes
    * the order back when it aborts before a worker has begun; not where another request may share it. */
   async order(order: Order, key: string | undefined, caller: AbortSignal): Promise<Sale | Refusal> {

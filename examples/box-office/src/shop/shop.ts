@@ -121,7 +121,7 @@ export class Shop {
 
   /** Puts all seats up for sale again. */
   restock(): void {
-    this.#venue.restock();
+    this.#desk.restock();
   }
 
   /** Lets those in flight end, for two seconds, then hangs up; closes the log. */
