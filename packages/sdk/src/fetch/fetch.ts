@@ -6,9 +6,9 @@
 //                ▲     └─ 429 and a ticket (`pass`) ──▶ the turn ─┐
 //                └──────────── with the pass ────────────────────┘
 //
-//   request.ts  a request that can be made again     place.ts   a ticket as a resource
-//   answers.ts  which answers are Usher's            memory.ts  what is kept across reloads
-//   lost.ts     whether a request without an answer is kept
+//   request.ts  a request that can be made again     place.ts      a ticket as a resource
+//   answers.ts  which answers are Usher's            memory.ts     what is kept across reloads
+//   lost.ts     whether what has no answer is kept   redirects.ts  where a service sends the caller
 
 import { RetryBudget } from "../calls/budget.ts";
 import { type Clock, clockOf } from "../calls/clock.ts";
@@ -18,8 +18,9 @@ import { type FollowTimings, follow } from "../following/follow.ts";
 import { hasEnded, type Status } from "../status.ts";
 import { problemIn, retryAfter_ms, ticketIn } from "./answers.ts";
 import { askKept } from "./lost.ts";
-import { Memory, type Storage } from "./memory.ts";
+import { type Entry, Memory, type Storage } from "./memory.ts";
 import { Place } from "./place.ts";
+import { afterRedirect, redirectIn } from "./redirects.ts";
 import { type FetchInput, type Repeatable, repeatable } from "./request.ts";
 
 export interface FetchOptions {
@@ -80,8 +81,32 @@ class WaitingFetch {
 
   async fetch(input: FetchInput, init: RequestInit = {}): Promise<Response> {
     if (!this.#isOurs(input)) return this.#send(input, init);
-    const made = await repeatable(input, init, new Request(input, init));
-    const entry = await this.#memory.open(made);
+    // Each is what it was until the redirects' end: made again, it is the same one, and leads there again.
+    const entries: Entry[] = [];
+    const close = (): void => {
+      for (const entry of entries) entry.close();
+    };
+    let [address, how]: [FetchInput, RequestInit] = [input, init];
+    for (let redirects = 0; ; redirects++) {
+      const made = await repeatable(address, how);
+      const entry = await this.#clock.during(this.#memory.open(made));
+      entries.push(entry);
+      const response = await this.#answerTo(made, entry, close);
+      const next = redirectIn(response, made, redirects);
+      if (next === undefined) {
+        close();
+        return redirects === 0 ? response : afterRedirect(response);
+      }
+      [address, how] = next;
+      if (this.#isOurs(address)) continue;
+      const elsewhere = await this.#send(address, how);
+      close();
+      return afterRedirect(elsewhere);
+    }
+  }
+
+  /** The service's own answer to one request, when its turn has come. `close`: forgets it. */
+  async #answerTo(made: Repeatable, entry: Entry, close: () => void): Promise<Response> {
     const headers = { ...entry.headers };
     let place = entry.ticket === undefined ? undefined : this.#placeAt(entry.ticket, made);
     let isRemembered = place !== undefined;
@@ -93,19 +118,13 @@ class WaitingFetch {
           if (turns > 0) await pause(backoff_ms(turns), made.signal, this.#clock);
           const response = await this.#sendOnce(made, headers);
           const ticket = turns < TURNS_MAX ? await ticketIn(response, made.url) : undefined;
-          if (ticket === undefined) {
-            entry.close();
-            return response;
-          }
+          if (ticket === undefined) return response;
           place = this.#placeAt(ticket.url, made, ticket.status);
           from = ticket.status;
           entry.keep(ticket.url);
         }
         const turn = await this.#waitAt(place, made, from, isRemembered);
-        if (turn.response !== undefined) {
-          entry.close();
-          return turn.response;
-        }
+        if (turn.response !== undefined) return turn.response;
         // Its turn: the request itself is made now.
         entry.drop();
         place = undefined;
@@ -114,7 +133,7 @@ class WaitingFetch {
       }
     } catch (error) {
       // It has left the line, or tried to.
-      if (made.signal?.aborted && this.#options.onAbort !== "keep") entry.close();
+      if (made.signal?.aborted && this.#options.onAbort !== "keep") close();
       made.signal?.throwIfAborted();
       throw error;
     }

@@ -1,5 +1,7 @@
 // A request that can be made again as it was: its body is read once, and kept.
 
+import { showsRedirects } from "./redirects.ts";
+
 /** Methods that change nothing (RFC 9110, 9.2.1). */
 const SAFE: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
 
@@ -19,8 +21,10 @@ export interface Repeatable {
   readonly url: string;
   readonly origin: string;
   readonly method: string;
-  /** What to do where the service sends the caller elsewhere. */
+  /** What the platform is to do where the service sends the caller elsewhere: "manual" where that is seen to here. */
   readonly redirect: RequestInit["redirect"];
+  /** What is done about it here; absent where it is for the platform, or for the caller. */
+  readonly redirectHere: "follow" | "error" | undefined;
   /** How to ask for what belongs to it: with the same credentials, by the same way. */
   readonly manners: RequestInit;
   readonly signal: AbortSignal | undefined;
@@ -36,18 +40,19 @@ export interface Repeatable {
   digest(): Promise<string | undefined>;
 }
 
-/** `request`: made of the other two; its body is read. */
-export async function repeatable(
-  input: FetchInput,
-  init: RequestInit,
-  request: Request,
-): Promise<Repeatable> {
+/** Its body is read. */
+export async function repeatable(input: FetchInput, init: RequestInit): Promise<Repeatable> {
+  const request = new Request(input, init);
   const { url, method } = request;
   const body = request.body === null ? undefined : await request.arrayBuffer();
   const rest: RequestInit = input instanceof Request ? copied(request) : {};
   const key = request.headers.get("idempotency-key") ?? undefined;
   const isSafe = SAFE.has(method);
   const signal = init.signal ?? (input instanceof Request ? input.signal : undefined);
+  // A digest of the answer is for the platform to check, at the redirect's end.
+  const isSeenHere = request.redirect !== "manual" && request.integrity === "" && showsRedirects();
+  const redirectHere = isSeenHere ? (request.redirect as "follow" | "error") : undefined;
+  const redirect = isSeenHere ? "manual" : request.redirect;
   const manners = mannersOf({ ...rest, ...init });
   const withHeaders = (headers: Readonly<Record<string, string>>): Headers => {
     const all = new Headers(request.headers);
@@ -58,14 +63,15 @@ export async function repeatable(
     url,
     origin: new URL(url).origin,
     method,
-    redirect: request.redirect,
+    redirect,
+    redirectHere,
     manners,
     signal,
     key,
     isSafe,
     init(headers) {
-      const all = withHeaders(headers);
-      return { ...rest, ...init, method, headers: all, ...(body && { body }), ...(signal && { signal }) };
+      const own = { method, redirect, headers: withHeaders(headers) };
+      return { ...rest, ...init, ...own, ...(body && { body }), ...(signal && { signal }) };
     },
     async question(headers) {
       const digest = await sha256(body ?? new ArrayBuffer());
