@@ -26,14 +26,16 @@ export interface BoxOffice {
   restart(): Promise<void>;
 }
 
-/** `buyers`: how many the page sends at once, each way. */
-export async function openBoxOffice(buyers = 20): Promise<BoxOffice> {
+/** `buyers`: how many the page sends at once, each way. `gone`: how many more nodes of Usher the page is told of, before
+ * the one that is there. */
+export async function openBoxOffice(buyers = 20, gone = 0): Promise<BoxOffice> {
   const folder = await mkdtemp(join(tmpdir(), "usher-box-office-"));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  const [port = 0, gateway = 0, native = 0] = await freePorts(3);
+  const [port = 0, gateway = 0, native = 0, ...nobody] = await freePorts(3 + gone);
   const url = `http://localhost:${port}`;
   const gatewayUrl = `http://127.0.0.1:${gateway}`;
   const page = new Program("examples/box-office/src/page/main.ts", [
+    ...nobody.flatMap((port) => ["--gateway", `http://127.0.0.1:${port}`]),
     ...["--port", `${port}`, "--gateway", gatewayUrl, "--native", `http://127.0.0.1:${native}`],
     ...["--buyers", `${buyers}`, "--folder", folder],
   ]);

@@ -31,7 +31,7 @@ test("a crowd is sent both ways by one press: most fail without Usher, and with 
   await page.goto(url);
   expect(await page.textContent("h1")).toBe("1,500 people want a seat at the same moment");
   await page.click("text=Send 1,500 buyers");
-  await sees(page, "#run", "They are coming: 1,500 to each shop.");
+  await sees(page, "#run", "On their way: 1,500 to each shop.");
   await page.press("#send", "Enter");
   await sees(page, "#run", /^Those of before are still there/);
 
@@ -47,12 +47,24 @@ test("a crowd is sent both ways by one press: most fail without Usher, and with 
   expect(failed + answered).toBe(1_500);
   expect(await figure(page, "usher", "answered")).toBe(1_500);
   expect(await figure(page, "usher", "failed")).toBe(0);
-  expect(await figure(page, "usher", "sold")).toBe(1_501);
+  for (const side of ["direct", "usher"] as const) expect(await figure(page, side, "open")).toBe(0);
   expect(await figure(page, "usher", "inFlightMax")).toBeLessThanOrEqual(40);
   expect(await figure(page, "direct", "inFlightMax")).toBeGreaterThan(500);
   // The second press, to which it was busy, has sent nobody; the next may.
-  expect(await (await page.request.get(`${url}/page/figures`)).json()).toMatchObject({ run: 1 });
+  expect(await (await page.request.get(`${url}/page/figures`)).json()).toMatchObject({
+    run: 1,
+    direct: { shop: { sold: answered } },
+    usher: { shop: { sold: 1_501 } },
+  });
   expect(await page.getAttribute("#send", "aria-disabled")).toBe("false");
+
+  // Whoever comes now, or loads it again, sees what has been.
+  const drawn = () => page.getAttribute("#direct .chart .area", "d");
+  const before = await drawn();
+  await page.reload();
+  await page.waitForSelector("text=/^All have gone home/");
+  expect(await figure(page, "usher", "answered")).toBe(1_500);
+  expect(await drawn()).toBe(before);
   expect(complaints).toEqual([
     expect.stringContaining("409"), // the browser tells of the refusal
   ]);
@@ -76,10 +88,10 @@ test("a purchase keeps its ticket when the page is loaded again, the network is 
   await isWaiting();
 
   await context.setOffline(true);
-  await page.waitForSelector("text=Usher cannot be reached just now");
+  await page.waitForSelector("text=Neither the shop nor Usher can be reached");
   await isWaiting();
   await context.setOffline(false);
-  await page.waitForSelector("text=Usher cannot be reached just now", { state: "hidden" });
+  await page.waitForSelector("text=Neither the shop nor Usher can be reached", { state: "hidden" });
 
   await kill();
   await page.waitForSelector("text=Usher cannot be reached just now");
@@ -188,6 +200,8 @@ test("a press that nobody answers can be made again, and is one purchase", async
   await kill();
   await page.click("text=Buy a seat");
   await page.waitForSelector("text=Press again: it is the same request");
+  // Told in words, and not in those of whoever wrote the browser.
+  expect(await page.textContent("#purchase .state")).not.toContain("Error");
   const remembered = () => page.evaluate<string>("localStorage['box-office:order']");
   const order = await remembered();
   await restart();
@@ -197,6 +211,37 @@ test("a press that nobody answers can be made again, and is one purchase", async
   expect(JSON.parse(order)).toMatchObject({ seats: 1 });
   expect(await remembered()).toBeUndefined();
   expect(await queue("purchases")).toMatchObject({ lastNumber: 0 });
+  expect(complaints.filter((complaint) => !UNREACHED.test(complaint))).toEqual([]);
+});
+
+test("a purchase whose answer was lost is not made twice by a second press", async () => {
+  const { url } = await openBoxOffice();
+  const buy = async () => {
+    const headers = { "idempotency-key": "0123456789abcdef0123456789abcdef" };
+    const order = { method: "POST", headers, body: '{"buyer":"ann","seats":1}' };
+    return (await fetch(`${url}/api/purchases`, order)).json();
+  };
+  // As Usher would send it that had been killed in between.
+  expect(await buy()).toEqual(await buy());
+});
+
+test("where one of Usher's nodes is gone, the page says so, and all goes on at the other", async () => {
+  const { url, change, queue } = await openBoxOffice(20, 1);
+  await change("purchases", { mode: QueueMode.PAUSED });
+  const { page, complaints } = await openPerson(await openBrowser());
+  await page.goto(url);
+  await page.waitForSelector("text=1 of Usher’s 2 nodes can be reached");
+  await page.click("text=Buy a seat");
+  await sees(page, "#purchase .place b", "1");
+  await page.click("text=Go backstage");
+  await sees(page, "#backstage .headline", "You are backstage");
+  await page.reload();
+  await sees(page, "#purchase .place b", "1");
+  await sees(page, "#backstage .headline", "You are backstage");
+  await sees(page, "#usher [data-figure=waiting]", "1");
+  await change("purchases", { mode: QueueMode.AUTO });
+  await page.waitForSelector("text=Seat 1 is yours");
+  expect(await queue("purchases")).toMatchObject({ lastNumber: 1, waiting: 0 });
   expect(complaints.filter((complaint) => !UNREACHED.test(complaint))).toEqual([]);
 });
 

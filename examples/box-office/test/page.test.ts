@@ -17,10 +17,10 @@ const NOWHERE = "http://127.0.0.1:9";
 async function openPage(buyers = 1): Promise<Shop> {
   const folder = mkdtempSync(join(tmpdir(), "box-office-page-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));
-  const exit = new Exit(NOWHERE);
+  const exit = new Exit([NOWHERE]);
   onTestFinished(() => exit.close());
-  const crowds = new Crowds({ buyers, gateway: NOWHERE, folder }, () => shop);
-  const page = new Page({ gateway: NOWHERE, crowds, exit });
+  const crowds = new Crowds({ buyers, gateways: [NOWHERE], folder }, () => shop);
+  const page = new Page({ gateways: [NOWHERE], crowds, exit });
   const shop: Shop = await Shop.open(
     { ...shopDefaults, seats: 3, work_ms: 1 },
     {
@@ -100,7 +100,8 @@ test("the way out takes a pass, and says so where it gets none, or where Usher i
 test("a crowd that finds too few seats finds them all for sale again; each run counts its own", async () => {
   const shop = await openPage(2);
   const buy = () => fetch(`${shop.url}/api/purchases`, { method: "POST", body: '{"buyer":"ann","seats":1}' });
-  const figures = async () => (await (await fetch(`${shop.url}/page/figures`)).json()) as Figures;
+  const figures = async (from = "") =>
+    (await (await fetch(`${shop.url}/page/figures${from}`)).json()) as Figures;
   const send = async () => {
     expect((await fetch(`${shop.url}/page/crowds`, { method: "POST" })).status).toBe(202);
     expect((await fetch(`${shop.url}/page/crowds`, { method: "POST" })).status).toBe(409);
@@ -114,6 +115,14 @@ test("a crowd that finds too few seats finds them all for sale again; each run c
     direct: { crowd: { answered: 2, failed: 0 }, shop: { sold: 2, inFlight: 0 } },
     usher: { crowd: { answered: 0, failed: 2 }, shop: { sold: 0 } },
   });
+  // What was seen is told again from where one has it.
+  const { moments, momentsBefore, direct } = await figures();
+  expect(direct.lasted_ms).toBeGreaterThan(0);
+  expect(momentsBefore).toBe(0);
+  expect(moments.length).toBeGreaterThan(0);
+  expect(await figures("?from=1")).toMatchObject({ moments: moments.slice(1), momentsBefore: 1 });
+  expect(await figures("?from=1000")).toMatchObject({ moments: [], momentsBefore: moments.length });
+  expect(await figures("?from=x")).toMatchObject({ moments, momentsBefore: 0 });
   expect(shop.figures.sold).toBe(1);
   expect((await buy()).status).toBe(201);
   await send();

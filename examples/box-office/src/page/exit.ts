@@ -12,9 +12,9 @@ export interface Leaving {
 export class Exit {
   readonly #usher: ReturnType<typeof createClient>;
 
-  /** `native`: where Usher's gRPC is, as `http://host:port`. */
-  constructor(native: string) {
-    this.#usher = createClient({ baseUrl: native });
+  /** `natives`: where the gRPC of Usher's nodes is, as `http://host:port`. */
+  constructor(natives: readonly string[]) {
+    this.#usher = createClient({ baseUrl: natives });
   }
 
   /** Ends the visit that a pass is for. The pass is read and not checked: in the demo everybody may do what backends may. */

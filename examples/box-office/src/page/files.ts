@@ -31,10 +31,10 @@ export class Files {
   /** By path; no more than there are files. */
   readonly #known = new Map<string, Served>();
 
-  /** The page itself, told where the gateway is and how many buyers come at once. */
-  page(gateway: string, buyers: number): Served {
+  /** The page itself, told where the gateways are and how many buyers come at once. */
+  page(gateways: readonly string[], buyers: number): Served {
     const html = readFileSync(join(import.meta.dirname, "browser/index.html"), "utf8");
-    const body = html.replace("%gateway%", gateway).replace("%buyers%", `${buyers}`);
+    const body = html.replace("%gateways%", gateways.join(" ")).replace("%buyers%", `${buyers}`);
     return { type: "text/html; charset=utf-8", body };
   }
 

@@ -15,8 +15,8 @@ import { Page } from "./page.ts";
 const help = `The demo's shop, and a page that shows it with Usher and without.
 
   --port 9000                        the port; 0: any free one
-  --gateway http://localhost:8080    Usher's gateway before this shop
-  --native http://localhost:50051    Usher's native gRPC
+  --gateway http://localhost:8080    Usher's gateway before this shop; more than once: each of Usher's nodes
+  --native http://localhost:50051    Usher's native gRPC; the same
   --buyers 3000                      how many the page sends at once, each way
   --folder DIR                       where every request is written down; by default "out/page" beside the demo's README
 `;
@@ -25,8 +25,8 @@ await runProgram("box office", async () => {
   const { values } = parseArgs({
     options: {
       port: { type: "string", default: "9000" },
-      gateway: { type: "string", default: "http://localhost:8080" },
-      native: { type: "string", default: "http://localhost:50051" },
+      gateway: { type: "string", multiple: true, default: ["http://localhost:8080"] },
+      native: { type: "string", multiple: true, default: ["http://localhost:50051"] },
       buyers: { type: "string", default: "3000" },
       folder: { type: "string", default: join(import.meta.dirname, "../../out/page") },
       help: { type: "boolean", default: false },
@@ -37,19 +37,23 @@ await runProgram("box office", async () => {
     return 0;
   }
   const { folder } = values;
-  const gateway = originOption("gateway", values.gateway);
-  const native = originOption("native", values.native);
+  const gateways = values.gateway.map((url) => originOption("gateway", url));
+  const natives = values.native.map((url) => originOption("native", url));
   const buyers = numberOption("buyers", values.buyers, 1, BUYERS_MAX);
   mkdirSync(folder, { recursive: true });
-  const exit = new Exit(native);
-  const crowds = new Crowds({ buyers, gateway, folder }, () => shop);
-  const page = new Page({ gateway, crowds, exit });
-  const shop = await Shop.open(shopDefaults, {
-    host: "localhost",
-    port: numberOption("port", values.port, 0, 65_535),
-    log: join(folder, "shop.ndjson"),
-    aside: (request, response) => page.answer(request, response),
-  });
+  const exit = new Exit(natives);
+  const crowds = new Crowds({ buyers, gateways, folder }, () => shop);
+  const page = new Page({ gateways, crowds, exit });
+  // A purchase whose answer was lost on the way can be asked for again, for it has its key.
+  const shop = await Shop.open(
+    { ...shopDefaults, idempotent: true },
+    {
+      host: "localhost",
+      port: numberOption("port", values.port, 0, 65_535),
+      log: join(folder, "shop.ndjson"),
+      aside: (request, response) => page.answer(request, response),
+    },
+  );
   let closing = false;
   const close = (): void => {
     if (closing) return;

@@ -14,8 +14,8 @@ import type { Exit } from "./exit.ts";
 import { Files, type Served } from "./files.ts";
 
 export interface PageParts {
-  /** Where the gateway is, as `http://host:port`. */
-  readonly gateway: string;
+  /** Where the gateways of Usher's nodes are, as `http://host:port`. */
+  readonly gateways: readonly string[];
   readonly crowds: Crowds;
   readonly exit: Exit;
 }
@@ -31,9 +31,9 @@ export class Page {
   /** Answers what is the page's; false for anything else. */
   answer(request: IncomingMessage, response: ServerResponse): boolean {
     const { method = "" } = request;
-    const [path = ""] = (request.url ?? "").split("?", 1);
+    const [path = "", query] = (request.url ?? "").split("?", 2);
     if (path !== "/" && !path.startsWith("/page/") && !path.startsWith("/sdk/")) return false;
-    if (method === "GET" || method === "HEAD") this.#show(path, response);
+    if (method === "GET" || method === "HEAD") this.#show(path, new URLSearchParams(query), response);
     else if (method !== "POST") json(response, 405, { error: `${method} does not work here` });
     // Pages of others may not send crowds.
     else if ((request.headers["sec-fetch-site"] ?? "same-origin") !== "same-origin")
@@ -42,19 +42,19 @@ export class Page {
     return true;
   }
 
-  #show(path: string, response: ServerResponse): void {
-    const { gateway, crowds } = this.#parts;
-    const served = path === "/" ? this.#files.page(gateway, crowds.figures.buyers) : this.#files.at(path);
-    if (path === "/page/figures") json(response, 200, crowds.figures);
+  #show(path: string, query: URLSearchParams, response: ServerResponse): void {
+    const { gateways, crowds } = this.#parts;
+    const served = path === "/" ? this.#files.page(gateways, crowds.buyers) : this.#files.at(path);
+    if (path === "/page/figures") json(response, 200, crowds.figures(Number(query.get("from")) || 0));
     else if (served === undefined) json(response, 404, { error: "there is no such thing here" });
-    else send(response, 200, served, { "content-security-policy": policy(gateway) });
+    else send(response, 200, served, { "content-security-policy": policy(gateways) });
   }
 
   async #act(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { crowds, exit } = this.#parts;
     if (path === "/page/crowds") {
       const isSent = crowds.send();
-      json(response, isSent ? 202 : 409, crowds.figures);
+      json(response, isSent ? 202 : 409, crowds.figures());
     } else if (path === "/page/exit") {
       const body = await readBody(request);
       const said = "text" in body ? await exit.leave(body.text) : { status: 400, error: "say your pass" };
@@ -63,13 +63,13 @@ export class Page {
   }
 }
 
-/** Its own scripts and styles, and nothing else; and calls to the gateway. */
-function policy(gateway: string): string {
+/** Its own scripts and styles, and nothing else; and calls to the gateways. */
+function policy(gateways: readonly string[]): string {
   return [
     "default-src 'none'",
     "script-src 'self'",
     "style-src 'self'",
-    `connect-src 'self' ${gateway}`,
+    `connect-src 'self' ${gateways.join(" ")}`,
     "img-src data:",
     ...["base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"],
   ].join("; ");

@@ -2,15 +2,20 @@
 // browser's storage, so that all its tabs are one person, with one ticket.
 
 import { createFetch, type Status } from "@usher/sdk/web";
-import { gateway } from "./gateway.ts";
+import { fetchFromUsher, gateway } from "./gateway.ts";
 import { Remembered, storage } from "./remembering.ts";
 import { Turn } from "./turn.ts";
 import { say } from "./words.ts";
 
 export class Backstage {
-  readonly #turn = new Turn("backstage", { go: () => void this.#enter(), end: () => void this.#leave() });
+  readonly #turn = new Turn("backstage", {
+    word: "enter",
+    go: () => void this.#enter(),
+    end: () => void this.#leave(),
+  });
   readonly #fetch = createFetch({
     origins: [gateway],
+    fetch: fetchFromUsher,
     storage,
     onStatus: (status) => this.#waits(status),
   });
@@ -47,10 +52,11 @@ export class Backstage {
       this.#pass = answer.headers.get("usher-pass") ?? this.#pass;
       if (answer.ok) this.#inside(said.ticket);
       else if (this.#hasLeft) this.#outside(say("left"), "");
-      else this.#outside(say("refused"), `${said.detail ?? said.title ?? answer.status}`);
-    } catch (error) {
+      else this.#outside(say("notIn"), `${said.detail ?? said.title ?? answer.status}`);
+    } catch {
       if (this.#leaving.signal.aborted) this.#outside(say("left"), "");
-      else this.#outside(say("refused"), String(error));
+      // Inside or out, whoever asks again is told.
+      else this.#turn.show({ state: "done", headline: say("unreached"), detail: say("sameVisitor") });
     }
   }
 
@@ -60,13 +66,12 @@ export class Backstage {
       this.#leaving.abort();
       return;
     }
-    try {
-      const answer = await fetch("/page/exit", { method: "POST", body: this.#pass });
-      if (!answer.ok) throw new Error((await answer.json()).error);
+    const answer = await fetch("/page/exit", { method: "POST", body: this.#pass }).catch(() => undefined);
+    if (answer?.ok) {
       this.#outside(say("out"), say("outWhy"));
-    } catch (error) {
-      const headline = say("broken", { why: String(error) });
-      this.#turn.show({ state: "done", headline, ticket: this.#ticket, end: say("comeOut") });
+    } else {
+      const [headline, detail, end] = [say("inside"), say("stillIn"), say("comeOut")];
+      this.#turn.show({ state: "done", headline, detail, ticket: this.#ticket, end });
     }
   }
 

@@ -4,8 +4,8 @@ import type { QueueStatus } from "@usher/sdk/web";
 import type { Figures, Side } from "../figures.ts";
 import { Chart, type SideName } from "./chart.ts";
 import { find, show } from "./elements.ts";
-import { usher } from "./gateway.ts";
-import { count, say } from "./words.ts";
+import { nodes } from "./gateway.ts";
+import { count, say, seconds } from "./words.ts";
 
 /** How long between two looks, in milliseconds: while a crowd is there, while none is, and while nobody sees the page. */
 const PACE_MS = { running: 300, idle: 1_000, hidden: 5_000 } as const;
@@ -13,8 +13,16 @@ const PACE_MS = { running: 300, idle: 1_000, hidden: 5_000 } as const;
 /** How long one look at the page's server may take, in milliseconds. */
 const LOOK_MS = 3_000;
 
+/** What a look has found. */
+export interface Reach {
+  /** Whether this page's server was there, which is the shop's. */
+  readonly isShopThere: boolean;
+  /** How many of Usher's nodes were. */
+  readonly nodesThere: number;
+}
+
 export class Comparison {
-  readonly #tellReach: (isThere: boolean) => void;
+  readonly #tellReach: (reach: Reach) => void;
   readonly #chart = new Chart();
   readonly #button = find<HTMLButtonElement>("#send");
   readonly #said = find("#run");
@@ -22,8 +30,7 @@ export class Comparison {
   #isRunning = false;
   #wake: () => void = () => {};
 
-  /** `tellReach`: told at each look whether Usher was there. */
-  constructor(tellReach: (isThere: boolean) => void) {
+  constructor(tellReach: (reach: Reach) => void) {
     this.#tellReach = tellReach;
     this.#button.addEventListener("click", () => void this.#send());
     document.addEventListener("visibilitychange", () => this.#wake());
@@ -33,7 +40,8 @@ export class Comparison {
   /** Looks, for as long as the page is open. */
   async run(): Promise<never> {
     for (;;) {
-      await Promise.all([this.#lookAtCrowds(), this.#lookAtLine()]);
+      const [isShopThere, nodesThere] = await Promise.all([this.#lookAtCrowds(), this.#lookAtLine()]);
+      this.#tellReach({ isShopThere, nodesThere });
       const pace = document.hidden ? "hidden" : this.#isRunning ? "running" : "idle";
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
@@ -48,28 +56,31 @@ export class Comparison {
       const figures: Figures = await answer.json();
       this.#take(figures);
       if (answer.status === 409) this.#said.textContent = say("still");
-    } catch (error) {
-      this.#said.textContent = say("broken", { why: String(error) });
+    } catch {
+      this.#said.textContent = say("notSent");
     }
     this.#wake();
   }
 
-  async #lookAtCrowds(): Promise<void> {
+  async #lookAtCrowds(): Promise<boolean> {
     try {
-      const answer = await fetch("/page/figures", { signal: AbortSignal.timeout(LOOK_MS) });
+      const answer = await fetch(`/page/figures?from=${this.#chart.length}`, {
+        signal: AbortSignal.timeout(LOOK_MS),
+      });
       this.#take(await answer.json());
+      return true;
     } catch {
       // The next look comes by itself; what was seen last stays.
+      return false;
     }
   }
 
-  async #lookAtLine(): Promise<void> {
-    try {
-      this.#showLine(await usher.queue("purchases"));
-      this.#tellReach(true);
-    } catch {
-      this.#tellReach(false);
-    }
+  async #lookAtLine(): Promise<number> {
+    const looks = await Promise.allSettled(nodes.map((node) => node.queue("purchases")));
+    const seen = looks.filter((look) => look.status === "fulfilled");
+    // Each node knows the whole line.
+    for (const { value } of seen.slice(0, 1)) this.#showLine(value);
+    return seen.length;
   }
 
   #take(figures: Figures): void {
@@ -77,19 +88,18 @@ export class Comparison {
     if (run !== this.#run) this.#chart.clear();
     if (isRunning && (run !== this.#run || !this.#isRunning))
       this.#said.textContent = say("running", { buyers });
-    if (!isRunning && this.#isRunning)
+    if (!isRunning && (run !== this.#run || this.#isRunning))
       this.#said.textContent =
         fault === undefined
           ? say("done", { buyers, direct: direct.crowd.answered, usher: usher.crowd.answered })
           : say("broken", { why: fault });
-    if (isRunning || this.#isRunning)
-      this.#chart.add(direct.shop.inFlight, usher.shop.inFlight, direct.shop.inFlightMax);
+    this.#chart.add(figures);
     this.#run = run;
     this.#isRunning = isRunning;
     // Still to be reached by the keyboard, and pressed, for which there is an answer.
     this.#button.setAttribute("aria-disabled", `${isRunning}`);
-    showSide("direct", direct, buyers);
-    showSide("usher", usher, buyers);
+    showSide("direct", direct, run === 0 ? 0 : buyers);
+    showSide("usher", usher, run === 0 ? 0 : buyers);
   }
 
   #showLine({ waiting, pacePerSecond }: QueueStatus): void {
@@ -98,13 +108,19 @@ export class Comparison {
   }
 }
 
-function showSide(name: SideName, { crowd, shop }: Side, buyers: number): void {
-  const failed = crowd.failed + crowd.unknown + crowd.lost;
+/** `buyers`: how many were sent. Of these, everybody is in one of the figures at any time. */
+function showSide(name: SideName, { crowd, shop, lasted_ms }: Side, buyers: number): void {
+  const failed = crowd.failed + crowd.lost;
+  // What was cut off on its way, as when Usher is killed: rare, and not to be called a failure.
+  const doubtful = crowd.unknown;
   figure(name, "inFlight", count(shop.inFlight));
   figure(name, "inFlightMax", count(shop.inFlightMax));
-  figure(name, "sold", count(shop.sold));
   figure(name, "answered", count(crowd.answered));
   figure(name, "failed", count(failed));
+  figure(name, "open", count(buyers - crowd.answered - failed - doubtful));
+  figure(name, "doubtful", count(doubtful));
+  find(`#${name} .doubtful`).hidden = doubtful === 0;
+  figure(name, "lasted", lasted_ms === 0 ? "–" : seconds(lasted_ms));
   const bar = find(`#${name} .bar`);
   const width = (part: number) => `${(100 * part) / Math.max(1, buyers)}`;
   find(".answered", bar).setAttribute("width", width(crowd.answered));

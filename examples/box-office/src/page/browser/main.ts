@@ -7,17 +7,27 @@
 //   remembering.ts what the browser keeps                           elements.ts the page's elements
 
 import { Backstage } from "./backstage.ts";
-import { Comparison } from "./comparison.ts";
+import { Comparison, type Reach } from "./comparison.ts";
 import { find, show } from "./elements.ts";
+import { nodes } from "./gateway.ts";
 import { Purchase } from "./purchase.ts";
 import { language, say, type Word } from "./words.ts";
 
 document.documentElement.lang = language;
+// Both sides are made of the same parts, and so are both turns.
+for (const place of document.querySelectorAll<HTMLElement>("[data-parts]"))
+  place.replaceWith(find<HTMLTemplateElement>(`template#${place.dataset.parts}`).content.cloneNode(true));
 const buyers = Number(find<HTMLMetaElement>("meta[name=buyers]").content);
 for (const element of document.querySelectorAll<HTMLElement>("[data-say]"))
   show(element, say(element.dataset.say as Word, { buyers }));
 
 new Purchase().begin();
 new Backstage().begin();
-const connection = find("#connection");
-await new Comparison((isThere) => show(connection, isThere ? "" : say("unreachable"))).run();
+await new Comparison((reach) => show(find("#connection"), lackIn(reach))).run();
+
+/** What cannot be reached; empty: nothing. */
+function lackIn({ isShopThere, nodesThere }: Reach): string {
+  if (nodesThere === nodes.length) return "";
+  if (nodesThere > 0) return say("someNodes", { there: nodesThere, nodes: nodes.length });
+  return say(isShopThere ? "unreachable" : "noShop");
+}

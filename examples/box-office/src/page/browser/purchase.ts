@@ -2,15 +2,20 @@
 // the ticket in the browser's storage meanwhile, so that the same request, made again after a reload, takes it up.
 
 import { createFetch, type Status } from "@usher/sdk/web";
-import { gateway } from "./gateway.ts";
+import { fetchFromUsher, gateway } from "./gateway.ts";
 import { Remembered, storage } from "./remembering.ts";
 import { Turn } from "./turn.ts";
 import { say } from "./words.ts";
 
 export class Purchase {
-  readonly #turn = new Turn("purchase", { go: () => void this.#buy(), end: () => this.#leaving.abort() });
+  readonly #turn = new Turn("purchase", {
+    word: "buy",
+    go: () => void this.#buy(),
+    end: () => this.#leaving.abort(),
+  });
   readonly #fetch = createFetch({
     origins: [gateway],
+    fetch: fetchFromUsher,
     storage,
     onStatus: (status) => this.#waits(status),
   });
@@ -42,10 +47,10 @@ export class Purchase {
       });
       this.#order.clear();
       await this.#answered(answer);
-    } catch (error) {
+    } catch {
       // Who tries again makes the same request: it may have been carried out.
       if (!this.#leaving.signal.aborted) {
-        this.#turn.show({ state: "done", headline: say("unreached"), detail: String(error) });
+        this.#turn.show({ state: "done", headline: say("unreached"), detail: say("sameRequest") });
         return;
       }
       this.#order.clear();

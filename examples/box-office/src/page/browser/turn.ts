@@ -2,7 +2,7 @@
 
 import type { Status } from "@usher/sdk/web";
 import { find, show } from "./elements.ts";
-import { count, duration, say } from "./words.ts";
+import { count, durations, say, type Word } from "./words.ts";
 
 /** How long the next step of a place is not read to those who listen, in milliseconds; other news is read at once. */
 const HEARD_MS = 10_000;
@@ -24,16 +24,26 @@ export interface Shown {
   readonly end?: string;
 }
 
+export interface TurnParts {
+  /** What the first button says. */
+  readonly word: Word;
+  /** The first button was pressed. */
+  readonly go: () => void;
+  /** The second was. */
+  readonly end: () => void;
+}
+
 export class Turn {
   readonly #section: HTMLElement;
   readonly #go: HTMLButtonElement;
   readonly #end: HTMLButtonElement;
   #heard_ms = Number.NEGATIVE_INFINITY;
 
-  constructor(id: string, { go, end }: { go: () => void; end: () => void }) {
+  constructor(id: string, { word, go, end }: TurnParts) {
     this.#section = find(`#${id}`);
     this.#go = find<HTMLButtonElement>(".go", this.#section);
     this.#end = find<HTMLButtonElement>(".end", this.#section);
+    show(this.#go, say(word));
     this.#go.addEventListener("click", () => {
       if (this.#go.ariaDisabled !== "true") go();
     });
@@ -99,5 +109,5 @@ export class Turn {
 function estimateOf({ waitP50, waitP90, stale }: Status): string {
   if (stale) return say("stale");
   if (waitP50 === undefined || waitP90 === undefined) return say("noEstimate");
-  return say("estimate", { half: duration(waitP50), most: duration(waitP90) });
+  return say("estimate", { range: durations(waitP50, waitP90) });
 }
