@@ -38,7 +38,7 @@ function planFrom(port: number): Plan {
   };
 }
 
-const help = `A Kafka, two nodes of Usher on it, and the demo's shop. Ctrl-C ends all of it.
+const help = `A Kafka, two nodes of Usher on it, the demo's shop, and a page that shows it. Ctrl-C ends all of it.
 
   --brokers 1            of the Kafka: 1 or 3
   --ports-from 21000     seven ports from this one on, where the usual ones (8080, 8090, 9000 …) are taken
@@ -108,8 +108,11 @@ function welcome({ kafka, nodes, shop }: Stage, directory: string, pids: readonl
   return `
 The box office is open, with two nodes of Usher on one Kafka. Ctrl-C closes it.
 
+  Begin in a browser:  http://localhost:${shop}
+  A button there sends the shop 3,000 buyers at once, with Usher and without, side by side.
+
 ${gateways.join("\n")}
-  http://localhost:${shop}    the shop itself, unprotected
+  http://localhost:${shop}    the shop itself, unprotected, and the page
   ${broker}          Kafka
   ${relative(process.cwd(), directory)}       what the nodes say and keep
 
@@ -141,7 +144,8 @@ Things to try, in another terminal, in this order:
    $ npx usher log tail --url ${two} --queue purchases -n 1
    … node-1 …ticket_issued…
 
-5. Kill the node that took it, and let the line go on at the other: it takes over the time, too, and sends what waits.
+5. Kill the node that took it, and let the line go on at the other: it takes over the time, too, and sends what waits. The
+   page in the browser goes on there as well.
    $ kill -9 ${pids[0]}
    $ npx usher queue set purchases --url ${two} --mode auto --reason "enough seen"
    …

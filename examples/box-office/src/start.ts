@@ -1,46 +1,72 @@
 // `npm start`: the shop, Usher in front of it, and what to try.
 
-import { join, resolve } from "node:path";
-import { runProgram } from "./options.ts";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { configFor } from "./burst/usher-target.ts";
+import { numberOption, runProgram } from "./options.ts";
 import { openBoxOffice } from "./start/box-office.ts";
 
-const config = resolve(import.meta.dirname, "../usher.yaml");
+/** The ports of everything. */
+interface Plan {
+  readonly gateway: number;
+  readonly metrics: number;
+  readonly native: number;
+  readonly shop: number;
+}
 
-const SHOP = { name: "the shop", port: 9000 };
-const GATEWAY = { name: "Usher's gateway", port: 8080 };
-const NATIVE = { name: "Usher's native gRPC listener", port: 50051 };
-const METRICS = { name: "Usher's metrics", port: 8081 };
+const USUAL: Plan = { gateway: 8080, metrics: 8081, native: 50_051, shop: 9000 };
 
-const WELCOME = `
+/** The same on other ports, from this one on. */
+function planFrom(port: number): Plan {
+  return { gateway: port, metrics: port + 1, native: port + 2, shop: port + 3 };
+}
+
+const help = `A shop that breaks under a burst, Usher in front of it, and a page that shows both. Ctrl-C ends all of it.
+
+  --ports-from 21000     four ports from this one on, where the usual ones (8080, 8081, 9000, 50051) are taken
+`;
+
+function welcome({ gateway, native, shop }: Plan): string {
+  const page = `http://localhost:${shop}`;
+  const usher = `http://localhost:${gateway}`;
+  const atUsher = gateway === USUAL.gateway ? "" : ` --url ${usher}`;
+  const places = [
+    [usher, "the shop behind Usher; HTTP, Connect, gRPC-Web and gRPC"],
+    [`${usher}/backstage`, "for one person at a time, with a page for whoever has to wait"],
+    [`localhost:${native}`, "Usher's native gRPC, with reflection"],
+    [page, "the shop itself, unprotected, and the page"],
+  ].map(([address = "", what]) => `  ${address.padEnd(34)} ${what}`);
+  return `
 The box office is open. Ctrl-C closes it.
 
-  http://localhost:${GATEWAY.port}              the shop behind Usher; HTTP, Connect, gRPC-Web and gRPC
-  http://localhost:${GATEWAY.port}/backstage    for one person at a time, with a page for whoever has to wait
-  localhost:${NATIVE.port}                    Usher's native gRPC, with reflection
-  http://localhost:${SHOP.port}              the shop itself, unprotected, and a page that sends it a crowd
+  Begin in a browser:  ${page}
+  A button there sends the shop 3,000 buyers at once, with Usher and without, side by side.
 
-Five things to try, in another terminal:
+${places.join("\n")}
+
+Five things to try, in another terminal, in this folder:
 
 1. Look at the show. Nothing protects it: it goes straight to the shop.
-   $ curl -s http://localhost:${GATEWAY.port}/api/show
+   $ curl -s ${usher}/api/show
    {"show":"The Last Night","seats":{"total":20000,"sold":0,"left":20000}}
 
 2. Buy a seat. Nobody waits, so the purchase goes straight through, too.
-   $ curl -si http://localhost:${GATEWAY.port}/api/purchases -d '{"buyer":"ann","seats":1}'
+   $ curl -si ${usher}/api/purchases -d '{"buyer":"ann","seats":1}'
    HTTP/1.1 201 Created
    …
    {"purchase":"p-1","buyer":"ann","seats":[1]}
 
 3. Take a ticket by hand, without any proto file: for a concert with room for one at a time.
-   $ grpcurl -plaintext -d '{"queue":"concert"}' localhost:${NATIVE.port} usher.queue.v1.QueueService/Issue
+   $ grpcurl -plaintext -d '{"queue":"concert"}' localhost:${native} usher.queue.v1.QueueService/Issue
    …
          "number": 1,
          "state": "TICKET_STATE_ADMITTED",
          "position": 0,
    …
 
-4. Wait yourself: open http://localhost:${GATEWAY.port}/backstage in a browser, and in a private window, which waits; then make room.
-   $ npx usher queue set backstage --max-active 2 --reason "another chair"
+4. Wait yourself: open ${usher}/backstage in a browser, and in a private window, which waits; then make room.
+   $ npx usher queue set backstage${atUsher} --max-active 2 --reason "another chair"
    …
    limit.max_active       2
    …
@@ -51,21 +77,33 @@ Five things to try, in another terminal:
    Through Usher, every promise was kept.
    …
 `;
+}
 
-await runProgram("usher", () =>
-  openBoxOffice({
-    folder: "demo",
-    shop: SHOP,
-    page: ["--gateway", `http://localhost:${GATEWAY.port}`, "--native", `http://localhost:${NATIVE.port}`],
-    others: [GATEWAY, NATIVE, METRICS],
-    prepare: async (directory) => ({
-      nodes: [
-        {
-          ports: { http: GATEWAY.port, grpc: NATIVE.port, metrics: METRICS.port },
-          options: ["--config", config, "--data", join(directory, "data")],
-        },
-      ],
-      welcome: () => WELCOME,
-    }),
-  }),
-);
+await runProgram("usher", async () => {
+  const { values } = parseArgs({
+    options: { "ports-from": { type: "string" }, help: { type: "boolean", default: false } },
+  });
+  if (values.help) {
+    process.stdout.write(help);
+    return 0;
+  }
+  const from = values["ports-from"];
+  const plan = from === undefined ? USUAL : planFrom(numberOption("ports-from", from, 1_024, 60_000));
+  const { gateway, metrics, native, shop } = plan;
+  return openBoxOffice({
+    folder: from === undefined ? "demo" : `demo-${from}`,
+    shop: { name: "the shop", port: shop },
+    others: [
+      { name: "Usher's gateway", port: gateway },
+      { name: "Usher's native gRPC listener", port: native },
+      { name: "Usher's metrics", port: metrics },
+    ],
+    prepare: async (directory) => {
+      const config = join(directory, "usher.yaml");
+      writeFileSync(config, configFor({ shopUrl: `http://localhost:${shop}`, idempotent: false }));
+      const ports = { http: gateway, grpc: native, metrics };
+      const options = ["--config", config, "--data", join(directory, "data")];
+      return { nodes: [{ ports, options }], welcome: () => welcome(plan) };
+    },
+  });
+});

@@ -57,6 +57,24 @@ describe("page/main.ts", () => {
   });
 });
 
+describe("start.ts", () => {
+  test("tells its options when asked, and starts nothing", async () => {
+    const { code, out } = await run("start.ts", "--help");
+    expect(code).toBe(0);
+    expect(out).toContain("--ports-from");
+  });
+
+  test.each([
+    ["--nonsense", "x"],
+    ["--ports-from", "80"],
+  ])("refuses %s %s, in one line", async (option, value) => {
+    const { code, err } = await run("start.ts", option, value);
+    expect(code).toBe(2);
+    expect(err.trim().split("\n")).toHaveLength(1);
+    expect(err).toContain(option);
+  });
+});
+
 describe("what goes with Kafka", () => {
   test("is refused without it, in one line", async () => {
     const { code, err } = await run("burst/main.ts", "--nodes", "2");
@@ -88,7 +106,7 @@ describe("the configuration", () => {
 
   test("is given the shop's address, and is else as it stands", () => {
     const config = configFor({ shopUrl: "http://127.0.0.1:1234", idempotent: false });
-    expect(config).toBe(yaml.replace("http://localhost:9000", "http://127.0.0.1:1234"));
+    expect(config).toBe(yaml.replaceAll("http://localhost:9000", "http://127.0.0.1:1234"));
     expect(config).not.toBe(yaml);
   });
 

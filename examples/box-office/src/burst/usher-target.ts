@@ -45,7 +45,8 @@ export function configFor(
   { shopUrl, idempotent, log }: ConfigChange,
   config = readFileSync(configPath, "utf8"),
 ): string {
-  const there = config.replace("http://localhost:9000", shopUrl);
+  // The service, and the origin of the page that is at the same address.
+  const there = config.replaceAll("http://localhost:9000", shopUrl);
   const shared = log === undefined ? there : `${sharedLogYaml(log)}${there}`;
   return idempotent ? shared.replace("idempotent: false", "idempotent: true") : shared;
 }

@@ -1,5 +1,5 @@
-// What `npm start` and `npm run start:kafka` have in common: the shop, the nodes of Usher in front of it, and how all
-// of it ends. They are processes of their own, and end with this one; every start is a fresh one.
+// What `npm start` and `npm run start:kafka` have in common: the shop with its page, the nodes of Usher in front of it,
+// and how all of it ends. They are processes of their own, and end with this one; every start is a fresh one.
 
 import { mkdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -7,8 +7,7 @@ import { Child, isTaken, startAndHear } from "../children.ts";
 import { type NodeSettings, UsherNode } from "../usher-node.ts";
 
 const root = resolve(import.meta.dirname, "../../../..");
-const shopProgram = join(import.meta.dirname, "../shop/main.ts");
-const pageProgram = join(import.meta.dirname, "../page/main.ts");
+const shopProgram = join(import.meta.dirname, "../page/main.ts");
 
 /** Types are taken out of what browsers get by a part of Node that may still change, and says so. */
 const QUIET = "--disable-warning=ExperimentalWarning";
@@ -24,8 +23,6 @@ export interface Opening {
   /** Its folder below the checkout's `.usher/`, which is made anew. */
   readonly folder: string;
   readonly shop: Place;
-  /** What the page at the shop is told of Usher; absent: the shop has no page but its own. */
-  readonly page?: readonly string[];
   /** Whatever else listens. The ports are looked at before anything starts. */
   readonly others: readonly Place[];
   /** Starts what the nodes need; told the folder's path. */
@@ -42,10 +39,12 @@ export interface Prepared {
 
 /** Opens the box office, and resolves with the exit code when it has closed: by a signal, or because something that it
  * cannot do without has ended. Of several nodes, the last one is that. */
-export async function openBoxOffice({ folder, shop, page, others, prepare }: Opening): Promise<number> {
+export async function openBoxOffice({ folder, shop, others, prepare }: Opening): Promise<number> {
   for (const { name, port } of [shop, ...others])
     if (await isTaken(port))
-      return refuse(`port ${port}, which ${name} needs, is in use; stop what has it and start again`);
+      return refuse(
+        `port ${port}, which ${name} needs, is in use; stop what has it, or name others by --ports-from`,
+      );
   const directory = join(root, ".usher", folder);
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true });
@@ -63,10 +62,12 @@ export async function openBoxOffice({ folder, shop, page, others, prepare }: Ope
   // Whatever is being started ends with this process.
   if (prepared === "asked") process.exit(0);
   const { child: shopChild } = await startAndHear((heard) => {
-    const options = ["--port", `${shop.port}`];
-    if (page !== undefined)
-      return Child.fork(pageProgram, [...options, ...page, "--folder", directory], heard, [QUIET]);
-    return Child.fork(shopProgram, [...options, "--log", join(directory, "shop.ndjson")], heard);
+    const usher = prepared.nodes.flatMap(({ ports: { http, grpc } }) => [
+      ...["--gateway", `http://localhost:${http}`],
+      ...["--native", `http://localhost:${grpc}`],
+    ]);
+    const options = ["--port", `${shop.port}`, ...usher, "--folder", directory];
+    return Child.fork(shopProgram, options, heard, [QUIET]);
   }, "listening");
   for (const settings of prepared.nodes) nodes.push(new UsherNode(settings));
 
