@@ -1,5 +1,6 @@
 // Calls that the gateway's libraries turn away before a method hears of them: in every protocol told with a code that
-// blames the caller and a reason of the contract, and counted by method, protocol and code.
+// blames the caller (but for the one that gRPC has told as INTERNAL) and a reason of the contract, and counted by method,
+// protocol and code.
 
 import { once } from "node:events";
 import { connect } from "node:http2";
@@ -123,6 +124,7 @@ function framed(message: Uint8Array, compressed = false): Buffer<ArrayBuffer> {
 }
 
 const INVALID = ["InvalidArgument", "INVALID_FIELD"] as const;
+const INTERNAL = ["Internal", "INTERNAL"] as const;
 const TOO_LARGE = ["ResourceExhausted", "TOO_LARGE"] as const;
 const NOWHERE = ["Unimplemented", "NOT_IMPLEMENTED"] as const;
 
@@ -132,7 +134,7 @@ const FRAMED: readonly (readonly [string, Sent, readonly [string, string]])[] = 
   ["a part of a message", { body: framed(issue).subarray(0, 7) }, INVALID],
   ["no message", { body: Buffer.alloc(0) }, NOWHERE],
   ["two messages", { body: Buffer.concat([framed(issue), framed(issue)]) }, NOWHERE],
-  ["a compressed message without an encoding", { body: framed(gzipSync(issue), true) }, INVALID],
+  ["a compressed message without an encoding", { body: framed(gzipSync(issue), true) }, INTERNAL],
   [
     "a message that is not in its encoding",
     { headers: { "grpc-encoding": "gzip" }, body: framed(issue, true) },

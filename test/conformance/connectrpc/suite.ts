@@ -11,10 +11,8 @@ import { go, goProgram, versionOf } from "../../support/go.ts";
 const MODULE = "connectrpc.com/conformance";
 
 const FEATURES = join(import.meta.dirname, "features.yaml");
-const FAILING = join(import.meta.dirname, "known-failing.txt");
-const FLAKY = join(import.meta.dirname, "known-flaky.txt");
-/** Files of exceptions: after a heading, reasons and patterns. */
-export const EXCEPTIONS = [FAILING, FLAKY];
+/** The exceptions: after a heading, reasons and patterns. */
+export const EXCEPTIONS = join(import.meta.dirname, "known-failing.txt");
 export const SERVER = resolve(import.meta.dirname, "../../../services/gateway/test/conformance/server.ts");
 
 /** How long a run may take, in milliseconds; four minutes: it takes half of one on two idle cores. */
@@ -71,7 +69,7 @@ export class Suite implements AsyncDisposable {
       this.#runner,
       [
         ...["--mode", "server", "--conf", FEATURES, "--max-servers", `${SERVERS}`],
-        ...["--known-failing", `@${FAILING}`, "--known-flaky", `@${FLAKY}`, ...only],
+        ...["--known-failing", `@${EXCEPTIONS}`, ...only],
         ...["--", process.execPath, server, this.#descriptors],
       ],
       // Its own group, so that the servers that it has started end with it.

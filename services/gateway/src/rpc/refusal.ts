@@ -10,7 +10,10 @@ import { UsherError } from "@usher/replica";
 const WORDS_MAX = 256;
 
 /** How connect-node's words begin where it blames itself for what a client has sent. */
-const UNREADABLE = /^(parse binary: |decompression failed|received compressed envelope|invalid base64)/;
+const UNREADABLE = /^(parse binary: |decompression failed|invalid base64)/;
+
+/** And where gRPC has it do so: the one mistake of a client that must be told as INTERNAL (gRPC's compression.md). */
+const WRONGLY_MARKED = /^received compressed envelope/;
 
 /** No field can be named. */
 export function unreadable(why: string): UsherError {
@@ -50,9 +53,13 @@ function reasonFor(error: ConnectError, message_bytes: number): ConnectError {
     case Code.DeadlineExceeded:
       return new UsherError("DEADLINE_EXCEEDED", "The call's deadline was over before its end.");
     case Code.Internal:
-      return UNREADABLE.test(words)
-        ? unreadable(words)
-        : new UsherError("INTERNAL", "Something failed inside Usher; its log says what.");
+      if (UNREADABLE.test(words)) return unreadable(words);
+      return new UsherError(
+        "INTERNAL",
+        WRONGLY_MARKED.test(words)
+          ? "A message is marked as compressed, and the call names no encoding."
+          : "Something failed inside Usher; its log says what.",
+      );
     default:
       return error;
   }

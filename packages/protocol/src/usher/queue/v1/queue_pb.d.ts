@@ -1630,7 +1630,8 @@ export enum ErrorReason {
   ETAG_MISMATCH = 18,
 
   /**
-   * Something failed inside Usher; the server's log has it under the same time. INTERNAL.
+   * Something failed inside Usher; the server's log has it under the same time. Or, as gRPC would have it told, a message
+   * is marked as compressed where the call names no encoding. INTERNAL.
    *
    * @generated from enum value: ERROR_REASON_INTERNAL = 19;
    */
