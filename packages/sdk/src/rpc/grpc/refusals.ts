@@ -40,19 +40,29 @@ const NO_MESSAGE = /^Received message larger than max/;
 export function refusalOf(error: unknown, where: string): UsherError {
   if (!isServiceError(error)) return UsherError.from(error);
   const { info, retry_ms, told = error.details } = explained(error.metadata);
-  const reason = codeOf(info?.reason);
+  const known = codeOf(info?.reason);
   const byStatus = NO_MESSAGE.test(told) ? "unexpected_answer" : BY_STATUS[error.code];
-  const code = reason ?? byStatus ?? "unexpected_answer";
-  const named = info?.reason === undefined ? told : `${info.reason}: ${told}`;
-  const message = reason === undefined ? guessed(code, `${status[error.code]}: ${named}`, where) : told;
+  const code = known ?? byStatus ?? "unexpected_answer";
+  const message = known === undefined ? guessed(code, error.code, told, info?.reason, where) : told;
   // By the other side, or something in between: what the caller gives up itself is told where it is given up.
-  const kind = code === "canceled" ? { retryable: true } : {};
+  let kind = code === "canceled" ? { retryable: true } : {};
+  // A refusal by an Usher that is newer, or by something else that knows what it says, is no mishap that passes.
+  if (code === "unexpected_answer" && (byStatus === undefined || info !== undefined))
+    kind = { retryable: error.code === status.ABORTED || retry_ms !== undefined };
   return new UsherError(code, message, { cause: error, retryAfter: retry_ms, kind });
 }
 
-/** What an error most likely means that no Usher has given a reason for. */
-function guessed(code: ErrorCode, said: string, where: string): string {
-  if (code === "unreachable") return unreached(where, said.replace("UNAVAILABLE: ", ""), PORTS);
+/** What an error most likely means that has no reason which this build knows. */
+function guessed(
+  code: ErrorCode,
+  number: status,
+  told: string,
+  reason: string | undefined,
+  where: string,
+): string {
+  if (reason !== undefined) return `${where} answers ${status[number]}: ${reason}: ${told}`;
+  const said = `${status[number]}: ${told}`;
+  if (code === "unreachable") return unreached(where, told, PORTS);
   if (code === "not_implemented")
     return `${where} does not know this call: is it a node's address, and is the node no older than this client? (${said})`;
   if (code === "unexpected_answer")
