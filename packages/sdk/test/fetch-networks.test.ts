@@ -1,8 +1,9 @@
 // `fetch` that waits, behind proxies that get in the way, with storages that fail, and through a gateway that goes away.
 
+import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { type Service, startService } from "../../../test/support/service.ts";
 import { startUsher, type Usher } from "../../../test/support/usher.ts";
 import {
@@ -231,6 +232,64 @@ describe("a request that changes something, and whose answer gets lost,", () => 
     expect(got).toEqual(["POST /orders", "GET /_usher/requests"]);
   });
 
+  it.each([1, 2])("is sent again where it surely never left: nobody listens, %i times", async (times) => {
+    const port = await freePort();
+    const got: string[] = [];
+    const late = createServer((req, res) => {
+      got.push(`${req.method} ${req.url}`);
+      res.end("sold");
+    });
+    const faults: unknown[] = [];
+    const fetch = createFetch({
+      fetch: async (input, init) => {
+        if (faults.length === times && !late.listening)
+          await once(late.listen(port, "127.0.0.1"), "listening");
+        return globalThis.fetch(input, init);
+      },
+      onFault: (fault) => faults.push(fault),
+    });
+    const answer = await fetch(`http://127.0.0.1:${port}/orders`, order);
+    expect([answer.status, await answer.text(), got]).toEqual([200, "sold", ["POST /orders"]]);
+    expect(faults).toHaveLength(times);
+    late.closeAllConnections();
+    await new Promise((closed) => late.close(closed));
+  });
+
+  it.each(["http://usher.invalid/orders", "http://localhost:4/orders"])(
+    "is sent as often as it may be where it surely never left, and is not asked after: %s",
+    async (address) => {
+      const asked: string[] = [];
+      const fetch = createFetch({
+        attempts: 2,
+        fetch: (input, init) => {
+          asked.push(`${input}`);
+          return globalThis.fetch(input, init);
+        },
+      });
+      await expect(fetch(address, order)).rejects.toThrow(TypeError);
+      expect(asked).toEqual([address, address]);
+    },
+  );
+
+  it("is not sent again where the platform follows redirects, and one of those led nowhere", async () => {
+    const nowhere = await freePort();
+    const got: string[] = [];
+    const sold = createServer((req, res) => {
+      got.push(`${req.method} ${req.url}`);
+      res.writeHead(303, { location: `http://127.0.0.1:${nowhere}/` }).end();
+    });
+    await once(sold.listen(0, "127.0.0.1"), "listening");
+    const { port } = sold.address() as AddressInfo;
+    // As in a page, where redirects are not shown.
+    vi.stubGlobal("document", {});
+    const failed = createFetch()(`http://127.0.0.1:${port}/orders`, order);
+    await expect(failed).rejects.toMatchObject({ cause: { code: "ECONNREFUSED" } });
+    vi.unstubAllGlobals();
+    sold.closeAllConnections();
+    await new Promise((closed) => sold.close(closed));
+    expect(got.filter((line) => line.startsWith("POST"))).toEqual(["POST /orders"]);
+  });
+
   it("rejects with the signal's reason when it is aborted while it is asked after", async () => {
     const given = new AbortController();
     const fetch = createFetch({
@@ -317,6 +376,15 @@ it("requests to other origins are left as they are", async () => {
   expect(Object.keys(seen?.headers ?? {}).filter((name) => /usher|idempotency/.test(name))).toEqual([]);
   await other.stop();
 });
+
+/** A port at which nobody listens. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  await new Promise((closed) => server.close(closed));
+  return port;
+}
 
 /** As `localStorage`. */
 class MapStorage {

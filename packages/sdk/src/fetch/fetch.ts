@@ -9,6 +9,7 @@
 //   request.ts  a request that can be made again     place.ts      a ticket as a resource
 //   answers.ts  which answers are Usher's            memory.ts     what is kept across reloads
 //   lost.ts     whether what has no answer is kept   redirects.ts  where a service sends the caller
+//   unsent.ts   what surely never left
 
 import { RetryBudget } from "../calls/budget.ts";
 import { type Clock, clockOf } from "../calls/clock.ts";
@@ -22,6 +23,7 @@ import { type Entry, Memory, type Storage } from "./memory.ts";
 import { Place } from "./place.ts";
 import { afterRedirect, redirectIn } from "./redirects.ts";
 import { type FetchInput, type Repeatable, repeatable } from "./request.ts";
+import { provesUnsent } from "./unsent.ts";
 
 export interface FetchOptions {
   /** Told where the ticket stands: at once, and at every change. Positions never rise. */
@@ -40,7 +42,7 @@ export interface FetchOptions {
   /** What sends the requests; default: the global `fetch`. */
   readonly fetch?: typeof fetch;
   /** How often a request is sent at most, before it has a ticket, when a node cannot take it just now, or nobody answers
-   * one that changes nothing; 5. What is not sent again is asked after instead, and counts as sent. */
+   * one that changes nothing, or went nowhere; 5. What is not sent again is asked after instead, and counts as sent. */
   readonly attempts?: number;
   /** How streams are judged; for tests, and for networks that are known to be odd. */
   readonly timings?: Partial<FollowTimings>;
@@ -155,7 +157,7 @@ class WaitingFetch {
   }
 
   /** Sends it. Again where a node says that nothing has happened and that it cannot just now; and where nobody has answered,
-   * if the request changes nothing: any other may have been carried out, and is asked after. */
+   * if it changes nothing, or surely went nowhere: any other may have been carried out, and is asked after. */
   async #sendOnce(request: Repeatable, headers: Readonly<Record<string, string>>): Promise<Response> {
     const { attempts = 5, onFault } = this.#options;
     for (let tries = 1; ; tries++) {
@@ -173,9 +175,12 @@ class WaitingFetch {
       } catch (error) {
         request.signal?.throwIfAborted();
         if (error instanceof UsherError) throw error;
+        // Where the platform follows redirects, it may be one of those that went nowhere.
+        const isUnsent = request.redirect !== "follow" && provesUnsent(error);
+        const isRepeatable = request.isSafe || isUnsent;
         const lost = { send: this.#send, clock: this.#clock, budget: this.#budget, attempts };
-        const kept = request.isSafe ? undefined : await askKept(request, headers, lost);
-        if (kept === undefined && (!request.isSafe || !mayRepeat())) throw error;
+        const kept = isRepeatable ? undefined : await askKept(request, headers, lost);
+        if (kept === undefined && (!isRepeatable || !mayRepeat())) throw error;
         onFault?.(error);
         if (kept !== undefined) return kept;
         await pause(backoff_ms(tries), request.signal, this.#clock);

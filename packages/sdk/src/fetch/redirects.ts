@@ -23,8 +23,8 @@ export function showsRedirects(): boolean {
   return !("document" in globalThis) && !("WorkerGlobalScope" in globalThis);
 }
 
-/** What to fetch next, where an answer leads elsewhere, and that is followed here. `count`: how many redirects there were before. Throws a
- * `TypeError`, as `fetch` rejects, where it leads nowhere. */
+/** What to fetch next, where an answer leads elsewhere, and that is followed here. `count`: how many redirects there were
+ * before. Throws a `TypeError`, as `fetch` rejects, where it leads nowhere. */
 export function redirectIn(
   { status, headers, body: shown }: Response,
   request: Repeatable,
