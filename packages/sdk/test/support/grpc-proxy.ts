@@ -16,6 +16,7 @@ import { type Manner, type Proxy as OddProxy, trickle } from "./proxy.ts";
 export async function openGrpcProxy(nodeUrl: string): Promise<OddProxy> {
   const sessions = new Set<Http2Session>();
   const server = createServer();
+  let upstream = nodeUrl;
   server.on("session", (session) => {
     sessions.add(session);
     session.on("error", () => {}).once("close", () => sessions.delete(session));
@@ -29,7 +30,7 @@ export async function openGrpcProxy(nodeUrl: string): Promise<OddProxy> {
       stream.respond({ ":status": 502, "content-type": "text/html" });
       stream.end("<h1>Bad gateway</h1>");
     } else if (manner !== "hang") {
-      forward(nodeUrl, stream, headers, manner);
+      forward(upstream, stream, headers, manner);
     }
   });
   await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
@@ -37,6 +38,9 @@ export async function openGrpcProxy(nodeUrl: string): Promise<OddProxy> {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     manner: () => "pass",
     asked: [],
+    leadTo: (url) => {
+      upstream = url;
+    },
     cutAll: () => {
       for (const session of sessions) session.destroy();
     },

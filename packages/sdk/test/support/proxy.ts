@@ -21,13 +21,15 @@ export interface Proxy {
   manner: (path: string, accept: string) => Manner;
   /** The paths that were asked for, and what was accepted, in order. */
   readonly asked: { readonly path: string; readonly accept: string }[];
+  /** Passes on to another from now on. */
+  leadTo(url: string): void;
   /** Closes every connection there is, in the midst of whatever. */
   cutAll(): void;
 }
 
 /** A proxy before a gateway, for the time of a test. */
 export async function openProxy(gatewayUrl: string): Promise<Proxy> {
-  const upstream = new URL(gatewayUrl);
+  let upstream = new URL(gatewayUrl);
   const server = createServer((req, res) => {
     const path = req.url ?? "";
     const accept = `${req.headers.accept ?? ""}`;
@@ -47,6 +49,9 @@ export async function openProxy(gatewayUrl: string): Promise<Proxy> {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     manner: () => "pass",
     asked: [],
+    leadTo: (url) => {
+      upstream = new URL(url);
+    },
     cutAll: () => server.closeAllConnections(),
   };
   onTestFinished(async () => {
