@@ -4,6 +4,8 @@ export interface Given {
   /** `http://host:port` of the gateway, and of the native listener. */
   readonly gateway: string;
   readonly native: string;
+  /** The native listener behind TLS, and the certificate to trust. */
+  readonly tls: { readonly url: string; readonly ca: string };
   readonly apiKey: string;
   /** Passes, by what the guard of `concert` and `shop` says of them. */
   readonly passes: Readonly<Record<string, string>>;

@@ -7,9 +7,9 @@ import type { Given } from "./given.ts";
 import { guardOf } from "./guarded.ts";
 import { failureOf, stoppedAt, told } from "./waiting.ts";
 
-export async function* ofGrpc({ native, gateway, apiKey }: Given): AsyncGenerator<string> {
-  for (const baseUrl of [native, gateway]) {
-    using usher = createClient({ baseUrl, apiKey });
+export async function* ofGrpc({ native, gateway, tls, apiKey }: Given): AsyncGenerator<string> {
+  for (const way of [{ baseUrl: native }, { baseUrl: gateway }, { baseUrl: tls.url, ca: tls.ca }]) {
+    using usher = createClient({ ...way, apiKey });
     const ticket = await usher.issue("concert", { subject: "ann", attributes: { seat: "1" } });
     for await (const status of ticket.watch()) {
       yield told(status);
@@ -35,6 +35,8 @@ export async function* ofGrpc({ native, gateway, apiKey }: Given): AsyncGenerato
   }
   using nobody = createClient({ baseUrl: "http://127.0.0.1:9", attempts: 1, timeout: 2_000 });
   yield `nobody there: ${await failureOf(nobody.queue("concert"))}`;
+  using distrustful = createClient({ baseUrl: tls.url, apiKey, attempts: 1 });
+  yield `not trusted: ${await failureOf(distrustful.queue("concert"))}`;
 }
 
 /** A service whose messages are texts. */

@@ -9,7 +9,7 @@ import { type Served, served, servedByNode } from "./server.ts";
 
 const WAIT_AT = "https://tickets.example/concert";
 
-/** Before a handler of fetch's kind, and before one of Hono's. */
+/** Before a handler of fetch's kind, one of Hono's, and one of node:http. */
 export async function* ofGuard(given: Given): AsyncGenerator<string> {
   const guard = guardOf(given);
   await using plain = await served(
@@ -21,6 +21,10 @@ export async function* ofGuard(given: Given): AsyncGenerator<string> {
   app.get("/*", (c) => c.text(`let in: ${guard.passOf(c).queue}`));
   await using hono = await served((request) => app.fetch(request));
   for await (const line of asked(hono, given)) yield `Hono: ${line}`;
+  await using node = await servedByNode(
+    guard.node((req, res) => res.end(`let in: ${guard.passOf(req).queue}`)),
+  );
+  for await (const line of asked(node, given)) yield `node:http: ${line}`;
   const faults: unknown[] = [];
   const cold = createGuard({
     jwks: `${given.gateway}/nothing/jwks.json`,
@@ -31,14 +35,6 @@ export async function* ofGuard(given: Given): AsyncGenerator<string> {
   await using waiting = await served(cold.fetch(() => new Response("let in")));
   const answer = await answered(waiting.url, { "usher-pass": given.passes.good ?? "" });
   yield `without keys: ${answer}; ${faults.length} fault`;
-}
-
-export async function* ofNodeGuard(given: Given): AsyncGenerator<string> {
-  const guard = guardOf(given);
-  await using service = await servedByNode(
-    guard.node((req, res) => res.end(`let in: ${guard.passOf(req).queue}`)),
-  );
-  yield* asked(service, given);
 }
 
 export function guardOf({ gateway }: Given) {

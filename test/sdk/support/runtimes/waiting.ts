@@ -1,11 +1,19 @@
 // Who waits: `fetch` before both kinds of queues, and the client over Connect.
 
-import { createClient, createFetch, type Status, UsherError } from "@usher/sdk/web";
+import { createClient, createFetch, type Status, type Storage, UsherError } from "@usher/sdk/web";
 import { admit, type Given } from "./given.ts";
+
+export async function* ofWaiting(given: Given): AsyncGenerator<string> {
+  yield* ofTickets(given);
+  yield* ofFetch(given);
+  yield* ofAborts(given);
+  yield* ofReloads(given);
+  yield* ofRedirects(given);
+}
 
 /** The request of a `defer` queue is sent once by Usher; that of a `pass` queue by the caller, with the pass. Which states
  * are seen in between is up to chance. */
-export async function* ofFetch(given: Given): AsyncGenerator<string> {
+async function* ofFetch(given: Given): AsyncGenerator<string> {
   for (const queue of ["purchases", "concert"]) {
     const seen: Status[] = [];
     const faults: unknown[] = [];
@@ -21,32 +29,44 @@ export async function* ofFetch(given: Given): AsyncGenerator<string> {
     yield `${queue}: ${first?.state} at ${first?.position}, then ${last?.state}; ${faults.length} faults`;
     yield `${queue}: ${response.status} ${await response.text()}`;
   }
-  yield* ofAborts(given);
-  yield* ofReloads(given);
 }
 
 /** What was begun before is taken up again: the ticket of a page that is gone, and the answer of one that has ended. */
 async function* ofReloads(given: Given): AsyncGenerator<string> {
   const kept = new Map<string, string>();
-  const storage = {
-    getItem: (key: string) => kept.get(key) ?? null,
-    setItem: (key: string, value: string) => void kept.set(key, value),
-    removeItem: (key: string) => void kept.delete(key),
-  };
   const request = () => new Request(`${given.gateway}/purchases`, { method: "POST", body: "a seat" });
   const gone = new AbortController();
   const first = Promise.withResolvers<Status>();
-  const before = createFetch({ storage, onAbort: "keep", onStatus: first.resolve });
+  const before = createFetch({ storage: storageIn(kept), onAbort: "keep", onStatus: first.resolve });
   const lost = before(request(), { signal: gone.signal }).catch((error: unknown) => error);
   const { id } = await first.promise;
   gone.abort();
   await lost;
   await admit(given, "purchases");
-  const seen: Status[] = [];
-  const after = createFetch({ storage, onStatus: (status) => seen.push(status) });
-  const response = await after(request());
-  yield `after a reload: ${seen.every((status) => status.id === id) ? "the same" : "another"} ticket`;
-  yield `after a reload: ${response.status} ${await response.text()}; ${kept.size} kept`;
+  for (const what of ["after a reload", "after its end"]) {
+    const seen: Status[] = [];
+    const after = createFetch({ storage: storageIn(new Map(kept)), onStatus: (status) => seen.push(status) });
+    const response = await after(request());
+    const isSame = seen.length > 0 && seen.every((status) => status.id === id);
+    yield `${what}: ${isSame ? "the same ticket" : "another"}, ${response.status} ${await response.text()}`;
+  }
+}
+
+/** A service that sends its callers elsewhere, to another origin. */
+async function* ofRedirects({ gateway }: Given): AsyncGenerator<string> {
+  const waiting = createFetch({ origins: [gateway] });
+  const response = await waiting(`${gateway}/moved`, { method: "POST", body: "a seat" });
+  const { pathname, origin } = new URL(response.url);
+  const where = `${origin === gateway ? "the same" : "another"} origin ${pathname}`;
+  yield `moved: ${response.status} by ${where}, ${response.redirected}: ${await response.text()}`;
+}
+
+function storageIn(kept: Map<string, string>): Storage {
+  return {
+    getItem: (key) => kept.get(key) ?? null,
+    setItem: (key, value) => void kept.set(key, value),
+    removeItem: (key) => void kept.delete(key),
+  };
 }
 
 /** Who gives up leaves the line. */
@@ -71,7 +91,7 @@ async function* ofAborts(given: Given): AsyncGenerator<string> {
   yield `${(await visitor.queue("purchases")).waiting} wait`;
 }
 
-export async function* ofWeb(given: Given): AsyncGenerator<string> {
+async function* ofTickets(given: Given): AsyncGenerator<string> {
   const visitor = createClient({ baseUrl: given.gateway });
   const ticket = await visitor.issue("concert");
   for await (const status of ticket.watch()) {
