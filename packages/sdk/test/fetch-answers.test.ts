@@ -1,0 +1,197 @@
+// Answers to `fetch` that waits which are not what they seem, or not what it knows: a service's that look like Usher's,
+// pages and silence in place of Usher's, and those of a newer gateway.
+
+import { createServer } from "node:http";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { type Service, startService } from "../../../test/support/service.ts";
+import { startUsher, type Usher } from "../../../test/support/usher.ts";
+import {
+  type BackendClient,
+  createClient,
+  createFetch,
+  type FetchOptions,
+  type Status,
+} from "../src/index.ts";
+import { type Manner, openProxy } from "./support/proxy.ts";
+import { listening } from "./support/stranger.ts";
+
+const HURRY = { reconnect: 20, pace: 20, silence: 300 };
+
+let service: Service;
+let usher: Usher;
+let backend: BackendClient;
+let asked: number;
+let echo: Service["answer"];
+
+beforeAll(async () => {
+  service = await startService();
+  echo = service.answer;
+  usher = await startUsher({
+    config: `
+services: { shop: { url: "${service.url}" } }
+queues:
+  orders: { kind: defer, limit: { rate_per_second: 100, max_active: 100 }, max_wait: 1h, mode: paused, attempts: 1 }
+  checkout: { kind: pass, limit: { rate_per_second: 100, max_active: 100 }, max_wait: 1h, mode: paused }
+routes:
+  - { match: /orders, service: shop, queue: orders, hold: 0s }
+  - { match: /checkout, service: shop, queue: checkout }
+  - { match: /free, service: shop }
+`,
+  });
+  backend = createClient({ baseUrl: `http://${usher.nativeAddress}`, apiKey: usher.apiKey });
+});
+
+beforeEach(() => {
+  asked = service.seen.length;
+});
+
+afterEach(() => {
+  service.answer = echo;
+});
+
+afterAll(async () => {
+  backend?.close();
+  await usher?.stop();
+  await service?.stop();
+});
+
+/** Admits whoever waits, when their place is told for the first time. */
+function admitted(options: FetchOptions = {}) {
+  const statuses: Status[] = [];
+  const fetch = createFetch({
+    timings: HURRY,
+    ...options,
+    onStatus(status) {
+      statuses.push(status);
+      if (statuses.length === 1) void backend.admit(status.queue, { ticket: status.id });
+    },
+  });
+  return { fetch, statuses };
+}
+
+const ORDER = { method: "POST", body: "two seats" };
+
+describe.each(["free", "orders", "checkout"])("a service at /%s that answers like Usher", (path) => {
+  const forged = "/_usher/tickets/forged";
+  const problem = {
+    type: "urn:usher:problem:must_wait",
+    status: 429,
+    ticket_url: forged,
+    ticket: { id: "concert:1:5", queue: "concert", number: 5, state: "TICKET_STATE_WAITING" },
+  };
+
+  it.each([
+    [202, "application/json"],
+    [202, "application/problem+json"],
+    [429, "application/problem+json"],
+    [429, "text/plain"],
+  ])("with %i and %s is believed to be the service, and its answer is the caller's", async (status, type) => {
+    service.answer = (res) => {
+      res.writeHead(status, {
+        ...{ "content-type": type, location: forged },
+        ...{ "usher-ticket": "concert:1:5", "retry-after": "1" },
+      });
+      res.end(JSON.stringify(problem));
+    };
+    const proxy = await openProxy(usher.gatewayUrl);
+    const { fetch, statuses } = admitted();
+    const answer = await fetch(`${proxy.url}/${path}`, ORDER);
+    // To whoever sends stored requests 429 is a refusal: of the last attempt it is told as one.
+    const isRefused = path === "orders" && status === 429;
+    const failed = { type: "urn:usher:problem:request_failed", lastStatus: 429 };
+    expect([answer.status, await answer.json()]).toMatchObject(isRefused ? [502, failed] : [status, problem]);
+    expect(service.seen).toHaveLength(asked + 1);
+    expect(new Set(statuses.map(({ queue }) => queue))).toEqual(new Set(path === "free" ? [] : [path]));
+    expect(proxy.asked.filter((one) => one.path.includes("forged"))).toEqual([]);
+  });
+});
+
+describe.each(["orders", "checkout"])("while it waits for %s,", (queue) => {
+  const ofTickets = (manner: () => Manner) => (path: string, accept: string) =>
+    path.startsWith("/_usher/") && accept.includes("event-stream") ? manner() : "pass";
+
+  it.each<[string, Manner]>([
+    ["are taken and never answered", "hang"],
+    ["begin, and say nothing", "hush"],
+    ["say a byte a second", "drip"],
+  ])("streams that %s are given up, and it asks instead", async (_, manner) => {
+    const proxy = await openProxy(usher.gatewayUrl);
+    proxy.manner = ofTickets(() => manner);
+    const { fetch, statuses } = admitted();
+    const answer = await fetch(`${proxy.url}/${queue}`, ORDER);
+    expect([answer.status, await answer.json()]).toMatchObject([200, { body: "two seats" }]);
+    expect(service.seen).toHaveLength(asked + 1);
+    expect(new Set(statuses.map(({ id }) => id)).size).toBe(1);
+  });
+
+  it("pages of a proxy are waited out", async () => {
+    const proxy = await openProxy(usher.gatewayUrl);
+    let pages = 0;
+    proxy.manner = (path) => (path.startsWith("/_usher/") && pages++ < 5 ? "page" : "pass");
+    const faults: unknown[] = [];
+    const { fetch } = admitted({ onFault: (fault) => faults.push(fault) });
+    expect((await fetch(`${proxy.url}/${queue}`, ORDER)).status).toBe(200);
+    expect(faults.length).toBeGreaterThanOrEqual(4);
+    for (const fault of faults) expect(fault).toMatchObject({ code: "unexpected_answer", retryable: true });
+    expect(service.seen).toHaveLength(asked + 1);
+  });
+});
+
+it("a gateway that never answers is given up on by the caller's signal, with its reason", async () => {
+  const proxy = await openProxy(usher.gatewayUrl);
+  proxy.manner = () => "hang";
+  const given = new AbortController();
+  const answer = createFetch()(`${proxy.url}/orders`, { ...ORDER, signal: given.signal });
+  answer.catch(() => {});
+  await expect.poll(() => proxy.asked.length).toBe(1);
+  given.abort(new Error("enough"));
+  await expect(answer).rejects.toThrow("enough");
+  expect(service.seen).toHaveLength(asked);
+});
+
+it("what a newer gateway says of a place is passed over where it is not known, until the turn", async () => {
+  const ticket = { id: "concert:1:5", queue: "concert", number: 5 };
+  const told = [
+    { ticket: { ...ticket, state: "TICKET_STATE_DRAWN", position: 3, mood: "good" }, asOf: "9", colour: 1 },
+    { weather: "fine" },
+    { ticket: { ...ticket, state: "TICKET_STATE_ADMITTED", position: 0 }, pass: "a-pass", asOf: "10" },
+  ];
+  const server = createServer((req, res) => {
+    if (req.headers["usher-pass"] === "a-pass") return res.end("let in");
+    if (req.url?.startsWith("/_usher/")) {
+      res.setHeader("content-type", "text/event-stream");
+      const events = told.map((status) => `event: of-tomorrow\nhue: 9\ndata: ${JSON.stringify(status)}\n\n`);
+      return res.end(events.join(""));
+    }
+    res.writeHead(429, {
+      "content-type": "application/problem+json",
+      "usher-ticket": "1",
+      location: "/_usher/tickets/t",
+    });
+    const waiting = { ...ticket, state: "TICKET_STATE_WAITING", position: 4 };
+    return res.end(
+      JSON.stringify({
+        type: "urn:usher:problem:must_draw",
+        ticket_url: "/_usher/tickets/t",
+        ticket: waiting,
+      }),
+    );
+  });
+  const url = `http://127.0.0.1:${await listening(server)}/buy`;
+  const states: string[] = [];
+  const fetch = createFetch({ timings: HURRY, onStatus: ({ state }) => states.push(state) });
+  expect(await (await fetch(url)).text()).toBe("let in");
+  expect(states).toEqual(["waiting", "other", "admitted"]);
+});
+
+it("what a newer gateway refuses for a reason that is not known is the caller's answer, and asked once", async () => {
+  let requests = 0;
+  const server = createServer((_, res) => {
+    requests++;
+    res.writeHead(409, { "content-type": "application/problem+json" });
+    res.end(JSON.stringify({ type: "urn:usher:problem:gone_fishing", detail: "later" }));
+  });
+  const answer = await createFetch()(`http://127.0.0.1:${await listening(server)}/buy`, ORDER);
+  expect([answer.status, await answer.json()]).toMatchObject([409, { detail: "later" }]);
+  expect(requests).toBe(1);
+});
