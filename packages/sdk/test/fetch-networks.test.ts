@@ -1,9 +1,9 @@
 // `fetch` that waits, behind proxies that get in the way, with storages that fail, and through a gateway that goes away.
 
 import { once } from "node:events";
-import { createServer } from "node:http";
+import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { type Service, startService } from "../../../test/support/service.ts";
 import { startUsher, type Usher } from "../../../test/support/usher.ts";
 import {
@@ -217,33 +217,28 @@ describe("a request that changes something, and whose answer gets lost,", () => 
     ["answers whatever is asked with a page", 200],
   ])("is sent once to a server without Usher that %s", async (_, status) => {
     const got: string[] = [];
-    const plain = createServer(async (req, res) => {
+    const plain = serverOf(async (req, res) => {
       got.push(`${req.method} ${req.url}`);
       await req.resume().toArray();
       if (req.method === "POST") res.destroy();
       else res.writeHead(status, { "content-type": "text/html" }).end("<h1>a shop</h1>");
     });
-    await new Promise<void>((listening) => plain.listen(0, "127.0.0.1", listening));
-    const { port } = plain.address() as AddressInfo;
-    const lost = createFetch()(`http://127.0.0.1:${port}/orders`, order);
+    const lost = createFetch()(`${await plain.listen()}/orders`, order);
     await expect(lost).rejects.toMatchObject({ message: "fetch failed", cause: { code: "UND_ERR_SOCKET" } });
-    plain.closeAllConnections();
-    await new Promise((closed) => plain.close(closed));
     expect(got).toEqual(["POST /orders", "GET /_usher/requests"]);
   });
 
   it.each([1, 2])("is sent again where it surely never left: nobody listens, %i times", async (times) => {
     const port = await freePort();
     const got: string[] = [];
-    const late = createServer((req, res) => {
+    const late = serverOf((req, res) => {
       got.push(`${req.method} ${req.url}`);
       res.end("sold");
     });
     const faults: unknown[] = [];
     const fetch = createFetch({
       fetch: async (input, init) => {
-        if (faults.length === times && !late.listening)
-          await once(late.listen(port, "127.0.0.1"), "listening");
+        if (faults.length === times) await late.listen(port);
         return globalThis.fetch(input, init);
       },
       onFault: (fault) => faults.push(fault),
@@ -251,8 +246,6 @@ describe("a request that changes something, and whose answer gets lost,", () => 
     const answer = await fetch(`http://127.0.0.1:${port}/orders`, order);
     expect([answer.status, await answer.text(), got]).toEqual([200, "sold", ["POST /orders"]]);
     expect(faults).toHaveLength(times);
-    late.closeAllConnections();
-    await new Promise((closed) => late.close(closed));
   });
 
   it.each(["http://usher.invalid/orders", "http://localhost:4/orders"])(
@@ -274,19 +267,15 @@ describe("a request that changes something, and whose answer gets lost,", () => 
   it("is not sent again where the platform follows redirects, and one of those led nowhere", async () => {
     const nowhere = await freePort();
     const got: string[] = [];
-    const sold = createServer((req, res) => {
+    const sold = serverOf((req, res) => {
       got.push(`${req.method} ${req.url}`);
       res.writeHead(303, { location: `http://127.0.0.1:${nowhere}/` }).end();
     });
-    await once(sold.listen(0, "127.0.0.1"), "listening");
-    const { port } = sold.address() as AddressInfo;
     // As in a page, where redirects are not shown.
     vi.stubGlobal("document", {});
-    const failed = createFetch()(`http://127.0.0.1:${port}/orders`, order);
+    onTestFinished(() => void vi.unstubAllGlobals());
+    const failed = createFetch()(`${await sold.listen()}/orders`, order);
     await expect(failed).rejects.toMatchObject({ cause: { code: "ECONNREFUSED" } });
-    vi.unstubAllGlobals();
-    sold.closeAllConnections();
-    await new Promise((closed) => sold.close(closed));
     expect(got.filter((line) => line.startsWith("POST"))).toEqual(["POST /orders"]);
   });
 
@@ -376,6 +365,21 @@ it("requests to other origins are left as they are", async () => {
   expect(Object.keys(seen?.headers ?? {}).filter((name) => /usher|idempotency/.test(name))).toEqual([]);
   await other.stop();
 });
+
+/** A server without Usher, for the time of a test. */
+function serverOf(answer: RequestListener): { listen(port?: number): Promise<string> } {
+  const server = createServer(answer);
+  onTestFinished(async () => {
+    server.closeAllConnections();
+    if (server.listening) await new Promise((closed) => server.close(closed));
+  });
+  return {
+    async listen(port = 0) {
+      if (!server.listening) await once(server.listen(port, "127.0.0.1"), "listening");
+      return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    },
+  };
+}
 
 /** A port at which nobody listens. */
 async function freePort(): Promise<number> {

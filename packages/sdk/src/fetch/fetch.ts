@@ -51,7 +51,8 @@ export interface FetchOptions {
 /** A `fetch` that waits its turn. */
 export function createFetch(options: FetchOptions = {}): typeof fetch {
   const waiting = new WaitingFetch(options);
-  return (input, init) => waiting.fetch(input, init);
+  // As for the global one, null is none.
+  return (input, init) => waiting.fetch(input, init ?? {});
 }
 
 /** What waiting has come to: an answer for the caller, or leave to ask for it. */
@@ -81,7 +82,7 @@ class WaitingFetch {
     this.#memory = new Memory(options.storage, options.onFault);
   }
 
-  async fetch(input: FetchInput, init: RequestInit = {}): Promise<Response> {
+  async fetch(input: FetchInput, init: RequestInit): Promise<Response> {
     if (!this.#isOurs(input)) return this.#send(input, init);
     // Each is what it was until the redirects' end: made again, it is the same one, and leads there again.
     const entries: Entry[] = [];

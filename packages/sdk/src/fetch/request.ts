@@ -27,6 +27,7 @@ export interface Repeatable {
   readonly redirectHere: "follow" | "error" | undefined;
   /** How to ask for what belongs to it: with the same credentials, by the same way. */
   readonly manners: RequestInit;
+  /** What the caller gives up with: of the `Request`, unless another, or none (`null`), is named beside it. */
   readonly signal: AbortSignal | undefined;
   /** The caller's own key. */
   readonly key: string | undefined;
@@ -44,11 +45,12 @@ export interface Repeatable {
 export async function repeatable(input: FetchInput, init: RequestInit): Promise<Repeatable> {
   const request = new Request(input, init);
   const { url, method } = request;
-  const body = request.body === null ? undefined : await request.arrayBuffer();
+  const given = input instanceof Request && init.signal === undefined ? input.signal : init.signal;
+  const signal = given ?? undefined;
+  const body = await bodyOf(request, signal);
   const rest: RequestInit = input instanceof Request ? copied(request) : {};
   const key = request.headers.get("idempotency-key") ?? undefined;
   const isSafe = SAFE.has(method);
-  const signal = init.signal ?? (input instanceof Request ? input.signal : undefined);
   // A digest of the answer is for the platform to check, at the redirect's end.
   const isSeenHere = request.redirect !== "manual" && request.integrity === "" && showsRedirects();
   const redirectHere = isSeenHere ? (request.redirect as "follow" | "error") : undefined;
@@ -90,6 +92,15 @@ export async function repeatable(input: FetchInput, init: RequestInit): Promise<
       return (await sha256(bytes))?.slice(0, 32);
     },
   };
+}
+
+/** Absent where there is none. Rejects as soon as the signal is aborted, also while a stream has nothing to say. */
+async function bodyOf(request: Request, signal: AbortSignal | undefined): Promise<ArrayBuffer | undefined> {
+  if (request.body === null || request.method === "GET" || request.method === "HEAD") return undefined;
+  // Firefox shows no body of a request, and takes no stream for one.
+  if (signal === undefined || request.body === undefined) return request.arrayBuffer();
+  const read = request.body.pipeThrough(new TransformStream<Uint8Array, Uint8Array>(), { signal });
+  return new Response(read).arrayBuffer();
 }
 
 /** In hex; absent where this place has no digests. */
