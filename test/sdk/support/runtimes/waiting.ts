@@ -114,7 +114,8 @@ async function* ofTickets(given: Given): AsyncGenerator<string> {
   yield told(await long.leave());
 }
 
-/** Follows until the first status, and gives up. */
+/** Follows until the first status, and gives up a little later: in the midst of a stream, unless the machine is slow, and
+ * then it ends in the same way. */
 export async function stoppedAt(statuses: AsyncIterable<Status>, stop: AbortController): Promise<string> {
   for await (const { state } of statuses) {
     if (state !== "waiting") return state;
