@@ -117,3 +117,37 @@ routes:
   expect(complaints.filter((complaint) => !complaint.includes("status of 429"))).toEqual([]);
   expect(service.seen.filter(({ method }) => method === "POST")).toHaveLength(2);
 });
+
+test("in a page, a gateway that is not there or does not allow the page is told as that, with what to do", async () => {
+  const { code } = await bundled();
+  const service = await startService((res, { target }) => {
+    const isScript = target === "/app.js";
+    res.setHeader("content-type", isScript ? "text/javascript" : "text/html");
+    res.end(isScript ? code : PAGE);
+  });
+  onTestFinished(() => service.stop());
+  const queue = "{ kind: pass, limit: { max_active: 1 }, max_wait: 1h }";
+  const usher = await startUsher({ config: `queues: { concert: ${queue} }` });
+  onTestFinished(() => usher.stop());
+  const gone = await startService();
+  await gone.stop();
+  const { page } = await openPerson(await openBrowser());
+  await page.goto(service.url);
+  await page.waitForFunction(() => "usher" in globalThis);
+  const told = (baseUrl?: string) =>
+    page.evaluate(async (baseUrl) => {
+      const { usher } = globalThis as unknown as Page;
+      const client = usher.createClient({ attempts: 1, ...(baseUrl !== undefined && { baseUrl }) });
+      const { code, message } = await client.issue("concert").catch((error) => error);
+      return { code, message };
+    }, baseUrl);
+  for (const baseUrl of [gone.url, usher.gatewayUrl])
+    expect(await told(baseUrl)).toEqual({
+      code: "unreachable",
+      message: `${baseUrl} could not be reached: the browser does not say why. Is a gateway running there, and does it allow this page's origin (allowed_origins)? (Failed to fetch)`,
+    });
+  expect(await told()).toEqual({
+    code: "unexpected_answer",
+    message: expect.stringMatching(/^the page's own origin answers 200 with text\/html, .* is baseUrl right/),
+  });
+});

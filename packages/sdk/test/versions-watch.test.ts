@@ -13,9 +13,12 @@ import {
 } from "@usher/protocol/queue";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startUsher, type Usher } from "../../../test/support/usher.ts";
+import { createGuard } from "../src/guard.ts";
 import { type ClientOptions, createClient, type QueueClient, type Status } from "../src/index.ts";
 import { createClient as createWebClient } from "../src/web.ts";
+import { onFetch } from "./support/guarded.ts";
 import { openConnectServer, openGrpcServer, type Script, word } from "./support/other-time.ts";
+import { Signer } from "./support/signer.ts";
 
 const TICKET = { id: "concert:1:5", queue: "concert", number: 5 };
 const HURRY = { attempts: 1, timings: { reconnect: 1, pace: 1 } };
@@ -137,6 +140,15 @@ it("admissions of a newer server are given out, with what is known of them, and 
     });
     break;
   }
+});
+
+it("a guard lets in by a pass of a newer gateway, with claims that it does not know", async () => {
+  const signer = await Signer.make("first");
+  const guard = createGuard({ jwks: { keys: [signer.jwk] }, queue: "concert", audience: "shop" });
+  await using guarded = await onFetch(guard);
+  const pass = await signer.pass({ mood: "good", seats: { of: ["A1"] } }, { hue: 9 });
+  const { status, headers } = await fetch(guarded.url, { headers: { "usher-pass": pass } });
+  expect([status, headers.get("x-ticket")]).toEqual([200, "concert:93ed43aa76cb7a52:57"]);
 });
 
 describe("the real program, asked by a newer client,", () => {

@@ -1,5 +1,5 @@
 // Why a server could not be reached: what happened, and what to do about it. Read from what Node and OpenSSL say, which
-// tell neither; of a page's failed requests browsers say nothing at all.
+// tell neither; of a page's failed requests browsers say nothing but that they failed.
 
 /** What their words mean; the first that fits counts. `{ports}`: which ones take the protocol; `{tls}`: that it may have
  * been the wrong scheme, where that may be so. */
@@ -14,6 +14,10 @@ const OBSTACLES: readonly (readonly [said: RegExp, meaning: string])[] = [
   ],
   [/HTTP status code/, "a proxy answers in its place. Is the node behind it running?"],
   [/Protocol error|not match the HTTP/, "it speaks another protocol. {ports}{tls}"],
+  [
+    /Failed to fetch|NetworkError|Load failed/,
+    "the browser does not say why. Is a gateway running there, and does it allow this page's origin (allowed_origins)?",
+  ],
   [/Failed to connect|closed|disconnected|ECONNRESET|dropped/, "it hung up. Was it stopped? {ports}{tls}"],
 ];
 
