@@ -6,6 +6,7 @@ import { readFile } from "node:fs/promises";
 import { createConnection } from "node:net";
 import { delimiter, join, resolve } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { openBrowser, openPerson } from "../e2e/browser.ts";
 import { eventually } from "../support/eventually.ts";
 import { Program } from "../support/program.ts";
 import { asShown, indentedCommands, type Shown } from "../support/readme.ts";
@@ -75,6 +76,27 @@ test("the commands that npm run start:kafka shows print what it says, and Ctrl-C
   await program.says(/node \d+ has ended \(SIGKILL\)/);
   expect(await program.stop("SIGINT")).toEqual({ code: 0, signal: null });
   await expectNothingLeft(broker);
+});
+
+test("the page keeps a place, and says so, when one of the nodes is killed", {
+  timeout: 120_000,
+}, async () => {
+  const program = start();
+  const [, url = ""] = await program.says(/open (http:\S+) in a browser/);
+  const [, pid] = await program.says(/node-1: .* process (\d+)/);
+  const set = (mode: string) =>
+    `npx usher queue set purchases --url http://localhost:${FROM + 3} --mode ${mode}`;
+  await typed([`${set("paused")} --reason "a test"`]);
+  const { page } = await openPerson(await openBrowser());
+  await page.goto(url);
+  await page.click("text=Buy a seat");
+  await page.waitForSelector("text=Ticket 1");
+  process.kill(Number(pid), "SIGKILL");
+  await page.waitForSelector("text=1 of Usher’s 2 nodes can be reached");
+  expect(await page.textContent("#purchase .place b")).toBe("1");
+  await typed([`${set("auto")} --reason "a test"`]);
+  await page.waitForSelector("text=Seat 1 is yours");
+  expect(await page.textContent("#purchase .ticket")).toBe("Ticket 1");
 });
 
 test("Ctrl-C while it starts, and a kill once it runs, leave nothing behind either", {

@@ -99,6 +99,7 @@ async function prepare(directory: string, stage: Stage): Promise<Prepared> {
 function welcome({ kafka, nodes, shop }: Stage, directory: string, pids: readonly number[]): string {
   const [one, two] = nodes.map(({ ports }) => `http://localhost:${ports.http}`);
   const [broker] = kafka.brokers;
+  const page = `http://localhost:${shop}`;
   const gateways = nodes.map(({ name, ports }, index) =>
     [
       `  http://localhost:${ports.http}    ${name}: the shop behind Usher; process ${pids[index]}`,
@@ -108,11 +109,8 @@ function welcome({ kafka, nodes, shop }: Stage, directory: string, pids: readonl
   return `
 The box office is open, with two nodes of Usher on one Kafka. Ctrl-C closes it.
 
-  Begin in a browser:  http://localhost:${shop}
-  A button there sends the shop 3,000 buyers at once, with Usher and without, side by side.
-
+  ${page}    the shop itself, and a page that sends it 3,000 buyers at once, with Usher and without
 ${gateways.join("\n")}
-  http://localhost:${shop}    the shop itself, unprotected, and the page
   ${broker}          Kafka
   ${relative(process.cwd(), directory)}       what the nodes say and keep
 
@@ -159,5 +157,7 @@ Things to try, in another terminal, in this order:
    …
    Through Usher, every promise was kept.
    …
+
+To begin, open ${page} in a browser.
 `;
 }

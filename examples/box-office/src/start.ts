@@ -32,16 +32,13 @@ function welcome({ gateway, native, shop }: Plan): string {
   const usher = `http://localhost:${gateway}`;
   const atUsher = gateway === USUAL.gateway ? "" : ` --url ${usher}`;
   const places = [
+    [page, "the shop itself, and a page that sends it 3,000 buyers at once, with Usher and without"],
     [usher, "the shop behind Usher; HTTP, Connect, gRPC-Web and gRPC"],
     [`${usher}/backstage`, "for one person at a time, with a page for whoever has to wait"],
     [`localhost:${native}`, "Usher's native gRPC, with reflection"],
-    [page, "the shop itself, unprotected, and the page"],
   ].map(([address = "", what]) => `  ${address.padEnd(34)} ${what}`);
   return `
 The box office is open. Ctrl-C closes it.
-
-  Begin in a browser:  ${page}
-  A button there sends the shop 3,000 buyers at once, with Usher and without, side by side.
 
 ${places.join("\n")}
 
@@ -76,6 +73,8 @@ Five things to try, in another terminal, in this folder:
    …
    Through Usher, every promise was kept.
    …
+
+To begin, open ${page} in a browser.
 `;
 }
 
