@@ -29,8 +29,8 @@ export interface ClientOptions extends Omit<GrpcOptions, "baseUrl">, TryOptions 
   readonly baseUrl: string | readonly string[];
 }
 
-/** A client over gRPC. One is enough for a process: it keeps one connection to a node, and all calls share it. Throws
- * `misused` where an option makes no sense. */
+/** A client over gRPC. One is enough for a process: it keeps one connection to a node, which all calls share, and more
+ * while there are more than 90 watches. Throws `misused` where an option makes no sense. */
 export function createClient(options: ClientOptions): BackendClient {
   // Programs without types may have left them out.
   const urls = nodesIn((options as Partial<ClientOptions> | undefined)?.baseUrl);

@@ -3,6 +3,7 @@
 // same over every wire; grpc-js's own retries are off, and so are keep-alive pings.
 //
 //   messages.ts  the messages, as the client has them      refusals.ts  what an error says
+//   channels.ts  the connections to one node
 
 import type { MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import {
@@ -12,7 +13,7 @@ import {
   fromBinary,
   toBinary,
 } from "@bufbuild/protobuf";
-import { type ChannelCredentials, Client, connectivityState, credentials, Metadata } from "@grpc/grpc-js";
+import { type ChannelCredentials, connectivityState, credentials, Metadata } from "@grpc/grpc-js";
 import { QueueService } from "@usher/protocol/queue";
 import { REAL_CLOCK } from "../../calls/clock.ts";
 import { UsherError } from "../../errors.ts";
@@ -32,6 +33,7 @@ import type {
   TicketFacts,
   Watched,
 } from "../rpc.ts";
+import { Channels } from "./channels.ts";
 import {
   admissionOf,
   admittedOf,
@@ -75,14 +77,14 @@ const TIMEOUT_MS_MAX = 99_999_999;
 export class GrpcRpc implements BackendRpc {
   /** `http://host:port`, for errors. */
   readonly #where: string;
-  readonly #client: Client;
+  readonly #channels: Channels;
   readonly #metadata = new Metadata();
 
   constructor({ baseUrl, apiKey, ca }: GrpcOptions) {
     const url = serverUrl(baseUrl, { path: false });
     this.#where = url.origin;
     const port = url.port || (url.protocol === "https:" ? "443" : "80");
-    this.#client = new Client(`${url.hostname}:${port}`, credentialsOf(url, ca), CHANNEL);
+    this.#channels = new Channels(`${url.hostname}:${port}`, credentialsOf(url, ca), CHANNEL);
     if (apiKey !== undefined) this.#metadata.set("usher-api-key", headerValue(apiKey));
   }
 
@@ -136,7 +138,7 @@ export class GrpcRpc implements BackendRpc {
   }
 
   close(): void {
-    this.#client.close();
+    this.#channels.close();
   }
 
   /** The time is counted here: grpc-js's own deadline is a moment of the wall clock, which may be put forward meanwhile. The
@@ -154,7 +156,7 @@ export class GrpcRpc implements BackendRpc {
       const metadata = this.#metadata.clone();
       metadata.set("grpc-timeout", `${Math.min(TIMEOUT_MS_MAX, Math.ceil(timeout))}m`);
       let late: UsherError | undefined;
-      const call = this.#client.makeUnaryRequest(
+      const call = this.#channels.main.makeUnaryRequest(
         pathOf(method),
         (message: MessageShape<M["input"]>) => Buffer.from(toBinary(method.input, message)),
         (bytes: Buffer) => fromBinary(method.output, bytes) as MessageShape<M["output"]>,
@@ -183,7 +185,8 @@ export class GrpcRpc implements BackendRpc {
     { signal, timeout }: Call,
   ): AsyncGenerator<MessageShape<M["output"]>> {
     if (signal?.aborted) throw canceled(signal);
-    const call = this.#client.makeServerStreamRequest(
+    const [client, giveBack] = this.#channels.take();
+    const call = client.makeServerStreamRequest(
       pathOf(method),
       (message: MessageShape<M["input"]>) => Buffer.from(toBinary(method.input, message)),
       (bytes: Buffer) => fromBinary(method.output, bytes) as MessageShape<M["output"]>,
@@ -194,7 +197,7 @@ export class GrpcRpc implements BackendRpc {
     signal?.addEventListener("abort", abort, { once: true });
     let late: UsherError | undefined;
     const met = REAL_CLOCK.after(timeout, () => {
-      late = this.#late(timeout);
+      late = this.#late(timeout, client);
       call.cancel();
     });
     try {
@@ -209,12 +212,13 @@ export class GrpcRpc implements BackendRpc {
       met();
       signal?.removeEventListener("abort", abort);
       call.cancel();
+      giveBack();
     }
   }
 
   /** Made when the time is over: by then it is known whether there is a connection. */
-  #late(timeout: number): UsherError {
-    const isConnected = this.#client.getChannel().getConnectivityState(false) === connectivityState.READY;
+  #late(timeout: number, client = this.#channels.main): UsherError {
+    const isConnected = client.getChannel().getConnectivityState(false) === connectivityState.READY;
     const what = isConnected
       ? `${this.#where} did not answer within ${timeout} ms (the option timeout)`
       : `no gRPC connection to ${this.#where} came about within ${timeout} ms (the option timeout): is it a node's port, and does nothing in between swallow what goes there?`;
