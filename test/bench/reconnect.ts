@@ -2,12 +2,14 @@
 // each way of watching that the SDK has, and beside them, in the same run, what one writes by hand.
 //
 //   reconnect/ways.ts     how one caller watches       reconnect/callers.ts  many of them, in a process of their own
-//   reconnect/crowd.ts    what those have counted      reconnect/scene.ts    a node that is lost, and comes back
+//   reconnect/crowd.ts    all of them, as the bench    reconnect/scene.ts    a node that is lost, and comes back
+//                         sees them                    reconnect/counts.ts   attempts, by time
 
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startService } from "../support/service.ts";
+import { total } from "./reconnect/counts.ts";
 import { type Found, type Loss, Stage } from "./reconnect/scene.ts";
 import { PATH, QUEUE, type Way } from "./reconnect/ways.ts";
 
@@ -27,9 +29,12 @@ interface Lane {
 const LANES: readonly Lane[] = [
   { way: "grpc", has: "the SDK, watch() over gRPC", losses: ["killed", "ended in order"] },
   { way: "events", has: "the SDK, createFetch over events", losses: ["killed", "ended in order"] },
-  { way: "connect", has: "the SDK, watch() over Connect", losses: ["killed"] },
   { way: "by-hand", has: "by hand, events, again after 3 s", losses: ["killed"] },
 ];
+
+/** The goal: at most so many times what by hand comes in the busiest second, which is everybody. One would do where seconds
+ * are seconds; a machine that stalls gathers what was spread. */
+const MOST_BESIDE_HAND = 1.25;
 
 /** One row of the comparison. */
 interface Row {
@@ -71,18 +76,19 @@ export async function run(
       rows.push(row);
     }
   }
-  compare(rows, print);
-  const broken = rows.flatMap(({ found }) => found.broken);
-  if (broken.length > 0) process.exitCode = 1;
-  else print("No second ticket was issued, and no position rose.");
+  const isMet = compare(rows, print);
+  const isKept = rows.every(({ found }) => found.broken.length === 0);
+  if (isKept) print("No second ticket was issued, and no position rose.");
+  if (!isMet || !isKept) process.exitCode = 1;
   for (const line of NOTES) print(line);
 }
 
 /** By second since the loss. */
 function tell({ has, loss, found }: Row, print: (line: string) => void): void {
-  const { up_ms, back_ms, asking, tried, refused, opened, broken } = found;
+  const { gone_ms, up_ms, half_ms, back_ms, asking, tried, refused, opened, broken } = found;
   print("");
-  print(`${has}; the node is ${loss}, and there again after ${seconds(up_ms)}:`);
+  const until = `gone after ${seconds(gone_ms)}, there again after ${seconds(up_ms)}`;
+  print(`${has}; the node is ${loss}: ${until}`);
   const columns = Array.from({ length: Math.max(tried.length, opened.length) }, (_, n) => n);
   const line = (name: string, count: (second: number) => number | undefined) =>
     print(`  ${name.padEnd(18)}${columns.map((n) => `${count(n) ?? 0}`.padStart(6)).join("")}`);
@@ -90,26 +96,35 @@ function tell({ has, loss, found }: Row, print: (line: string) => void): void {
   line("connections tried", (n) => tried[n]);
   line("  of them refused", (n) => refused[n]);
   line("streams opened", (n) => opened[n]);
-  const most = Math.max(...tried);
-  const mean = tried.reduce((a, b) => a + b, 0) / tried.length;
-  const all = back_ms === undefined ? "not all were back" : `all were back after ${seconds(back_ms)}`;
+  const times = (found.mostInSecond / (total(tried) / tried.length)).toFixed(1);
+  const half = half_ms === undefined ? "" : `half were back after ${seconds(half_ms)}, `;
+  const all = back_ms === undefined ? "not all were back" : `all after ${seconds(back_ms)}`;
   const without = asking > 0 ? `; ${asking} of them without a stream, asking` : "";
-  print(`  The busiest second has ${(most / mean).toFixed(1)} times the mean; ${all}${without}.`);
+  print(`  The busiest second has ${times} times the mean; ${half}${all}${without}.`);
   for (const what of broken) print(`  Not as promised: ${what}.`);
 }
 
-/** With what is written by hand, which is last. */
-function compare(rows: readonly Row[], print: (line: string) => void): void {
+/** With what is written by hand, which is last. Whether the goal is met. */
+function compare(rows: readonly Row[], print: (line: string) => void): boolean {
   const hand = rows.at(-1)?.found;
-  if (hand === undefined) return;
+  if (hand === undefined) return false;
   print("");
   print("Connections tried in the busiest second, and tenth of one; beside those by hand:");
   for (const { has, loss, found } of rows) {
-    const most = Math.max(...found.tried);
-    const figures = [most, most / Math.max(...hand.tried), found.mostInBin, found.mostInBin / hand.mostInBin];
-    const shown = figures.map((figure, n) => (n % 2 === 0 ? `${figure}` : figure.toFixed(2)).padStart(7));
-    print(`  ${has.padEnd(34)} ${loss.padEnd(14)} ${shown.join("")}`);
+    const { mostInSecond, mostInTenth } = found;
+    const columns = [
+      `${mostInSecond}`,
+      (mostInSecond / hand.mostInSecond).toFixed(2),
+      `${mostInTenth}`,
+      (mostInTenth / hand.mostInTenth).toFixed(2),
+    ];
+    print(`  ${has.padEnd(34)} ${loss.padEnd(14)}${columns.map((text) => text.padStart(7)).join("")}`);
   }
+  const isMet = rows.every(({ found }) => found.mostInSecond <= MOST_BESIDE_HAND * hand.mostInSecond);
+  print(
+    `Goal: in no second more than ${MOST_BESIDE_HAND} times those by hand. ${isMet ? "Met." : "Missed."}`,
+  );
+  return isMet;
 }
 
 function seconds(ms: number): string {

@@ -4,10 +4,9 @@
 
 import { subscribe } from "node:diagnostics_channel";
 import type { Socket } from "node:net";
+import { BIN_MS } from "./counts.ts";
 import { isWay, type Told, WAYS, type Where } from "./ways.ts";
 
-/** Attempts are counted by tenths of a second of the wall clock, in milliseconds. */
-export const BIN_MS = 100;
 /** How often it is told what is new, in milliseconds. */
 const REPORT_MS = 250;
 /** So many take their tickets at once. */

@@ -1,18 +1,12 @@
 // All callers of one way, in processes of their own, and what they have told so far.
 
 import { Program } from "../../support/program.ts";
-import { BIN_MS, type Report } from "./callers.ts";
+import type { Report } from "./callers.ts";
+import { type Attempts, BIN_MS } from "./counts.ts";
 import type { Way, Where } from "./ways.ts";
 
 /** Processes that share the callers. */
 const PROCESSES = 2;
-
-/** Attempts to connect in one bin of `BIN_MS`, and how many of them nobody took. */
-export interface Attempts {
-  readonly at_ms: number;
-  readonly tried: number;
-  readonly refused: number;
-}
 
 export class Crowd implements AsyncDisposable {
   readonly #programs: readonly Program[];

@@ -5,7 +5,7 @@ import { createClient } from "@usher/sdk";
 import { eventually } from "../../support/eventually.ts";
 import { scrape } from "../../support/metrics.ts";
 import { startUsher, type Usher, type UsherOptions } from "../../support/usher.ts";
-import { BIN_MS } from "./callers.ts";
+import { type Counts, counted, whole } from "./counts.ts";
 import { Crowd } from "./crowd.ts";
 import { QUEUE, type Way } from "./ways.ts";
 
@@ -14,7 +14,7 @@ export const LOSSES = { killed: "SIGKILL", "ended in order": "SIGTERM" } as cons
 export type Loss = keyof typeof LOSSES;
 
 /** After so many milliseconds the node is started again, in the same place. */
-const DOWN_MS = 4_000;
+const DOWN_MS = 3_000;
 /** By then all have to be back, in milliseconds after the loss. */
 const BACK_MS_MAX = 45_000;
 /** How often the node is asked how many streams it has, in milliseconds. */
@@ -22,16 +22,15 @@ const LOOK_MS = 100;
 /** One of so many is let in while the callers come back, so that positions move meanwhile. */
 const ADMITTED_PART = 100;
 
-export interface Found {
-  /** How long it took until the node was there again, in milliseconds since the loss, like all here. */
+export interface Found extends Counts {
+  /** When the node's process was gone, in milliseconds since the loss, like all here. */
+  readonly gone_ms: number;
+  /** When the node was there again. */
   readonly up_ms: number;
+  /** Until half of all had a stream again; absent: they never had. */
+  readonly half_ms: number | undefined;
   /** Until the new node had told the last caller something; absent: not all came. */
   readonly back_ms: number | undefined;
-  /** Connections tried, by second, and how many of them were refused. */
-  readonly tried: readonly number[];
-  readonly refused: readonly number[];
-  /** Connections tried in the busiest bin. */
-  readonly mostInBin: number;
   /** Streams more than before, by second, as the node counts those that are open. */
   readonly opened: readonly number[];
   /** How many of those who wait have no stream: they ask now and then. */
@@ -55,7 +54,7 @@ export class Stage implements AsyncDisposable {
     this.#crowd = crowd;
   }
 
-  /** Resolves when all watch. `data`: a folder for the node. */
+  /** Resolves when all watch. `options`: of the node, with a folder for its data. */
   static async open(way: Way, count: number, options: UsherOptions): Promise<Stage> {
     const usher = await startUsher(options);
     const { gatewayUrl, ports, apiKey } = usher;
@@ -78,31 +77,15 @@ export class Stage implements AsyncDisposable {
     const lost_ms = Date.now();
     const { ports } = this.#usher;
     await this.#usher.kill(LOSSES[loss]);
+    await this.#usher.stop();
+    const gone_ms = Date.now() - lost_ms;
     await sleep(Math.max(0, lost_ms + DOWN_MS - Date.now()));
     this.#usher = await startUsher({ ...this.#options, ports });
     const up_ms = Date.now() - lost_ms;
-    let isAdmitted = false;
-    const admitting = this.#admit().then(() => {
-      isAdmitted = true;
-    });
-    const { opened, back_ms, asking } = await this.#wait(lost_ms, () => isAdmitted);
-    await admitting;
-    const broken = await this.#broken(back_ms);
-    const attempts = this.#crowd.attemptsSince(lost_ms);
-    const by = (step_ms: number, what: "tried" | "refused"): number[] => {
-      const sums: number[] = [];
-      for (const one of attempts) {
-        const step = Math.floor(Math.max(0, one.at_ms - lost_ms) / step_ms);
-        sums[step] = (sums[step] ?? 0) + one[what];
-      }
-      return whole(sums);
-    };
-    return {
-      ...{ up_ms, back_ms, asking, opened, broken },
-      tried: by(1_000, "tried"),
-      refused: by(1_000, "refused"),
-      mostInBin: Math.max(...by(BIN_MS, "tried")),
-    };
+    const before = this.#admitted;
+    const [seen] = await Promise.all([this.#wait(lost_ms, () => this.#admitted > before), this.#admit()]);
+    const broken = await this.#broken(seen.back_ms);
+    return { ...counted(this.#crowd.attemptsSince(lost_ms), lost_ms), ...seen, gone_ms, up_ms, broken };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -120,8 +103,9 @@ export class Stage implements AsyncDisposable {
   async #wait(
     lost_ms: number,
     isAdmitted: () => boolean,
-  ): Promise<Pick<Found, "opened" | "back_ms" | "asking">> {
+  ): Promise<Pick<Found, "opened" | "half_ms" | "back_ms" | "asking">> {
     const opened: number[] = [];
+    let half_ms: number | undefined;
     let before = 0;
     for (;;) {
       const streams = await streamsOf(this.#usher);
@@ -129,10 +113,11 @@ export class Stage implements AsyncDisposable {
       const second = Math.floor(since_ms / 1_000);
       opened[second] = (opened[second] ?? 0) + Math.max(0, streams - before);
       before = Math.max(before, streams);
+      if (streams >= this.#count / 2) half_ms ??= since_ms;
       const isAll = isAdmitted() && this.#crowd.allKnow(this.#admitted);
       if (isAll || since_ms > BACK_MS_MAX) {
         const asking = this.#count - this.#admitted - streams;
-        return { opened: whole(opened), back_ms: isAll ? since_ms : undefined, asking };
+        return { opened: whole(opened), half_ms, back_ms: isAll ? since_ms : undefined, asking };
       }
       await sleep(LOOK_MS);
     }
@@ -154,11 +139,6 @@ export class Stage implements AsyncDisposable {
   #backend() {
     return createClient({ baseUrl: `http://${this.#usher.nativeAddress}`, apiKey: this.#usher.apiKey });
   }
-}
-
-/** With zeros for holes. */
-function whole(counts: readonly number[]): number[] {
-  return Array.from(counts, (count = 0) => count);
 }
 
 async function streamsOf(usher: Usher): Promise<number> {

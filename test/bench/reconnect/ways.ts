@@ -3,7 +3,6 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { createClient, createFetch, type QueueClient } from "@usher/sdk";
-import { createClient as createWebClient } from "@usher/sdk/web";
 
 export const QUEUE = "show";
 /** What a service behind the gateway has, for those who have waited. */
@@ -33,8 +32,6 @@ type Watch = (where: Where, index: number, tell: Tell) => Promise<void>;
 export const WAYS = {
   grpc: ({ nativePort, apiKey }, index, tell) =>
     watched(createClient({ baseUrl: `http://${loopback(index)}:${nativePort}`, apiKey }), tell),
-
-  connect: ({ gatewayUrl }, _, tell) => watched(createWebClient({ baseUrl: gatewayUrl }), tell),
 
   events: async ({ gatewayUrl }, _, tell) => {
     const response = await createFetch({ onStatus: tell })(`${gatewayUrl}${PATH}`);
