@@ -1,97 +1,49 @@
 // A client and a server of different times: what a newer server says that this client does not know, and what an older
-// one leaves out. There is no such server to be had, so its words are written here, as they come over the wire.
+// one leaves out. Watches, queues and refusals: versions-watch.test.ts.
 
 import { create, toBinary, toJson } from "@bufbuild/protobuf";
-import {
-  Server,
-  ServerCredentials,
-  type ServiceDefinition,
-  type UntypedServiceImplementation,
-} from "@grpc/grpc-js";
-import { GetTicketResponseSchema, IssueResponseSchema } from "@usher/protocol/queue";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { IssueResponseSchema } from "@usher/protocol/queue";
+import { describe, expect, it } from "vitest";
 import { createClient, hasEnded, type QueueClient, UsherError } from "../src/index.ts";
 import { createClient as createWebClient } from "../src/web.ts";
+import { openConnectServer, openGrpcServer, type Word, word } from "./support/other-time.ts";
 
-const ISSUED = { token: "a-token", status: { ticket: { id: "concert:1:5", queue: "concert", number: 5 } } };
+const TICKET = { id: "concert:1:5", queue: "concert", number: 5 };
+const ISSUED = { token: "a-token", status: { ticket: TICKET } };
 
-/** What a server of another time says to Issue and to GetTicket. */
-interface Words {
-  /** Enums by number, and what this build has no field for. */
-  readonly binary: (method: "issue" | "getTicket") => Uint8Array;
-  readonly json: (method: "issue" | "getTicket") => unknown;
+async function openGrpc(issued: Word): Promise<QueueClient> {
+  return createClient({ baseUrl: await openGrpcServer({ Issue: [issued] }), attempts: 1 });
 }
 
-async function openGrpc(words: Words): Promise<QueueClient> {
-  const server = new Server();
-  const method = (name: string) => ({
-    path: `/usher.queue.v1.QueueService/${name}`,
-    requestStream: false,
-    responseStream: false,
-    requestDeserialize: (bytes: Buffer) => bytes,
-    requestSerialize: (bytes: Buffer) => bytes,
-    responseSerialize: (bytes: Uint8Array) => Buffer.from(bytes),
-    responseDeserialize: (bytes: Buffer) => bytes,
-  });
-  const service: ServiceDefinition = { issue: method("Issue"), getTicket: method("GetTicket") };
-  const implementation: UntypedServiceImplementation = {
-    issue: (_: unknown, answer: (error: null, bytes: Uint8Array) => void) =>
-      answer(null, words.binary("issue")),
-    getTicket: (_: unknown, answer: (error: null, bytes: Uint8Array) => void) =>
-      answer(null, words.binary("getTicket")),
-  };
-  server.addService(service, implementation);
-  const port = await new Promise<number>((bound, failed) => {
-    server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, port) =>
-      error ? failed(error) : bound(port),
-    );
-  });
-  onTestFinished(() => server.forceShutdown());
-  return createClient({ baseUrl: `http://127.0.0.1:${port}`, attempts: 1 });
+async function openConnect(issued: Word): Promise<QueueClient> {
+  return createWebClient({ baseUrl: await openConnectServer({ Issue: [issued] }), attempts: 1 });
 }
 
-async function openConnect(words: Words): Promise<QueueClient> {
-  return createWebClient({
-    attempts: 1,
-    baseUrl: "http://usher.test",
-    fetch: async (input) => Response.json(words.json(`${input}`.endsWith("/Issue") ? "issue" : "getTicket")),
-  });
-}
+const drawn = { ...TICKET, state: 77, requestState: 78, position: 4 };
 
-/** A message with a field of a number that nobody has. */
-function withMore(bytes: Uint8Array): Uint8Array {
-  return Buffer.concat([bytes, Buffer.from([0xf2, 0x3f, 3, 1, 2, 3])]);
-}
-
-const NEWER: Words = {
-  binary(method) {
-    const ticket = { ...ISSUED.status.ticket, state: 77, requestState: 78, position: 4 };
-    const status = { ticket, asOf: 9n };
-    const bytes =
-      method === "issue"
-        ? toBinary(IssueResponseSchema, create(IssueResponseSchema, { token: "a-token", status }))
-        : toBinary(GetTicketResponseSchema, create(GetTicketResponseSchema, { status }));
-    return withMore(bytes);
+const NEWER = word(
+  IssueResponseSchema,
+  { token: "a-token", status: { ticket: drawn, asOf: 9n } },
+  {
+    token: "a-token",
+    status: {
+      ticket: {
+        ...{ ...TICKET, state: "TICKET_STATE_DRAWN", requestState: "REQUEST_STATE_TASTED" },
+        ...{ position: 4, mood: "good" },
+      },
+      asOf: "9",
+      colour: { of: "the sky" },
+    },
+    more: [1],
   },
-  json(method) {
-    const ticket = {
-      ...ISSUED.status.ticket,
-      state: "TICKET_STATE_DRAWN",
-      requestState: "REQUEST_STATE_TASTED",
-      position: 4,
-      mood: "good",
-    };
-    const status = { ticket, asOf: "9", colour: { of: "the sky" } };
-    return method === "issue" ? { token: "a-token", status, more: [1] } : { status };
-  },
+);
+
+const OLDER: Word = {
+  binary: toBinary(IssueResponseSchema, create(IssueResponseSchema, ISSUED)),
+  json: toJson(IssueResponseSchema, create(IssueResponseSchema, ISSUED)),
 };
 
-const OLDER: Words = {
-  binary: () => toBinary(IssueResponseSchema, create(IssueResponseSchema, ISSUED)),
-  json: () => toJson(IssueResponseSchema, create(IssueResponseSchema, ISSUED)),
-};
-
-const EMPTY: Words = { binary: () => new Uint8Array(), json: () => ({}) };
+const EMPTY: Word = { binary: new Uint8Array(), json: {} };
 
 describe.each([
   ["gRPC", openGrpc],
