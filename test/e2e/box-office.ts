@@ -22,8 +22,8 @@ export interface BoxOffice {
   change(queue: string, settings: { mode?: QueueMode; notice?: string }): Promise<void>;
   /** Kills Usher. */
   kill(): Promise<void>;
-  /** Starts it again, on the same ports and data. */
-  restart(): Promise<void>;
+  /** Starts it again, on the same ports and data. `anew`: on none. */
+  restart(how?: { anew: boolean }): Promise<void>;
 }
 
 /** `buyers`: how many the page sends at once, each way. `gone`: how many more nodes of Usher the page is told of, before
@@ -64,7 +64,8 @@ export async function openBoxOffice(buyers = 20, gone = 0): Promise<BoxOffice> {
       });
     },
     kill: async () => void (await usher.kill()),
-    async restart() {
+    async restart({ anew } = { anew: false }) {
+      if (anew) await rm(join(folder, "data"), { recursive: true });
       usher = await start();
     },
   };

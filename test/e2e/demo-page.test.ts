@@ -214,6 +214,31 @@ test("a press that nobody answers can be made again, and is one purchase", async
   expect(complaints.filter((complaint) => !UNREACHED.test(complaint))).toEqual([]);
 });
 
+test("who is refused is told why in their own language", async () => {
+  const { url, change } = await openBoxOffice();
+  for (const name of ["purchases", "backstage"]) await change(name, { mode: QueueMode.CLOSED });
+  const { page } = await openPerson(await openBrowser(), { locale: "ko-KR" });
+  await page.goto(url);
+  await page.click("text=좌석 사기");
+  await page.click("text=무대 뒤로 가기");
+  for (const part of ["#purchase", "#backstage"])
+    await sees(page, `${part} .detail`, "지금은 새로 줄을 설 수 없습니다.");
+});
+
+test("a place from before the demo began anew is said to be none any more", async () => {
+  const { url, change, kill, restart } = await openBoxOffice();
+  await change("purchases", { mode: QueueMode.PAUSED });
+  const { page } = await openPerson(await openBrowser());
+  await page.goto(url);
+  await page.click("text=Buy a seat");
+  await sees(page, "#purchase .place b", "1");
+  await kill();
+  await restart({ anew: true });
+  await sees(page, "#purchase .detail", /^Usher does not know this place any more/);
+  await page.click("text=Buy a seat");
+  await page.waitForSelector("text=Seat 1 is yours");
+});
+
 test("a purchase whose answer was lost is not made twice by a second press", async () => {
   const { url } = await openBoxOffice();
   const buy = async () => {

@@ -3,6 +3,7 @@
 
 import { createFetch, type Status } from "@usher/sdk/web";
 import { fetchFromUsher, gateway } from "./gateway.ts";
+import { reasonIn } from "./refusal.ts";
 import { Remembered, storage } from "./remembering.ts";
 import { Turn } from "./turn.ts";
 import { say } from "./words.ts";
@@ -52,7 +53,7 @@ export class Backstage {
       this.#pass = answer.headers.get("usher-pass") ?? this.#pass;
       if (answer.ok) this.#inside(said.ticket);
       else if (this.#hasLeft) this.#outside(say("left"), "");
-      else this.#outside(say("notIn"), `${said.detail ?? said.title ?? answer.status}`);
+      else this.#outside(say("notIn"), reasonIn(said, answer.status));
     } catch {
       if (this.#leaving.signal.aborted) this.#outside(say("left"), "");
       // Inside or out, whoever asks again is told.

@@ -5,6 +5,7 @@
 //   backstage.ts   a room for one: a `pass` queue                               either of them
 //   gateway.ts     where Usher is                                   words.ts    English and Korean
 //   remembering.ts what the browser keeps                           elements.ts the page's elements
+//   refusal.ts     why somebody was refused
 
 import { Backstage } from "./backstage.ts";
 import { Comparison, type Reach } from "./comparison.ts";

@@ -3,6 +3,7 @@
 
 import { createFetch, type Status } from "@usher/sdk/web";
 import { fetchFromUsher, gateway } from "./gateway.ts";
+import { reasonIn } from "./refusal.ts";
 import { Remembered, storage } from "./remembering.ts";
 import { Turn } from "./turn.ts";
 import { say } from "./words.ts";
@@ -80,7 +81,7 @@ export class Purchase {
       this.#turn.show({ state: "done", headline: say("left"), ticket });
     } else {
       const headline = say(said.type === "urn:usher:problem:outcome_unknown" ? "unknown" : "refused");
-      const detail = `${said.detail ?? said.error ?? said.title ?? answer.status}`;
+      const detail = reasonIn(said, answer.status);
       this.#turn.show({ state: "done", headline, detail, ticket });
     }
   }
