@@ -4,51 +4,46 @@
 
 import type { Repeatable } from "./request.ts";
 
-const STATUSES: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+const STATUSES: readonly number[] = [301, 302, 303, 307, 308];
 
 /** As many are followed as `fetch` follows. */
 const REDIRECTS_MAX = 20;
 
-/** Headers that tell of a body, and go with it. */
-const OF_BODY = [
-  ...["content-encoding", "content-language", "content-location"],
-  ...["content-type", "content-length"],
-] as const;
+/** Headers that tell of a body, and go with it, without their `content-`. */
+const OF_BODY = ["encoding", "language", "location", "type", "length"] as const;
 
 /** Headers that are for one origin alone. */
 const OF_ORIGIN = ["authorization", "proxy-authorization", "cookie", "host"] as const;
 
 /** Whether `redirect: "manual"` shows where a redirect leads: pages and their workers are not shown it. */
 export function showsRedirects(): boolean {
-  return !("document" in globalThis) && !("WorkerGlobalScope" in globalThis);
+  return !("document" in globalThis || "WorkerGlobalScope" in globalThis);
 }
 
 /** What to fetch next, where an answer leads elsewhere, and that is followed here. `count`: how many redirects there were
  * before. Throws a `TypeError`, as `fetch` rejects, where it leads nowhere. */
 export function redirectIn(
-  { status, headers, body: shown }: Response,
-  request: Repeatable,
+  response: Response,
+  { url, method, origin, redirectHere, init }: Repeatable,
   count: number,
 ): [url: string, init: RequestInit] | undefined {
+  const { status, headers } = response;
   const location = headers.get("location");
-  if (!STATUSES.has(status) || request.redirectHere === undefined) return undefined;
-  if (location !== null || request.redirectHere === "error") shown?.cancel().catch(() => {});
-  if (request.redirectHere === "error") throw failed("it is a redirect, and those are to be errors");
-  if (location === null) return undefined;
-  const url = urlOf(location, request.url);
-  if (url === undefined) throw failed(`the redirect leads to no address of http: ${location}`);
-  if (url.username !== "" || url.password !== "") throw failed("the redirect's address holds credentials");
-  if (count >= REDIRECTS_MAX) throw failed(`more than ${REDIRECTS_MAX} redirects`);
-  const { method } = request;
-  const isPostMoved = (status === 301 || status === 302) && method === "POST";
-  const isSeeOther = status === 303 && method !== "GET" && method !== "HEAD";
-  const { body, ...init } = request.init({});
-  const kept = new Headers(init.headers);
-  if (isPostMoved || isSeeOther) for (const name of OF_BODY) kept.delete(name);
-  if (url.origin !== request.origin) for (const name of OF_ORIGIN) kept.delete(name);
-  const same = { ...init, headers: kept, redirect: "follow" } as const;
-  if (isPostMoved || isSeeOther) return [url.href, { ...same, method: "GET" }];
-  return [url.href, { ...same, ...(body && { body }) }];
+  const mustFail = redirectHere === "error";
+  if (!redirectHere || !STATUSES.includes(status) || (location === null && !mustFail)) return undefined;
+  response.body?.cancel().catch(() => {});
+  const to = mustFail || count >= REDIRECTS_MAX ? undefined : urlOf(location ?? "", url);
+  if (to === undefined)
+    throw new TypeError("fetch failed", {
+      cause: new Error(`redirect ${count + 1} is not followed: to ${location}`),
+    });
+  const isGet = status === 303 ? method !== "GET" && method !== "HEAD" : status < 303 && method === "POST";
+  const { body, ...same } = init({});
+  const kept = new Headers(same.headers);
+  if (isGet) for (const name of OF_BODY) kept.delete(`content-${name}`);
+  if (to.origin !== origin) for (const name of OF_ORIGIN) kept.delete(name);
+  const next = { ...same, headers: kept, redirect: "follow" } as const;
+  return [to.href, isGet ? { ...next, method: "GET" } : { ...next, ...(body && { body }) }];
 }
 
 /** The answer at a redirect's end, which says so. */
@@ -56,15 +51,10 @@ export function afterRedirect(response: Response): Response {
   return Object.defineProperty(response, "redirected", { value: true });
 }
 
-/** Absent where it is none that can be fetched. Bytes beyond ASCII are taken for UTF-8, as browsers take them. */
+/** Absent where it is none that may be fetched. Bytes beyond ASCII are taken for UTF-8, as browsers take them. */
 function urlOf(location: string, base: string): URL | undefined {
   const bytes = Uint8Array.from(location, (char) => char.charCodeAt(0));
   const text = new TextDecoder().decode(bytes);
-  if (!URL.canParse(text, base)) return undefined;
-  const url = new URL(text, base);
-  return /^https?:$/.test(url.protocol) ? url : undefined;
-}
-
-function failed(why: string): TypeError {
-  return new TypeError("fetch failed", { cause: new Error(why) });
+  const url = URL.canParse(text, base) ? new URL(text, base) : undefined;
+  return url && /^https?:$/.test(url.protocol) && !url.username && !url.password ? url : undefined;
 }
