@@ -103,8 +103,10 @@ export class Comparison {
   }
 
   #showLine({ waiting, pacePerSecond }: QueueStatus): void {
+    // The pace is told for a while after the last one, of whom there is no line any more.
+    const isMoving = waiting > 0 && pacePerSecond !== undefined;
     figure("usher", "waiting", count(waiting));
-    figure("usher", "pace", pacePerSecond === undefined ? "–" : count(Math.round(pacePerSecond)));
+    figure("usher", "pace", isMoving ? count(Math.round(pacePerSecond)) : "–");
   }
 }
 
