@@ -2,7 +2,7 @@
 // Usher's are known by headers that it lets no service set.
 
 import type { StatusJson } from "@usher/protocol/queue";
-import { type ErrorCode, UsherError } from "../errors.ts";
+import { codeOf, type ErrorCode, UsherError } from "../errors.ts";
 import { statusOf } from "../rpc/connect/json.ts";
 import type { Status } from "../status.ts";
 
@@ -23,12 +23,6 @@ const RENAMED: Readonly<Record<string, ErrorCode>> = {
   ticket_forgotten: "ticket_not_found",
   api_key_invalid: "api_key_required",
 };
-
-const SAME: ReadonlySet<string> = new Set<ErrorCode>([
-  ...(["queue_not_found", "queue_reset", "key_reused", "queue_full", "queue_closed"] as const),
-  ...(["already_claimed", "log_unavailable", "outcome_unknown", "overloaded", "not_ready"] as const),
-  ...(["behind", "internal"] as const),
-]);
 
 /** A line that is full stays so for longer than anybody wants to look at a page that does nothing. */
 const NOT_WAITED_FOR: ReadonlySet<ErrorCode> = new Set(["queue_full"]);
@@ -72,7 +66,7 @@ export async function problemIn(response: Response): Promise<UsherError | undefi
 export function errorOf(document: unknown, response: Response): UsherError | undefined {
   const [, reason] = textIn(document, "type")?.split(PROBLEM_TYPE) ?? [];
   if (reason === undefined) return undefined;
-  const code = RENAMED[reason] ?? (SAME.has(reason) ? (reason as ErrorCode) : undefined);
+  const code = RENAMED[reason] ?? codeOf(reason);
   if (code === undefined) return undefined;
   const detail = textIn(document, "detail") ?? textIn(document, "title") ?? reason;
   return new UsherError(code, detail, { retryAfter: retryAfter_ms(response) });
