@@ -104,6 +104,14 @@ describe("over gRPC", () => {
     expect(error.message).toContain(what);
   });
 
+  it("a certificate for another name is told as that", async () => {
+    const server = createSecureServer(certificate);
+    const error = await refusal(grpc, `https://127.0.0.1:${await listening(server)}`, {
+      ca: certificate.cert,
+    });
+    expect(error.message).toContain("its certificate is for another name");
+  });
+
   it("a server of HTTP/1.1 behind TLS is told as one without HTTP/2", async () => {
     const server = createTlsServer(certificate);
     const error = await refusal(grpc, `https://localhost:${await listening(server)}`, {
@@ -174,6 +182,31 @@ describe("over Connect", () => {
     const server = createServer((_, res) => res.writeHead(400, page).end("<h1>HTTPS, please</h1>"));
     const error = await refusal(web, `http://127.0.0.1:${await listening(server)}`);
     expect(error.message).toContain("Does baseUrl have to begin with https://?");
+  });
+
+  it.each([
+    ["text in a stream", Buffer.from("data: hello, world\n\n")],
+    ["an envelope of what is no JSON", Buffer.from([0, 0, 0, 0, 1, 0x7b])],
+  ])("%s is told as none of the protocol", async (_, body) => {
+    const ticket = { id: "concert:1:5", queue: "concert", number: 5, state: "TICKET_STATE_WAITING" };
+    const server = createServer((req, res) => {
+      const isStream = req.url?.endsWith("/WatchPosition");
+      res.writeHead(200, { "content-type": isStream ? "application/connect+json" : "application/json" });
+      res.end(isStream ? body : JSON.stringify({ token: "t", status: { ticket } }));
+    });
+    const baseUrl = `http://127.0.0.1:${await listening(server)}`;
+    using client = web(baseUrl, { timings: { reconnect: 1 } });
+    const watch = (await client.issue("concert")).watch({ onRetry: (error) => told.push(error) });
+    const told: UsherError[] = [];
+    await watch.next();
+    const next = watch.next().catch(() => {});
+    await expect.poll(() => told.length).toBeGreaterThan(0);
+    client.close();
+    await next;
+    expect(told[0]).toMatchObject({
+      code: "unexpected_answer",
+      message: `the stream from ${baseUrl} is none of the Connect protocol: is there a proxy in between?`,
+    });
   });
 
   it("an error of another service is told with its words and its address", async () => {

@@ -8,8 +8,9 @@ const OBSTACLES: readonly (readonly [said: RegExp, meaning: string])[] = [
   [/ENOTFOUND|EAI_AGAIN|Name resolution/, "nobody knows that host. Is it written right?"],
   [/wrong version number/, "it speaks no TLS. Does baseUrl have to begin with http:// there?"],
   [/no application protocol/, "it speaks TLS, but not HTTP/2. {ports}"],
+  [/altname/, "its certificate is for another name. Is the host written as it is there?"],
   [
-    /certificate|issuer|altname/i,
+    /certificate|issuer/,
     "its certificate is not trusted. Name the one that vouches for it: to gRPC by the option ca, to fetch in NODE_EXTRA_CA_CERTS.",
   ],
   [/HTTP status code/, "a proxy answers in its place. Is the node behind it running?"],

@@ -29,7 +29,7 @@ export async function* stream<A>(
       throw strange(response, poster.where);
     }
     reader = response.body.getReader();
-    for await (const { flags, data } of envelopes(reader)) {
+    for await (const { flags, data } of envelopes(reader, poster.where)) {
       limit.met();
       const message = JSON.parse(new TextDecoder().decode(data));
       if ((flags & END) === 0) {
@@ -42,7 +42,7 @@ export async function* stream<A>(
     }
     throw new UsherError("unreachable", `the stream from ${poster.where} broke off`);
   } catch (thrown) {
-    if (thrown instanceof SyntaxError) throw new UsherError("unexpected_answer", "a message is not JSON");
+    if (thrown instanceof SyntaxError) throw garbled(poster.where);
     throw limit.explain(thrown);
   } finally {
     limit.done();
@@ -60,14 +60,14 @@ function envelope(request: object): Uint8Array<ArrayBuffer> {
 
 async function* envelopes(
   reader: ReadableStreamDefaultReader<Uint8Array>,
+  where: string,
 ): AsyncGenerator<{ flags: number; data: Uint8Array }> {
   let rest = new Uint8Array();
   for (;;) {
     while (rest.length >= HEADER_BYTES) {
       const flags = rest[0] ?? 0;
       const end = HEADER_BYTES + new DataView(rest.buffer, rest.byteOffset).getUint32(1);
-      if (flags & COMPRESSED || end > MESSAGE_BYTES_MAX)
-        throw new UsherError("unexpected_answer", "the stream is none of the Connect protocol");
+      if (flags & COMPRESSED || end > MESSAGE_BYTES_MAX) throw garbled(where);
       if (rest.length < end) break;
       yield { flags, data: rest.subarray(HEADER_BYTES, end) };
       rest = rest.subarray(end);
@@ -79,4 +79,11 @@ async function* envelopes(
     joined.set(value, rest.length);
     rest = joined;
   }
+}
+
+function garbled(where: string): UsherError {
+  return new UsherError(
+    "unexpected_answer",
+    `the stream from ${where} is none of the Connect protocol: is there a proxy in between?`,
+  );
 }
