@@ -109,6 +109,8 @@ export async function* follow(source: Source, options: FollowOptions = {}): Asyn
       if (last && hasEnded(last)) return;
       if (reconnect_ms === undefined) useless = wasShort() ? useless + 1 : 0;
       await pause(reconnect_ms ?? backoff_ms(1, 0, timings.reconnect), signal, clock);
+      // The first pause is over: where nobody is there yet, the next one is spread over twice the time.
+      failures = 1;
     } catch (thrown) {
       const error = UsherError.from(thrown);
       if (signal?.aborted) throw new UsherError("canceled", "the caller gave up", { cause: signal.reason });
