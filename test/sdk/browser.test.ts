@@ -151,3 +151,46 @@ test("in a page, a gateway that is not there or does not allow the page is told 
     message: expect.stringMatching(/^the page's own origin answers 200 with text\/html, .* is baseUrl right/),
   });
 });
+
+test("in a page, a purchase whose answer is lost is found where it is kept, and made once", async () => {
+  const { code } = await bundled();
+  const service = await startService((res, { target, method, body }) => {
+    const isScript = target === "/app.js";
+    res.setHeader("content-type", isScript ? "text/javascript" : "text/html");
+    res.end(isScript ? code : target === "/" ? PAGE : `${method} ${target} ${body}`);
+  });
+  onTestFinished(() => service.stop());
+  const usher = await startUsher({
+    config: `
+services: { shop: { url: ${service.url} } }
+queues:
+  orders: { kind: defer, limit: { max_active: 1 }, max_wait: 1h, mode: paused }
+routes:
+  - { match: /orders, service: shop, queue: orders, hold: 0s }
+  - { match: /*, service: shop }
+`,
+  });
+  onTestFinished(() => usher.stop());
+  using backend = createClient({ baseUrl: `http://${usher.nativeAddress}`, apiKey: usher.apiKey });
+  const { page, context } = await openPerson(await openBrowser());
+  await context.exposeFunction("admit", () => backend.admit("orders", { count: 1 }));
+  for (const path of ["orders", "free"]) {
+    await page.route(`**/${path}`, async (route) => {
+      await route.fetch();
+      await route.abort("connectionreset");
+    });
+  }
+  await page.goto(usher.gatewayUrl);
+  await page.waitForFunction(() => "usher" in globalThis);
+  const fetched = (path: string) =>
+    page.evaluate(async (path) => {
+      const { usher, admit } = globalThis as unknown as Page & { admit(): Promise<void> };
+      const { signal } = new AbortController();
+      const fetch = usher.createFetch({ onStatus: ({ state }) => void (state === "waiting" && admit()) });
+      const answer = fetch(path, { method: "POST", body: "two seats", signal });
+      return answer.then((response) => response.text()).catch(String);
+    }, path);
+  expect(await fetched("/orders")).toBe("POST /orders two seats");
+  expect(await fetched("/free")).toBe("TypeError: Failed to fetch");
+  expect(service.seen.filter(({ method }) => method === "POST")).toHaveLength(2);
+});
