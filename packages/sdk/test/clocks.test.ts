@@ -5,10 +5,13 @@ import { connect, createServer, type Socket } from "node:net";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { type Service, startService } from "../../../test/support/service.ts";
 import { startUsher, type Usher } from "../../../test/support/usher.ts";
+import { createGuard } from "../src/guard.ts";
 import { type BackendClient, createClient, createFetch, type QueueClient } from "../src/index.ts";
 import { createClient as createWebClient } from "../src/web.ts";
 import { openGrpcProxy } from "./support/grpc-proxy.ts";
+import { onFetch } from "./support/guarded.ts";
 import { openProxy } from "./support/proxy.ts";
+import { Shower, Signer } from "./support/signer.ts";
 import { listening } from "./support/stranger.ts";
 
 const HOUR_MS = 3_600_000;
@@ -145,6 +148,22 @@ describe.each(["orders", "checkout"])("fetch for %s", (queue) => {
     expect((await second(url(), order("two"))).status).toBe(200);
     expect((await backend.queue(queue)).lastNumber).toBe(lastNumber);
   });
+});
+
+it("a guard goes by its own clock for a pass's end alone, and asks for no keys again when that jumps", async () => {
+  const signer = await Signer.make("first");
+  await using shower = await Shower.start(signer);
+  const guard = createGuard({ jwks: shower.url, queue: "concert", audience: "shop" });
+  await using guarded = await onFetch(guard);
+  const headers = { "usher-pass": await signer.pass() };
+  const statuses: number[] = [];
+  // The pass is good for ten minutes, and given out in the future of a clock that is behind.
+  for (const skew_ms of [0, -HOUR_MS, HOUR_MS, 0]) {
+    setClock(skew_ms);
+    statuses.push((await fetch(guarded.url, { headers })).status);
+  }
+  expect(statuses).toEqual([200, 200, 403, 200]);
+  expect(shower.asked).toBe(1);
 });
 
 /** A port before another that lets nothing through until it is told to. */
