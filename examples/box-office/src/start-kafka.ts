@@ -142,8 +142,8 @@ Things to try, in another terminal, in this order:
    $ npx usher log tail --url ${two} --queue purchases -n 1
    … node-1 …ticket_issued…
 
-5. Kill the node that took it, and let the line go on at the other: it takes over the time, too, and sends what waits. The
-   page in the browser goes on there as well.
+5. Kill the node that took it, and let the line go on at the other: it takes over the time, and sends what waits. The page
+in the browser goes on there, too.
    $ kill -9 ${pids[0]}
    $ npx usher queue set purchases --url ${two} --mode auto --reason "enough seen"
    …
