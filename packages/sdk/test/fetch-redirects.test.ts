@@ -3,7 +3,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { startUsher, type Usher } from "../../../test/support/usher.ts";
 import { type BackendClient, createClient, createFetch, type FetchOptions } from "../src/index.ts";
 
@@ -196,6 +196,49 @@ describe("like fetch itself, createFetch", () => {
     const request = () => new Request(url, { method: "POST", ...BODY });
     const through = (how: typeof fetch) => made((_, init) => how(request(), init), url, {});
     expect(await through(createFetch())).toEqual(await through(fetch));
+  });
+});
+
+describe("where the platform follows redirects, as in a page,", () => {
+  beforeEach(() => {
+    vi.stubGlobal("document", {});
+    return () => vi.unstubAllGlobals();
+  });
+
+  it("what a redirect led to the line is not sent again for it", async () => {
+    const { fetch } = admitted();
+    const url = leading("/free", 303, "/checkout/seats");
+    const answer = await fetch(url, { method: "POST", body: "two seats" });
+    expect(await answer.json()).toMatchObject({ status: 429, type: "urn:usher:problem:must_wait" });
+    expect(shop.seen.map(({ method }) => method)).toEqual(["POST"]);
+  });
+
+  it("what changes nothing waits its turn all the same", async () => {
+    const { fetch } = admitted();
+    const answer = await fetch(leading("/free", 302, "/checkout/seats"));
+    expect(await answer.text()).toBe("answered GET /checkout/seats");
+  });
+
+  it("what a redirect led to is kept and waited for where it is a request that waits", async () => {
+    const { fetch } = admitted();
+    const answer = await fetch(leading("/free", 307, "/orders"), { method: "POST", body: "two seats" });
+    expect(await answer.text()).toBe("answered POST /orders");
+    expect(shop.seen.map(({ url }) => url.replace(/\?.*/, ""))).toEqual(["/free", "/orders"]);
+  });
+
+  it("what a redirect led to a node that cannot take it is not sent again for it", async () => {
+    let sent = 0;
+    const fetch = createFetch({
+      async fetch() {
+        sent++;
+        const problem = { type: "urn:usher:problem:not_ready", detail: "it starts" };
+        const headers = { "content-type": "application/problem+json" };
+        const response = new Response(JSON.stringify(problem), { status: 503, headers });
+        return Object.defineProperty(response, "redirected", { value: true });
+      },
+    });
+    expect((await fetch("http://shop.test/", { method: "POST", body: "x" })).status).toBe(503);
+    expect(sent).toBe(1);
   });
 });
 

@@ -120,7 +120,9 @@ class WaitingFetch {
           // A pass that is not taken, or does not get through, leads to the line again.
           if (turns > 0) await pause(backoff_ms(turns), made.signal, this.#clock);
           const response = await this.#sendOnce(made, headers);
-          const ticket = turns < TURNS_MAX ? await ticketIn(response, made.url) : undefined;
+          // To take a turn is to send it again.
+          const isOver = turns >= TURNS_MAX || (response.status === 429 && hasHappened(made, response));
+          const ticket = isOver ? undefined : await ticketIn(response, made.url);
           if (ticket === undefined) return response;
           place = this.#placeAt(ticket.url, made, ticket.status);
           from = ticket.status;
@@ -166,7 +168,8 @@ class WaitingFetch {
       try {
         const response = await this.#send(request.url, request.init(headers));
         const problem = await problemIn(response);
-        const isRepeatable = problem?.retryable && (request.isSafe || problem.outcome === "refused");
+        const isRefused = problem?.outcome === "refused" && !hasHappened(request, response);
+        const isRepeatable = problem?.retryable && (request.isSafe || isRefused);
         if (problem === undefined || !isRepeatable || !mayRepeat()) {
           if (response.status < 500) this.#budget.earn();
           return response;
@@ -258,4 +261,10 @@ class WaitingFetch {
       onFault?.(error);
     }
   }
+}
+
+/** Whether a refusal is not of the request itself, which changes something, but of what it led to: the platform has followed a
+ * redirect, with which the service had answered. */
+function hasHappened({ isSafe }: Repeatable, { redirected }: Response): boolean {
+  return redirected && !isSafe;
 }
