@@ -239,6 +239,20 @@ test("a place from before the demo began anew is said to be none any more", asyn
   await page.waitForSelector("text=Seat 1 is yours");
 });
 
+test("whoever is backstage no more comes out by the same press", async () => {
+  const { url, kill, restart } = await openBoxOffice();
+  const { page } = await openPerson(await openBrowser());
+  await page.goto(url);
+  await page.click("text=Go backstage");
+  await sees(page, "#backstage .headline", "You are backstage");
+  await kill();
+  await page.click("text=Come out again");
+  await sees(page, "#backstage .detail", /^Nobody heard/);
+  await restart({ anew: true });
+  await page.click("text=Come out again");
+  await sees(page, "#backstage .headline", "You are out again");
+});
+
 test("a purchase whose answer was lost is not made twice by a second press", async () => {
   const { url } = await openBoxOffice();
   const buy = async () => {

@@ -1,10 +1,13 @@
 // The way out of backstage: the shop tells Usher, as any backend does that knows when somebody has finished, and the room
 // is free for whoever is next.
 
-import { createClient, UsherError } from "@usher/sdk";
+import { createClient, type ErrorCode, UsherError } from "@usher/sdk";
+
+/** Of a visit that is over already: its session has ended, or the demo has begun anew. */
+const OVER: ReadonlySet<ErrorCode> = new Set(["not_admitted", "ticket_not_found", "queue_reset"]);
 
 export interface Leaving {
-  /** 200: they are out, 400: that is no pass, 502: Usher does not know of it. */
+  /** 200: they are out, 400: that is no pass, 502: Usher could not be told. */
   readonly status: 200 | 400 | 502;
   readonly error?: string;
 }
@@ -24,8 +27,9 @@ export class Exit {
     try {
       await this.#usher.complete(ticket);
       return { status: 200 };
-    } catch (error) {
-      return { status: 502, error: UsherError.from(error).message };
+    } catch (thrown) {
+      const error = UsherError.from(thrown);
+      return OVER.has(error.code) ? { status: 200 } : { status: 502, error: error.message };
     }
   }
 
