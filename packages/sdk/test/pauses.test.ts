@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { RetryBudget } from "../src/calls/budget.ts";
-import { backoff_ms, PAUSE_MS_MAX, spread_ms } from "../src/calls/pause.ts";
+import { backoff_ms, PAUSE_MS_MAX, patience_ms, spread_ms } from "../src/calls/pause.ts";
 import { UsherError } from "../src/errors.ts";
 import { FOLLOW_TIMINGS, follow } from "../src/following/follow.ts";
 import type { Watched } from "../src/rpc/rpc.ts";
@@ -109,6 +109,20 @@ it("a pause is never shorter than the server asks for, nor longer than that and 
     ),
   );
   expect([spread_ms(1_000, () => 0), spread_ms(1_000, () => 1)]).toEqual([900, 1_100]);
+});
+
+it("of a thousand watches of one client, those beyond the budget come back spread over the longest pause too, and never before the server's", () => {
+  const budget = new RetryBudget();
+  const times_ms = Array.from({ length: 1_000 }, () =>
+    patience_ms(budget, 1, 60_000, FOLLOW_TIMINGS.reconnect),
+  );
+  expect(Math.min(...times_ms)).toBeGreaterThanOrEqual(60_000);
+  const seconds = counts(
+    times_ms.map((ms) => ms - 60_000),
+    1_000,
+  );
+  expect(seconds.length).toBe(PAUSE_MS_MAX / 1_000);
+  expect(Math.max(...seconds)).toBeLessThan(150);
 });
 
 it("of a hundred calls that all fail, ten are made again", () => {

@@ -19,9 +19,13 @@ export function backoff_ms(tries: number, retryAfter = 0, first_ms = FIRST_MS, r
   return retryAfter + random() * bound_ms;
 }
 
-/** The same for what goes on until it is ended, and so is never given up: where the budget is spent, the longest pause. */
-export function patience_ms(budget: RetryBudget, ...backoff: Parameters<typeof backoff_ms>): number {
-  return budget.spend() ? backoff_ms(...backoff) : spread_ms(PAUSE_MS_MAX);
+/** The same for what goes on until it is ended, and so is never given up: where the budget is spent, as after many tries. */
+export function patience_ms(
+  budget: RetryBudget,
+  tries: number,
+  ...more: [retryAfter?: number, first_ms?: number]
+): number {
+  return backoff_ms(budget.spend() ? tries : Number.POSITIVE_INFINITY, ...more);
 }
 
 /** A server's pace, spread by a tenth to either side: those who came together do not stay together. */
