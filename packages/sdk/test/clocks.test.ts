@@ -10,6 +10,7 @@ import { type BackendClient, createClient, createFetch, type QueueClient } from 
 import { createClient as createWebClient } from "../src/web.ts";
 import { openGrpcProxy } from "./support/grpc-proxy.ts";
 import { onFetch } from "./support/guarded.ts";
+import { MapStorage } from "./support/map-storage.ts";
 import { openProxy } from "./support/proxy.ts";
 import { Shower, Signer } from "./support/signer.ts";
 import { listening } from "./support/stranger.ts";
@@ -129,12 +130,7 @@ describe.each(["orders", "checkout"])("fetch for %s", (queue) => {
   );
 
   it.each(SKEWS)("is taken up after a reload when the clock was %s before", async (_, skew_ms) => {
-    const items = new Map<string, string>();
-    const storage = {
-      getItem: (key: string) => items.get(key) ?? null,
-      setItem: (key: string, value: string) => void items.set(key, value),
-      removeItem: (key: string) => void items.delete(key),
-    };
+    const storage = new MapStorage();
     setClock(skew_ms);
     const given = new AbortController();
     const first = createFetch({ storage, onAbort: "keep", onStatus: () => given.abort() });
@@ -148,6 +144,29 @@ describe.each(["orders", "checkout"])("fetch for %s", (queue) => {
     expect((await second(url(), order("two"))).status).toBe(200);
     expect((await backend.queue(queue)).lastNumber).toBe(lastNumber);
   });
+});
+
+it.each([
+  ["half a day ago is the same", -12, 1],
+  ["for half a day from now, by a clock that was wrong, is the same", 12, 1],
+  ["two days ago is another", -48, 2],
+  ["for two days from now, by a clock that was wrong, is another", 48, 2],
+])("a request that was remembered %s", async (_, hours, keys) => {
+  const storage = new MapStorage();
+  const sent: (string | null)[] = [];
+  const fetch = createFetch({
+    storage,
+    attempts: 1,
+    fetch(_, init) {
+      sent.push(new Headers(init?.headers).get("idempotency-key"));
+      return Promise.reject(new TypeError("the answer is lost"));
+    },
+  });
+  for (const skew_ms of [hours * 3_600_000, 0]) {
+    setClock(skew_ms);
+    await expect(fetch("http://shop.test/orders", { method: "POST", body: "one" })).rejects.toThrow("lost");
+  }
+  expect([sent.length, new Set(sent).size]).toEqual([2, keys]);
 });
 
 it("a guard goes by its own clock for a pass's end alone, and asks for no keys again when that jumps", async () => {

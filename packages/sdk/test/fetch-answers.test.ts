@@ -5,6 +5,7 @@ import { createServer } from "node:http";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type Service, startService } from "../../../test/support/service.ts";
 import { startUsher, type Usher } from "../../../test/support/usher.ts";
+import { byClock, type Clock, REAL_CLOCK } from "../src/calls/clock.ts";
 import {
   type BackendClient,
   createClient,
@@ -15,6 +16,8 @@ import {
 import { type Manner, openProxy } from "./support/proxy.ts";
 import { listening } from "./support/stranger.ts";
 
+/** A clock on which ten seconds are half of one. */
+const TWENTY_TIMES: Clock = { ...REAL_CLOCK, after: (ms, wake) => REAL_CLOCK.after(ms / 20, wake) };
 const HURRY = { reconnect: 20, pace: 20, silence: 300 };
 
 let service: Service;
@@ -122,6 +125,31 @@ describe.each(["orders", "checkout"])("while it waits for %s,", (queue) => {
     expect([answer.status, await answer.json()]).toMatchObject([200, { body: "two seats" }]);
     expect(service.seen).toHaveLength(asked + 1);
     expect(new Set(statuses.map(({ id }) => id)).size).toBe(1);
+  });
+
+  it.each<[string, Manner]>([
+    ["never come", "hang"],
+    ["begin, and do not go on", "hush"],
+    ["come a byte a second", "drip"],
+  ])("answers to a question for the place that %s are given up, and it asks again", async (_, manner) => {
+    const proxy = await openProxy(usher.gatewayUrl);
+    let asked_for = 0;
+    proxy.manner = (path, accept) => {
+      if (!path.startsWith("/_usher/")) return "pass";
+      if (accept === "text/event-stream") return "page";
+      if (asked_for++ === 0) return manner;
+      void backend.admit(queue);
+      return "pass";
+    };
+    const faults: unknown[] = [];
+    const fetch = createFetch({
+      timings: HURRY,
+      fetch: byClock(TWENTY_TIMES, (input, init) => globalThis.fetch(input, init)),
+      onFault: (fault) => faults.push(fault),
+    });
+    expect((await fetch(`${proxy.url}/${queue}`, ORDER)).status).toBe(200);
+    expect(faults.at(-1)).toMatchObject({ code: "deadline_exceeded" });
+    expect(service.seen).toHaveLength(asked + 1);
   });
 
   it("pages of a proxy are waited out", async () => {

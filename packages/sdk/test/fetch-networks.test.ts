@@ -13,6 +13,7 @@ import {
   type FetchOptions,
   type Status,
 } from "../src/index.ts";
+import { MapStorage } from "./support/map-storage.ts";
 import { openProxy } from "./support/proxy.ts";
 
 const CONFIG = (service: string) => `
@@ -388,14 +389,6 @@ async function freePort(): Promise<number> {
   const { port } = server.address() as AddressInfo;
   await new Promise((closed) => server.close(closed));
   return port;
-}
-
-/** As `localStorage`. */
-class MapStorage {
-  readonly items = new Map<string, string>();
-  getItem = (key: string) => this.items.get(key) ?? null;
-  setItem = (key: string, value: string) => void this.items.set(key, value);
-  removeItem = (key: string) => void this.items.delete(key);
 }
 
 function throws(): never {

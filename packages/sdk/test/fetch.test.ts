@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { startUsher, type Usher } from "../../../test/support/usher.ts";
 import { type BackendClient, createClient, createFetch, type Status } from "../src/index.ts";
+import { MapStorage } from "./support/map-storage.ts";
 
 const CONFIG = (port: number) => `
 services: { shop: { url: "http://127.0.0.1:${port}" } }
@@ -80,14 +81,6 @@ function admitted(queue: string, options: Parameters<typeof createFetch>[0] = {}
 
 function at(path: string): string {
   return `${usher.gatewayUrl}${path}`;
-}
-
-/** As `localStorage`. */
-class MapStorage {
-  readonly items = new Map<string, string>();
-  getItem = (key: string) => this.items.get(key) ?? null;
-  setItem = (key: string, value: string) => void this.items.set(key, value);
-  removeItem = (key: string) => void this.items.delete(key);
 }
 
 describe.each(["orders", "checkout"])("a request for %s", (queue) => {

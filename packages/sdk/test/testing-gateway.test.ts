@@ -5,6 +5,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { startUsher, type Usher } from "../../../test/support/usher.ts";
+import { byClock, clockOf } from "../src/calls/clock.ts";
 import { type BackendClient, createClient, createFetch, type Status } from "../src/index.ts";
 import { createTestQueues } from "../src/testing.ts";
 
@@ -271,6 +272,28 @@ describe("fetch that waits, by the clock that is moved", () => {
     expect(isAnswered()).toBe(true);
     expect(await (await order).text()).toBe("order once");
     expect(served).toEqual(["once"]);
+  });
+
+  it("that may have been written down or not is found where it is kept; where it is not, the caller is told", async () => {
+    const queues = createTestQueues({ shop: { kind: "defer", ...LIMIT, mode: "queue_all" } });
+    const gateway = queues.gateway("shop", inMemory);
+    const unknown = { type: "urn:usher:problem:outcome_unknown", detail: "the log has not said" };
+    const headers = { "content-type": "application/problem+json" };
+    const isWritten = [true, false];
+    const unsure = byClock(clockOf(gateway), async (...[input, init]: Parameters<typeof fetch>) => {
+      if (init?.method !== "POST") return gateway(input, init);
+      if (isWritten.shift()) await gateway(input, init);
+      return new Response(JSON.stringify(unknown), { status: 503, headers });
+    });
+    const fetching = createFetch({ fetch: unsure });
+    const orders = ["kept", "not kept"].map((body) =>
+      fetching("http://shop.test/", { method: "POST", body }),
+    );
+    await queues.advance(15_000);
+    const [kept, notKept] = await Promise.all(orders);
+    expect(await kept?.text()).toBe("order kept");
+    expect([notKept?.status, await notKept?.json()]).toEqual([503, unknown]);
+    expect(served).toEqual(["kept"]);
   });
 
   it("whose answer is lost fails as fetch does where it went straight through, or another has its key", async () => {

@@ -163,6 +163,7 @@ class WaitingFetch {
    * if it changes nothing, or surely went nowhere: any other may have been carried out, and is asked after. */
   async #sendOnce(request: Repeatable, headers: Readonly<Record<string, string>>): Promise<Response> {
     const { attempts = 5, onFault } = this.#options;
+    const lost = { send: this.#send, clock: this.#clock, budget: this.#budget, attempts };
     for (let tries = 1; ; tries++) {
       const mayRepeat = () => tries < attempts && this.#budget.spend();
       try {
@@ -172,7 +173,8 @@ class WaitingFetch {
         const isRepeatable = problem?.retryable && (request.isSafe || isRefused);
         if (problem === undefined || !isRepeatable || !mayRepeat()) {
           if (response.status < 500) this.#budget.earn();
-          return response;
+          const isUnknown = problem?.code === "outcome_unknown" && !isRepeatable;
+          return (isUnknown && (await askKept(request, headers, lost))) || response;
         }
         onFault?.(problem);
         await pause(backoff_ms(tries, retryAfter_ms(response)), request.signal, this.#clock);
@@ -182,7 +184,6 @@ class WaitingFetch {
         // Where the platform follows redirects, it may be one of those that went nowhere.
         const isUnsent = request.redirect !== "follow" && provesUnsent(error);
         const isRepeatable = request.isSafe || isUnsent;
-        const lost = { send: this.#send, clock: this.#clock, budget: this.#budget, attempts };
         const kept = isRepeatable ? undefined : await askKept(request, headers, lost);
         if (kept === undefined && (!isRepeatable || !mayRepeat())) throw error;
         onFault?.(error);

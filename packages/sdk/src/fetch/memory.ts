@@ -34,7 +34,8 @@ interface Kept {
 
 const PREFIX = "usher:";
 
-/** What nobody has come back for in so many milliseconds is forgotten; a day. */
+/** What nobody has come back for in so many milliseconds is forgotten; a day. So is what would be of a later day yet: the
+ * clock was wrong. */
 const KEPT_MS = 24 * 60 * 60 * 1000;
 
 export class Memory {
@@ -91,7 +92,7 @@ export class Memory {
   #read(name: string): Kept | undefined {
     try {
       const kept: unknown = JSON.parse(this.#get(name) ?? "null");
-      return isKept(kept) && Date.now() - kept.at < KEPT_MS ? kept : undefined;
+      return isKept(kept) && Math.abs(Date.now() - kept.at) < KEPT_MS ? kept : undefined;
     } catch {
       return undefined;
     }

@@ -16,7 +16,7 @@ const EVENT_LENGTH_MAX = 64 * 1024;
 /** How often the answer is asked for, when nobody says what it is. */
 const ANSWER_ATTEMPTS = 10;
 
-/** How long an answer may take to begin, in milliseconds; 10,000. */
+/** How long an answer may take, in milliseconds; 10,000. The service's own, only until it begins. */
 const ASK_MS = 10_000;
 
 const JSON_ONLY = { accept: "application/json" } as const;
@@ -77,12 +77,14 @@ export class Place implements Source {
   }
 
   async ask(asOf: string, signal: AbortSignal | undefined): Promise<Status> {
-    const response = await this.#timed(this.#at(asOf), { headers: JSON_ONLY, redirect: "manual" }, signal);
-    if (response.status === 303 || response.type === "opaqueredirect") return this.#answered();
-    const status = response.ok ? statusIn(await jsonOf(response.clone())) : undefined;
-    if (status === undefined) throw await this.#strange(response);
-    this.#last = status;
-    return status;
+    const init = { headers: JSON_ONLY, redirect: "manual" } as const;
+    return this.#timed(this.#at(asOf), init, signal, async (response) => {
+      if (response.status === 303 || response.type === "opaqueredirect") return this.#answered();
+      const status = response.ok ? statusIn(await jsonOf(response.clone())) : undefined;
+      if (status === undefined) throw await this.#strange(response);
+      this.#last = status;
+      return status;
+    });
   }
 
   /** What is there at the end: the service's answer to a stored request, or honestly what became of the ticket. */
@@ -93,8 +95,10 @@ export class Place implements Source {
     const url = this.#last?.requestState === undefined ? this.url : `${this.url}/response`;
     for (let tries = 1; ; tries++) {
       try {
-        const response = await this.#timed(url, asked, signal);
-        const problem = await problemIn(response);
+        const [response, problem] = await this.#timed(url, asked, signal, async (response) => [
+          response,
+          await problemIn(response),
+        ]);
         if (!problem?.retryable || tries >= ANSWER_ATTEMPTS) return response;
         await pause(backoff_ms(tries, retryAfter_ms(response)), signal, this.#clock);
       } catch (error) {
@@ -106,21 +110,29 @@ export class Place implements Source {
 
   /** Gives the place up: also while the page is being closed. */
   async leave(): Promise<void> {
-    await this.#timed(this.url, { method: "DELETE", keepalive: true }, undefined);
+    await this.#timed(this.url, { method: "DELETE", keepalive: true }, undefined, async () => {});
   }
 
   #at(asOf: string): string {
     return `${this.url}?as_of=${asOf}`;
   }
 
-  /** Asks, and gives up where nobody begins to answer. */
-  async #timed(url: string, init: RequestInit, signal: AbortSignal | undefined): Promise<Response> {
+  /** Asks, and gives up where the answer, as far as it is read, is not there in time. */
+  async #timed<A>(
+    url: string,
+    init: RequestInit,
+    signal: AbortSignal | undefined,
+    read: (response: Response) => Promise<A>,
+  ): Promise<A> {
     const late = new AbortController();
     const error = new UsherError("deadline_exceeded", `no answer within ${ASK_MS} ms`);
     const stop = this.#clock.after(ASK_MS, () => late.abort(error));
     const either = signal ? AbortSignal.any([signal, late.signal]) : late.signal;
     try {
-      return await this.#send(url, { ...this.#request.manners, ...init, signal: either });
+      return await read(await this.#send(url, { ...this.#request.manners, ...init, signal: either }));
+    } catch (thrown) {
+      // A body that is cut off has been read as one of another kind.
+      throw late.signal.aborted ? error : thrown;
     } finally {
       stop();
     }
