@@ -15,11 +15,6 @@ const OF_BODY = ["encoding", "language", "location", "type", "length"] as const;
 /** Headers that are for one origin alone. */
 const OF_ORIGIN = ["authorization", "proxy-authorization", "cookie", "host"] as const;
 
-/** Whether `redirect: "manual"` shows where a redirect leads: pages and their workers are not shown it. */
-export function showsRedirects(): boolean {
-  return !("document" in globalThis || "WorkerGlobalScope" in globalThis);
-}
-
 /** What to fetch next, where an answer leads elsewhere, and that is followed here. `count`: how many redirects there were
  * before. Throws a `TypeError`, as `fetch` rejects, where it leads nowhere. */
 export function redirectIn(

@@ -1,7 +1,5 @@
 // A request that can be made again as it was: its body is read once, and kept.
 
-import { showsRedirects } from "./redirects.ts";
-
 /** Methods that change nothing (RFC 9110, 9.2.1). */
 const SAFE: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
 
@@ -101,6 +99,11 @@ async function bodyOf(request: Request, signal: AbortSignal | undefined): Promis
   if (signal === undefined || request.body === undefined) return request.arrayBuffer();
   const read = request.body.pipeThrough(new TransformStream<Uint8Array, Uint8Array>(), { signal });
   return new Response(read).arrayBuffer();
+}
+
+/** Whether `redirect: "manual"` shows where a redirect leads: pages and their workers are not shown it. */
+function showsRedirects(): boolean {
+  return !("document" in globalThis || "WorkerGlobalScope" in globalThis);
 }
 
 /** In hex; absent where this place has no digests. */

@@ -1,7 +1,15 @@
 // What SQLite's and the file system's errors mean to the caller of the log.
 
 import { LogError, type LogErrorCode } from "../log.ts";
-import type { Fault } from "./serving.ts";
+
+/** A `LogError` in a form that passes between threads. */
+export interface Fault {
+  readonly code: LogErrorCode;
+  readonly message: string;
+  readonly outcome: "refused" | "unknown";
+  /** The store cannot be used any more; the worker ends after this. */
+  readonly fatal: boolean;
+}
 
 /** SQLite's primary result codes (sqlite.org/rescode.html) that say more than "failed". */
 const SQLITE_BUSY = 5;

@@ -2,18 +2,8 @@
 // other end.
 
 import { type MessagePort, parentPort } from "node:worker_threads";
-import type { LogErrorCode } from "../log.ts";
-import { faultOf } from "./errors.ts";
+import { type Fault, faultOf } from "./errors.ts";
 import type { Requests } from "./thread.ts";
-
-/** A `LogError` in a form that passes between threads. */
-export interface Fault {
-  readonly code: LogErrorCode;
-  readonly message: string;
-  readonly outcome: "refused" | "unknown";
-  /** The store cannot be used any more; the worker ends after this. */
-  readonly fatal: boolean;
-}
 
 export type Reply<O> =
   | { readonly opened: O }

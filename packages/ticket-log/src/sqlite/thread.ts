@@ -3,8 +3,8 @@
 
 import { Worker } from "node:worker_threads";
 import { LogError } from "../log.ts";
-import { errorOf } from "./errors.ts";
-import type { Fault, Reply } from "./serving.ts";
+import { errorOf, type Fault } from "./errors.ts";
+import type { Reply } from "./serving.ts";
 
 /** Gets the answer, or why there is none. Called in the order of the requests; must not throw. */
 export type Done<A> = (error: LogError | undefined, answer?: A) => void;
