@@ -2,7 +2,7 @@
 // in the order sent, and answered in that order: the hand-over of followers rests on it.
 
 import type { Offset, PayloadKey } from "../log.ts";
-import type { Fault } from "./serving.ts";
+import type { Fault } from "./errors.ts";
 import type { Program, Thread } from "./thread.ts";
 
 /** What the worker is started with. */
