@@ -109,6 +109,34 @@ describe.each(["free", "orders", "checkout"])("a service at /%s that answers lik
   });
 });
 
+describe.each(["free", "orders", "checkout"])("a service at /%s that refuses in Usher's words", (path) => {
+  it.each(["overloaded", "not_ready", "log_unavailable"])(
+    "as %s may have carried the request out, so it is not sent again",
+    async (reason) => {
+      const type = `urn:usher:problem:${reason}`;
+      service.answer = (res) => {
+        const own = { "usher-problem": reason };
+        res.writeHead(500, { "content-type": "application/problem+json", "retry-after": "0", ...own });
+        res.end(JSON.stringify({ type }));
+      };
+      const { fetch } = admitted();
+      const answer = await fetch(`${usher.gatewayUrl}/${path}`, ORDER);
+      expect([answer.status, await answer.json()]).toEqual([500, { type }]);
+      expect(service.seen).toHaveLength(asked + 1);
+    },
+  );
+});
+
+it("a service's problem that has no end begins for the caller, and is not read before", async () => {
+  service.answer = (res) => {
+    res.writeHead(500, { "content-type": "application/problem+json" });
+    res.write(`{"type":"urn:usher:problem:overloaded","detail":"`);
+  };
+  const answer = await createFetch()(`${usher.gatewayUrl}/free`, ORDER);
+  expect(answer.status).toBe(500);
+  await answer.body?.cancel();
+});
+
 describe.each(["orders", "checkout"])("while it waits for %s,", (queue) => {
   const ofTickets = (manner: () => Manner) => (path: string, accept: string) =>
     path.startsWith("/_usher/") && accept.includes("event-stream") ? manner() : "pass";

@@ -232,7 +232,7 @@ describe("where the platform follows redirects, as in a page,", () => {
       async fetch() {
         sent++;
         const problem = { type: "urn:usher:problem:not_ready", detail: "it starts" };
-        const headers = { "content-type": "application/problem+json" };
+        const headers = { "content-type": "application/problem+json", "usher-problem": "not_ready" };
         const response = new Response(JSON.stringify(problem), { status: 503, headers });
         return Object.defineProperty(response, "redirected", { value: true });
       },

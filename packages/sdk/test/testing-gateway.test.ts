@@ -278,7 +278,7 @@ describe("fetch that waits, by the clock that is moved", () => {
     const queues = createTestQueues({ shop: { kind: "defer", ...LIMIT, mode: "queue_all" } });
     const gateway = queues.gateway("shop", inMemory);
     const unknown = { type: "urn:usher:problem:outcome_unknown", detail: "the log has not said" };
-    const headers = { "content-type": "application/problem+json" };
+    const headers = { "content-type": "application/problem+json", "usher-problem": "outcome_unknown" };
     const isWritten = [true, false];
     const unsure = byClock(clockOf(gateway), async (...[input, init]: Parameters<typeof fetch>) => {
       if (init?.method !== "POST") return gateway(input, init);

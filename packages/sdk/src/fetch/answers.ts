@@ -53,10 +53,16 @@ export function isTicketAnswer({ status, headers }: Response): boolean {
   return status === 202 && headers.has("usher-ticket");
 }
 
+/** Whether the gateway itself refuses: a service's problem may look just the same, and come after all was carried out. */
+export function isOwnProblem({ headers }: Response): boolean {
+  return headers.has("usher-problem");
+}
+
 /** What a refusal of the gateway means, and whether it is worth sending the request again by and by. Absent for any other
- * answer. */
+ * answer, such as a service's that was kept, and is told with the number of its ticket. */
 export async function problemIn(response: Response): Promise<UsherError | undefined> {
-  if (response.status < 400 || !isProblemDocument(response)) return undefined;
+  const { status, headers } = response;
+  if (status < 400 || headers.has("usher-ticket") || !isProblemDocument(response)) return undefined;
   const error = errorOf(await jsonOf(response.clone()), response);
   if (error === undefined || !NOT_WAITED_FOR.has(error.code)) return error;
   return new UsherError(error.code, error.message, { kind: { retryable: false } });

@@ -17,7 +17,7 @@ import { backoff_ms, pause } from "../calls/pause.ts";
 import { type ErrorCode, UsherError } from "../errors.ts";
 import { type FollowTimings, follow } from "../following/follow.ts";
 import { hasEnded, type Status } from "../status.ts";
-import { problemIn, retryAfter_ms, ticketIn } from "./answers.ts";
+import { isOwnProblem, problemIn, retryAfter_ms, ticketIn } from "./answers.ts";
 import { askKept } from "./lost.ts";
 import { type Entry, Memory, type Storage } from "./memory.ts";
 import { Place } from "./place.ts";
@@ -168,7 +168,7 @@ class WaitingFetch {
       const mayRepeat = () => tries < attempts && this.#budget.spend();
       try {
         const response = await this.#send(request.url, request.init(headers));
-        const problem = await problemIn(response);
+        const problem = isOwnProblem(response) ? await problemIn(response) : undefined;
         const isRefused = problem?.outcome === "refused" && !hasHappened(request, response);
         const isRepeatable = problem?.retryable && (request.isSafe || isRefused);
         if (problem === undefined || !isRepeatable || !mayRepeat()) {

@@ -8,7 +8,8 @@ import { respond } from "./respond.ts";
 
 /** What a page may read beside what it always may: Usher's own headers, and those of gRPC-Web. */
 const EXPOSED = [
-  ...["Location", "Retry-After", "Usher-Ticket", "Usher-Idempotency-Key", "Usher-Pass", "Usher-Body-Dropped"],
+  ...["Location", "Retry-After", "Usher-Ticket", "Usher-Idempotency-Key", "Usher-Pass"],
+  ...["Usher-Body-Dropped", "Usher-Problem"],
   ...cors.exposedHeaders,
 ].join(", ");
 

@@ -80,6 +80,10 @@ export function problem(reason: ProblemReason, detail: string, retry_after_s?: n
   return { reason, status, title, detail, ...(retry_after_s !== undefined && { retry_after_s }) };
 }
 
+/** Says of a problem that it is Usher's own: its reason. A service's document may look the same; but no service sets headers
+ * of this kind (forward/headers.ts). */
+const OWN_HEADER = "usher-problem";
+
 /** The document, and the headers that go with it: whoever makes it is about to send it, so it is counted here. */
 export function render(problem: Problem): { readonly headers: string[]; readonly body: Buffer } {
   refused(problem);
@@ -92,7 +96,7 @@ export function documentOf(problem: Problem): { readonly headers: string[]; read
   const document = { type: `urn:usher:problem:${reason}`, title, status, detail, ...members };
   const body = Buffer.from(`${JSON.stringify(document)}\n`);
   const headers = ["content-type", "application/problem+json", "content-length", `${body.length}`];
-  headers.push("cache-control", "no-store");
+  headers.push("cache-control", "no-store", OWN_HEADER, reason);
   if (problem.retry_after_s !== undefined) headers.push("retry-after", `${problem.retry_after_s}`);
   return { headers, body };
 }

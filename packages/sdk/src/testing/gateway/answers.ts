@@ -76,6 +76,7 @@ export function problem(
     headers: {
       "content-type": "application/problem+json",
       "cache-control": "no-store",
+      "usher-problem": reason,
       ...retryHeader(retryAfter),
     },
   });
