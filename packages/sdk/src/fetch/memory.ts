@@ -49,12 +49,19 @@ export class Memory {
     this.#onFault = onFault;
   }
 
-  async open(request: Repeatable): Promise<Entry> {
-    const name = this.#storage && (await this.#nameOf(request));
-    const kept = name === undefined ? undefined : this.#read(name);
+  /** `redirects`: how many led to it. One that leads to itself is made once more there. */
+  async open(request: Repeatable, redirects: number): Promise<Entry> {
+    const name = this.#storage && (await this.#nameOf(request, redirects));
+    const read = () => (name === undefined ? undefined : this.#read(name));
+    const kept = read();
     const key = request.isSafe ? undefined : (request.key ?? kept?.key ?? randomKey());
+    // Not another that is just like it, and was begun when another page had this one's answer.
+    const isOurs = () => (read()?.key ?? key) === key;
     const keep = (ticket?: string): void => {
-      if (name !== undefined) this.#write(name, JSON.stringify({ key, ticket, at: Date.now() }));
+      if (name !== undefined && isOurs()) this.#write(name, JSON.stringify({ key, ticket, at: Date.now() }));
+    };
+    const remove = (): void => {
+      if (isOurs()) this.#remove(name);
     };
     if (key !== undefined && kept === undefined) keep();
     return {
@@ -64,14 +71,14 @@ export class Memory {
       },
       ticket: kept?.ticket !== undefined && isTicketOf(kept.ticket, request.origin) ? kept.ticket : undefined,
       keep,
-      drop: () => (key === undefined ? this.#remove(name) : keep()),
-      close: () => this.#remove(name),
+      drop: () => (key === undefined ? remove() : keep()),
+      close: remove,
     };
   }
 
-  async #nameOf(request: Repeatable): Promise<string | undefined> {
+  async #nameOf(request: Repeatable, redirects: number): Promise<string | undefined> {
     const digest = await request.digest();
-    if (digest !== undefined) return `${PREFIX}request:${digest}`;
+    if (digest !== undefined) return `${PREFIX}request:${digest}${redirects === 0 ? "" : `:${redirects}`}`;
     const what =
       "no request is remembered across reloads: the page is not secure (https), so it has no digests";
     this.#onFault?.(new UsherError("misused", what));

@@ -9,8 +9,8 @@ const COPIED = [
   ...(["mode", "redirect", "referrer", "referrerPolicy"] as const),
 ] as const;
 
-/** The headers that make a request another one: whose it is, and what it brings and wants. */
-const TELLING = ["authorization", "content-type", "accept"] as const;
+/** The headers that make a request another one: whose it is, what it brings and wants, and the caller's own word for it. */
+const TELLING = ["authorization", "content-type", "accept", "idempotency-key"] as const;
 
 /** What `fetch` takes first. */
 export type FetchInput = Parameters<typeof fetch>[0];
