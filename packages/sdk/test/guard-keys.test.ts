@@ -1,6 +1,6 @@
 // The keys that the guard fetches: from a gateway that is there, gone, slow, broken, or has new ones.
 
-import type { ServerResponse } from "node:http";
+import { createServer, type ServerResponse } from "node:http";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { eventually } from "../../../test/support/eventually.ts";
@@ -9,6 +9,7 @@ import { createGuard, type GuardOptions, type Refusal } from "../src/guard.ts";
 import { createClient } from "../src/index.ts";
 import { nodeHttp } from "./support/guarded.ts";
 import { keysOf, Shower, Signer } from "./support/signer.ts";
+import { deserted } from "./support/stranger.ts";
 
 const CONFIG = `
 services: { shop: { url: "http://127.0.0.1:9" } }
@@ -158,7 +159,7 @@ describe.each<[string, (res: ServerResponse) => void]>([
     const { check, faults } = checking({ jwks: shower.url, keys });
     shower.show = show;
     expect(await check(await signer.pass())).toMatchObject(UNAVAILABLE);
-    expect(faults).toHaveLength(1);
+    expect(faults).toMatchObject([{ message: expect.stringContaining(`had from ${shower.url}: `) }]);
     shower.show = keysOf(signer);
     await letsIn(check);
   });
@@ -172,6 +173,24 @@ describe.each<[string, (res: ServerResponse) => void]>([
     expect(await check(await other.pass())).toMatchObject(UNAVAILABLE);
     expect(await check(await other.pass({}, { kid: "first" }))).toMatchObject(UNTRUSTED);
   });
+});
+
+it("why keys could not be had is told with the address, and the reason", async () => {
+  const told = async (jwks: string): Promise<string> => {
+    const { check, faults } = checking({ jwks });
+    await check(await signer.pass());
+    return `${faults[0]}`;
+  };
+  await using shower = await Shower.start();
+  shower.show = (res) => res.writeHead(404).end();
+  const missing = "it answers 404 instead of 200: a gateway shows them at /_usher/jwks.json";
+  expect(await told(shower.url)).toBe(
+    `Error: the keys of passes could not be had from ${shower.url}: ${missing}`,
+  );
+  const nobody = `http://127.0.0.1:${await deserted(createServer())}`;
+  expect(await told(`${nobody}/keys?token=secret`)).toContain(
+    `had from ${nobody}/keys: connect ECONNREFUSED`,
+  );
 });
 
 it("keys that could not be asked for again in too long a time let nobody in", async () => {

@@ -8,7 +8,7 @@ import { createServer as createTcpServer } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { certificate } from "../../../test/support/certificate.ts";
 import { startUsher, type Usher } from "../../../test/support/usher.ts";
-import { type ClientOptions, createClient, type QueueClient, UsherError } from "../src/index.ts";
+import { type ClientOptions, createClient, createFetch, type QueueClient, UsherError } from "../src/index.ts";
 import { createClient as createWebClient } from "../src/web.ts";
 import { deserted, listening } from "./support/stranger.ts";
 
@@ -221,9 +221,9 @@ describe("over Connect", () => {
 });
 
 /** What making a client comes to. */
-function misuse(make: () => QueueClient): string {
+function misuse(make: () => unknown): string {
   try {
-    make().close();
+    make();
   } catch (error) {
     if (error instanceof UsherError && error.code === "misused") return error.message;
     throw error;
@@ -270,4 +270,55 @@ it("a client that is made without what it needs says what that is", () => {
     expect(wanted.exec(misuse(() => untyped(options)))?.[1]).toBe(is);
   expect(misuse(() => untyped({ baseUrl: [] }))).toContain("baseUrl names no node");
   expect(misuse(() => createWebClient())).toContain("may be left out in a page alone");
+});
+
+describe("numbers that make no sense are told by the option's name:", () => {
+  it.each<[Partial<ClientOptions>, string]>([
+    [{ attempts: 0 }, "attempts is 0; it takes a number of attempts, from 1 up"],
+    [{ attempts: Number.NaN }, "attempts is NaN;"],
+    [{ timeout: -1 }, "timeout is -1; it takes a number of milliseconds, from 1 up"],
+    [{ timeout: Number.NaN }, "timeout is NaN;"],
+  ])("%j", (options, told) => {
+    for (const open of [grpc, web]) expect(misuse(() => open("http://host:1", options))).toContain(told);
+  });
+
+  it("of fetch", () => {
+    expect(misuse(() => createFetch({ attempts: 0 }))).toContain("attempts is 0;");
+    expect(misuse(() => createFetch({ attempts: 1 }))).toBe("it was made");
+  });
+
+  it("of work, for it would have no bound", async () => {
+    using client = createClient({ baseUrl: "http://host:1", attempts: 1 });
+    for (const concurrency of [0, Number.NaN]) {
+      const work = client.work("concert", async () => {}, { concurrency });
+      await expect(work).rejects.toMatchObject({ code: "misused" });
+      await expect(work).rejects.toThrow(`concurrency is ${concurrency};`);
+    }
+  });
+});
+
+describe("an origin that no request can have is refused, for a line behind it would not be waited in:", () => {
+  it.each([
+    ["localhost:8080", 'one of origins is "localhost:8080"; it takes http://host:port or https://host:port'],
+    ["*", 'one of origins is "*"'],
+    [
+      "https://host:1/shop",
+      "one of origins has the path /shop, which would not be heeded: it takes https://host:1",
+    ],
+  ])("%s", (origin, told) => {
+    expect(misuse(() => createFetch({ origins: ["http://host:1", origin] }))).toContain(told);
+  });
+});
+
+it("an origin with a slash at its end is the same one", async () => {
+  const keys: (string | null)[] = [];
+  const fetch = createFetch({
+    origins: ["http://host:1/"],
+    fetch: async (_, init) => {
+      keys.push(new Headers(init?.headers).get("idempotency-key"));
+      return new Response();
+    },
+  });
+  await fetch("http://host:1/orders", { method: "POST", body: "x" });
+  expect(keys).toEqual([expect.stringMatching(/./)]);
 });

@@ -1,5 +1,6 @@
 // What all parts of a client share: the way to the server, and how hard to try.
 
+import { amount } from "../calls/amount.ts";
 import { RetryBudget } from "../calls/budget.ts";
 import { type Clock, REAL_CLOCK } from "../calls/clock.ts";
 import type { RetryOptions } from "../calls/retry.ts";
@@ -23,8 +24,14 @@ export interface Wire<R extends Rpc = Rpc> {
 
 export type BackendWire = Wire<BackendRpc>;
 
-/** `clock`: the machine's, but in tests. */
+/** Throws `misused` where an option makes no sense. `clock`: the machine's, but in tests. */
 export function wireOf<R extends Rpc>(rpc: R, options: TryOptions, clock: Clock = REAL_CLOCK): Wire<R> {
   const { timeout = 10_000, attempts = 5, timings = {} } = options;
-  return { rpc, retry: { budget: new RetryBudget(), attempts, timeout, clock }, timings };
+  const retry = {
+    budget: new RetryBudget(),
+    attempts: amount("attempts", attempts, "attempts"),
+    timeout: amount("timeout", timeout, "milliseconds"),
+    clock,
+  };
+  return { rpc, retry, timings };
 }

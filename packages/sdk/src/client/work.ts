@@ -1,6 +1,7 @@
 // Works through the line, several at a time. Admissions come in order and may be done with in any; the cursor follows the
 // first that is not done with, so that a run that begins there misses nobody.
 
+import { amount } from "../calls/amount.ts";
 import { type Admission, type AdmissionsOptions, admissions } from "./admissions.ts";
 import type { BackendWire } from "./wire.ts";
 
@@ -12,13 +13,15 @@ export interface WorkOptions extends AdmissionsOptions {
 }
 
 /** Resolves once the signal is aborted and all that was begun is done with. Rejects with the first error of the work, or
- * of the stream, after the others under way have ended: its admission and all later ones come again in the next run. */
+ * of the stream, after the others under way have ended: its admission and all later ones come again in the next run. Rejects with `misused` where an option makes no
+ * sense. */
 export async function work(
   wire: BackendWire,
   queue: string,
   work: (admission: Admission) => Promise<void>,
   { concurrency = 1, onCursor, signal, ...options }: WorkOptions,
 ): Promise<void> {
+  amount("concurrency", concurrency, "admissions at once");
   const stop = new AbortController();
   const end = (): void => stop.abort();
   signal?.addEventListener("abort", end, { once: true });

@@ -11,11 +11,13 @@
 //   lost.ts     whether what has no answer is kept   redirects.ts  where a service sends the caller
 //   unsent.ts   what surely never left
 
+import { amount } from "../calls/amount.ts";
 import { RetryBudget } from "../calls/budget.ts";
 import { type Clock, clockOf } from "../calls/clock.ts";
 import { backoff_ms, pause } from "../calls/pause.ts";
 import { type ErrorCode, UsherError } from "../errors.ts";
 import { type FollowTimings, follow } from "../following/follow.ts";
+import { originsIn } from "../rpc/base-url.ts";
 import { hasEnded, type Status } from "../status.ts";
 import { isOwnProblem, problemIn, retryAfter_ms, ticketIn } from "./answers.ts";
 import { askKept } from "./lost.ts";
@@ -48,7 +50,7 @@ export interface FetchOptions {
   readonly timings?: Partial<FollowTimings>;
 }
 
-/** A `fetch` that waits its turn. */
+/** A `fetch` that waits its turn. Throws `misused` where an option makes no sense. */
 export function createFetch(options: FetchOptions = {}): typeof fetch {
   const waiting = new WaitingFetch(options);
   // As for the global one, null is none.
@@ -69,6 +71,8 @@ class WaitingFetch {
   readonly #options: FetchOptions;
   readonly #send: typeof fetch;
   readonly #budget = new RetryBudget();
+  readonly #origins: ReadonlySet<string> | undefined;
+  readonly #attempts: number;
   readonly #memory: Memory;
   readonly #clock: Clock;
   /** How many requests wait at a place, by its ticket; where that is not known yet, by its address. */
@@ -78,6 +82,8 @@ class WaitingFetch {
     this.#options = options;
     // The global one is looked up at each call, for it may be replaced; and it must be called as a function.
     this.#send = options.fetch ?? ((input, init) => fetch(input, init));
+    this.#origins = options.origins && originsIn(options.origins);
+    this.#attempts = amount("attempts", options.attempts ?? 5, "attempts");
     this.#clock = clockOf(options.fetch);
     this.#memory = new Memory(options.storage, options.onFault);
   }
@@ -146,12 +152,11 @@ class WaitingFetch {
 
   /** By the address alone: what is left alone must be left as it is. */
   #isOurs(input: FetchInput): boolean {
-    const { origins } = this.#options;
     const page = (globalThis as { location?: { origin?: string; href?: string } }).location;
     const address = input instanceof Request ? input.url : `${input}`;
     if (!URL.canParse(address, page?.href)) return false;
     const { origin } = new URL(address, page?.href);
-    if (origins !== undefined) return origins.includes(origin);
+    if (this.#origins !== undefined) return this.#origins.has(origin);
     return page?.origin === undefined || page.origin === origin;
   }
 
@@ -162,7 +167,8 @@ class WaitingFetch {
   /** Sends it. Again where a node says that nothing has happened and that it cannot just now; and where nobody has answered,
    * if it changes nothing, or surely went nowhere: any other may have been carried out, and is asked after. */
   async #sendOnce(request: Repeatable, headers: Readonly<Record<string, string>>): Promise<Response> {
-    const { attempts = 5, onFault } = this.#options;
+    const { onFault } = this.#options;
+    const attempts = this.#attempts;
     const lost = { send: this.#send, clock: this.#clock, budget: this.#budget, attempts };
     for (let tries = 1; ; tries++) {
       const mayRepeat = () => tries < attempts && this.#budget.spend();

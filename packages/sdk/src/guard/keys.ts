@@ -3,6 +3,7 @@
 //   none yet ──▶ ask; no answer: unavailable      fresh ──▶ use      stale ──▶ ask first, and use what there is if that fails
 
 import { createLocalJWKSet, createRemoteJWKSet, customFetch, errors, type JWSHeaderParameters } from "jose";
+import { reasonOf } from "../calls/reason.ts";
 import { UsherError } from "../errors.ts";
 
 /** A set of keys, as in RFC 7517; for passes, Ed25519's alone are looked at. */
@@ -72,6 +73,7 @@ function given(set: KeySet): FindKey {
 }
 
 class FetchedKeys {
+  readonly #url: URL;
   readonly #remote: ReturnType<typeof createRemoteJWKSet>;
   readonly #options: Required<KeyOptions>;
   readonly #onFault: (error: unknown) => void;
@@ -88,6 +90,7 @@ class FetchedKeys {
     this.#options = { maxAge, cooldown, timeout, maxStale };
     for (const [name, value] of Object.entries(this.#options))
       if (!(value >= 0)) throw new UsherError("misused", `keys.${name} is ${value}; it takes milliseconds`);
+    this.#url = url;
     this.#onFault = onFault;
     // When to ask is decided here: jose would ask at each token while the gateway fails, and refuse what it has by then.
     this.#remote = createRemoteJWKSet(url, {
@@ -144,9 +147,10 @@ class FetchedKeys {
       await this.#remote.reload();
       this.#fetched_ms = performance.now();
       this.#failure = undefined;
-    } catch (error) {
-      this.#failure = error;
-      this.#onFault(error);
+    } catch (cause) {
+      const told = `the keys of passes could not be had from ${shown(this.#url)}: ${reasonOf(cause)}`;
+      this.#failure = new Error(told, { cause });
+      this.#onFault(this.#failure);
     }
   }
 
@@ -156,18 +160,24 @@ class FetchedKeys {
   }
 }
 
+/** Without a user, a password and a query, which may be secret. */
+function shown({ origin, pathname }: URL): string {
+  return `${origin}${pathname}`;
+}
+
 /** `fetch`, of an answer that is not larger than a set of keys may be. */
 async function fetchSmall(url: string, init: RequestInit): Promise<Response> {
   const response = await fetch(url, init);
   if (response.status !== 200) {
     await response.body?.cancel();
-    throw new Error(`${url} answers ${response.status} instead of 200`);
+    const where = response.status === 404 ? ": a gateway shows them at /_usher/jwks.json" : "";
+    throw new Error(`it answers ${response.status} instead of 200${where}`);
   }
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let length = 0;
   for await (const chunk of response.body ?? []) {
     length += chunk.byteLength;
-    if (length > SET_BYTES_MAX) throw new Error(`${url} answers with more than ${SET_BYTES_MAX} bytes`);
+    if (length > SET_BYTES_MAX) throw new Error(`it answers with more than ${SET_BYTES_MAX} bytes`);
     chunks.push(chunk);
   }
   return new Response(new Blob(chunks), { headers: response.headers });

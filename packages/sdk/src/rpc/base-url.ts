@@ -14,20 +14,30 @@ export function nodesIn(baseUrl: unknown): readonly string[] {
   });
 }
 
+/** The origins that the option `origins` names; throws `misused` where one of them is none. */
+export function originsIn(origins: readonly string[]): ReadonlySet<string> {
+  return new Set(
+    origins.map((origin) => serverUrl(origin, { path: false, option: "one of origins" }).origin),
+  );
+}
+
 export interface UrlTerms {
   /** What it may be relative to; default: nothing. */
   readonly page?: string | undefined;
   /** Whether it may have a path. */
   readonly path: boolean;
+  /** What names it, for errors; "baseUrl". */
+  readonly option?: string;
 }
 
 /** The address of a server. Throws `misused` where it is none, or has in it what would not be heeded: in an error that
  * shows no user, password or query, which may be secret. */
-export function serverUrl(baseUrl: string, { page, path }: UrlTerms): URL {
+export function serverUrl(baseUrl: string, { page, path, option = "baseUrl" }: UrlTerms): URL {
   const url = URL.canParse(baseUrl, page) ? new URL(baseUrl, page) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
     const shown = baseUrl.replace(/\/\/.*@/s, "//…@");
-    throw misused(`baseUrl is "${shown}"; it takes ${WANTED}, and may be left out in a page alone`);
+    const orNone = option === "baseUrl" ? ", and may be left out in a page alone" : "";
+    throw misused(`${option} is "${shown}"; it takes ${WANTED}${orNone}`);
   }
   const { username, password, search, hash, origin, pathname } = url;
   const unheeded = [
@@ -38,7 +48,7 @@ export function serverUrl(baseUrl: string, { page, path }: UrlTerms): URL {
   ];
   if (unheeded.length === 0) return url;
   const short = path ? `${origin}${pathname.replace(/\/$/, "")}` : origin;
-  throw misused(`baseUrl has ${unheeded.join(" and ")}, which would not be heeded: it takes ${short}`);
+  throw misused(`${option} has ${unheeded.join(" and ")}, which would not be heeded: it takes ${short}`);
 }
 
 function misused(message: string): UsherError {

@@ -1,6 +1,7 @@
 // One request and its answer, by fetch: https://connectrpc.com/docs/protocol/#unary-request.
 
 import { REAL_CLOCK } from "../../calls/clock.ts";
+import { reasonOf } from "../../calls/reason.ts";
 import { UsherError } from "../../errors.ts";
 import { headerValue } from "../api-key.ts";
 import { serverUrl } from "../base-url.ts";
@@ -109,15 +110,6 @@ export interface Limit {
   /** The time no longer counts. */
   met(): void;
   done(): void;
-}
-
-/** What is known of a failed fetch: in Node, its cause says more than it does. */
-function reasonOf(thrown: unknown): string {
-  if (!(thrown instanceof Error)) return String(thrown);
-  const { cause, message } = thrown;
-  if (!(cause instanceof Error)) return message;
-  const code = "code" in cause ? `${cause.code ?? ""}` : "";
-  return cause.message.includes(code) ? cause.message : `${cause.message}, ${code}`;
 }
 
 /** A call's signal and time as one signal. `where`: whom it goes to, for errors. */
