@@ -113,6 +113,7 @@ const TRIED: Readonly<Record<string, () => Promise<void>>> = {
     await program.says(/waiting 1/);
     await backend.admit("concert", { count: 1 });
     await saysLines(program, [/^waiting 1 undefined$/, /^admitted 0 undefined$/]);
+    await saysLines(await started("backend.ts"), ["left undefined undefined"]);
   },
 
   async "page.ts"() {
@@ -135,6 +136,7 @@ const TRIED: Readonly<Record<string, () => Promise<void>>> = {
     await waits();
     await backend.admit("purchases", { count: 1 });
     await page.getByText('bought: {"buyer":"ann","seats":2}').waitFor();
+    expect(await page.title()).toBe("The Last Night");
     expect(complaints.filter((complaint) => !complaint.includes("favicon"))).toEqual([]);
     expect((await backend.queue("purchases")).lastNumber).toBe(1);
   },
@@ -177,6 +179,12 @@ const TRIED: Readonly<Record<string, () => Promise<void>>> = {
     expect([statusCode, headers.location]).toEqual([303, `${usher.gatewayUrl}/backstage`]);
     const answer = await fetch(`${url}/backstage`, { headers: { "usher-pass": await pass() } });
     expect(await answer.json()).toMatchObject({ number: expect.any(Number), ticketId: /^backstage:/ });
+  },
+
+  async "visit.ts"() {
+    const url = await served("service.ts");
+    const program = await started("visit.ts", snippet("visit.ts").replace("http://localhost:3000", url));
+    await saysLines(program, [/^200 hello, number \d+$/, ""]);
   },
 
   async "line.test.ts"() {
