@@ -193,6 +193,19 @@ describe.each(["orders", "checkout"])("while it waits for %s,", (queue) => {
   });
 });
 
+it("whether a request is kept is asked for so long and no longer, and then it fails as it did", async () => {
+  const proxy = await openProxy(usher.gatewayUrl);
+  proxy.manner = (path) => (path.startsWith("/_usher/") ? "hang" : "lose");
+  const fetch = createFetch({
+    attempts: 3,
+    fetch: byClock(TWENTY_TIMES, (input, init) => globalThis.fetch(input, init)),
+  });
+  await expect(fetch(`${proxy.url}/orders`, ORDER)).rejects.toThrow("fetch failed");
+  expect(proxy.asked.slice(1).map(({ path }) => path)).toEqual(Array(2).fill("/_usher/requests"));
+  await backend.admit("orders");
+  await expect.poll(() => service.seen.length).toBe(asked + 1);
+});
+
 it("a gateway that never answers is given up on by the caller's signal, with its reason", async () => {
   const proxy = await openProxy(usher.gatewayUrl);
   proxy.manner = () => "hang";

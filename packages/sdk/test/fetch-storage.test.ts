@@ -1,5 +1,5 @@
-// What `fetch` that waits remembers, where several of its requests are alike: of two pages, of one after the other, of other
-// keys.
+// Requests of `fetch` that waits which are alike: of two pages, one after the other, under other keys; and what is given up
+// when one of them is aborted.
 
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type Service, startService } from "../../../test/support/service.ts";
@@ -20,6 +20,7 @@ queues:
   orders: { kind: defer, limit: { rate_per_second: 100, max_active: 100 }, max_wait: 1h, mode: paused }
 routes:
   - { match: /orders, service: shop, queue: orders, hold: 0s }
+  - { match: /held, service: shop, queue: orders, hold: 1m }
 `,
   });
   backend = createClient({ baseUrl: `http://${usher.nativeAddress}`, apiKey: usher.apiKey });
@@ -41,8 +42,8 @@ function page(storage: MapStorage, options: FetchOptions = {}) {
     ...options,
     onStatus: ({ number }) => numbers.push(number),
   });
-  const order = (init: RequestInit = {}) =>
-    fetch(`${usher.gatewayUrl}/orders`, { method: "POST", body: "two seats", ...init });
+  const order = (init: RequestInit = {}, path = "orders") =>
+    fetch(`${usher.gatewayUrl}/${path}`, { method: "POST", body: "two seats", ...init });
   return { order, numbers };
 }
 
@@ -116,4 +117,50 @@ it("a redirect to the request itself leads to the service again, and not to the 
   expect((await answer).status).toBe(200);
   expect(service.seen).toHaveLength(asked + 2);
   service.answer = echo;
+});
+
+it.each(["leave", "keep"] as const)(
+  "an order that is aborted while the gateway holds its answer back is taken back, unless it is kept (%s)",
+  async (onAbort) => {
+    const asked = service.seen.length;
+    const waiting = async () => (await backend.queue("orders")).waiting;
+    const given = new AbortController();
+    const questions: string[] = [];
+    const fetch = createFetch({
+      onAbort,
+      fetch(input, init) {
+        if (`${input}`.includes("/_usher/")) questions.push(`${init?.method ?? "GET"}`);
+        return globalThis.fetch(input, init);
+      },
+    });
+    const order = fetch(`${usher.gatewayUrl}/held`, { method: "POST", body: "x", signal: given.signal });
+    order.catch(() => {});
+    await expect.poll(waiting).toBe(1);
+    given.abort(new Error("no more"));
+    await expect(order).rejects.toThrow("no more");
+    await expect.poll(waiting).toBe(onAbort === "leave" ? 0 : 1);
+    expect(questions).toEqual(onAbort === "leave" ? ["GET", "DELETE"] : []);
+    await backend.admit("orders");
+    await expect.poll(() => service.seen.length).toBe(onAbort === "leave" ? asked : asked + 1);
+  },
+);
+
+it("an order that is aborted leaves its place to one that is the same, and is still held, or came upon its place", async () => {
+  const { order, numbers } = page(new MapStorage());
+  for (const path of ["orders", "held"]) {
+    const asked = service.seen.length;
+    const before = await lastNumber();
+    const at = (signal?: AbortSignal) => order({ ...(signal && { signal }) }, path);
+    const first = at();
+    await expect.poll(lastNumber).toBe(before + 1);
+    const given = new AbortController();
+    const second = at(given.signal);
+    second.catch(() => {});
+    if (path === "orders") await expect.poll(() => numbers.filter((n) => n === before + 1).length).toBe(2);
+    given.abort(new Error("once is enough"));
+    await expect(second).rejects.toThrow("once is enough");
+    await backend.admit("orders");
+    expect((await first).status).toBe(200);
+    expect(service.seen).toHaveLength(asked + 1);
+  }
 });

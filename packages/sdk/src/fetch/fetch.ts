@@ -9,7 +9,8 @@
 //   request.ts  a request that can be made again     place.ts      a ticket as a resource
 //   answers.ts  which answers are Usher's            memory.ts     what is kept across reloads
 //   lost.ts     whether what has no answer is kept   redirects.ts  where a service sends the caller
-//   unsent.ts   what surely never left
+//   unsent.ts   what surely never left               timed.ts      questions that take only so long
+//   sharers.ts  which requests share a place
 
 import { amount } from "../calls/amount.ts";
 import { RetryBudget } from "../calls/budget.ts";
@@ -25,6 +26,7 @@ import { type Entry, Memory, type Storage } from "./memory.ts";
 import { Place } from "./place.ts";
 import { afterRedirect, redirectIn } from "./redirects.ts";
 import { type FetchInput, type Repeatable, repeatable } from "./request.ts";
+import { type Sharer, Sharers } from "./sharers.ts";
 import { provesUnsent } from "./unsent.ts";
 
 export interface FetchOptions {
@@ -75,8 +77,7 @@ class WaitingFetch {
   readonly #attempts: number;
   readonly #memory: Memory;
   readonly #clock: Clock;
-  /** How many requests wait at a place, by its ticket; where that is not known yet, by its address. */
-  readonly #waiting = new Map<string, number>();
+  readonly #sharers = new Sharers();
 
   constructor(options: FetchOptions) {
     this.#options = options;
@@ -116,10 +117,14 @@ class WaitingFetch {
 
   /** The service's own answer to one request, when its turn has come. `close`: forgets it. */
   async #answerTo(made: Repeatable, entry: Entry, close: () => void): Promise<Response> {
+    made.signal?.throwIfAborted();
     const headers = { ...entry.headers };
+    const key = headers["idempotency-key"];
     let place = entry.ticket === undefined ? undefined : this.#placeAt(entry.ticket, made);
+    const sharer: Sharer = { name: key && `${key} ${made.method} ${made.url}`, place };
     let isRemembered = place !== undefined;
     let from: Status | undefined;
+    this.#sharers.add(sharer);
     try {
       for (let turns = 0; ; turns++) {
         if (place === undefined) {
@@ -134,20 +139,43 @@ class WaitingFetch {
           from = ticket.status;
           entry.keep(ticket.url);
         }
+        sharer.place = place;
         const turn = await this.#waitAt(place, made, from, isRemembered);
         if (turn.response !== undefined) return turn.response;
         // Its turn: the request itself is made now.
         entry.drop();
         place = undefined;
+        sharer.place = undefined;
         isRemembered = false;
         if (turn.pass !== undefined) headers["usher-pass"] = turn.pass;
       }
     } catch (error) {
-      // It has left the line, or tried to.
-      if (made.signal?.aborted && this.#options.onAbort !== "keep") close();
+      const { onAbort, onFault } = this.#options;
+      this.#sharers.delete(sharer);
+      if (made.signal?.aborted && onAbort !== "keep") {
+        close();
+        if (!this.#sharers.hasOther(sharer))
+          this.#giveUp(made, place, headers).catch((fault: unknown) => onFault?.(fault));
+      }
       made.signal?.throwIfAborted();
       throw error;
+    } finally {
+      this.#sharers.delete(sharer);
     }
+  }
+
+  /** Leaves the line. The gateway may have a request, too, that it had not answered yet when it was aborted. */
+  async #giveUp(
+    request: Repeatable,
+    place: Place | undefined,
+    headers: Readonly<Record<string, string>>,
+  ): Promise<void> {
+    if (place !== undefined) return place.leave();
+    if (request.isSafe || headers["usher-pass"] !== undefined) return;
+    const lost = { send: this.#send, clock: this.#clock, budget: this.#budget, attempts: 2 };
+    const kept = await askKept({ ...request, signal: undefined }, headers, lost);
+    const ticket = kept && (await ticketIn(kept, request.url));
+    if (ticket !== undefined) await this.#placeAt(ticket.url, request).leave();
   }
 
   /** By the address alone: what is left alone must be left as it is. */
@@ -199,35 +227,23 @@ class WaitingFetch {
     }
   }
 
-  /** Waits at a place in the line, counted: one that several requests share is given up with the last of them.
-   * `isRemembered`: whether it was taken before this page was there. */
+  /** Waits at a place in the line. `isRemembered`: whether it was taken before this page was there. */
   async #waitAt(
     place: Place,
     request: Repeatable,
     from: Status | undefined,
     isRemembered: boolean,
   ): Promise<Turn> {
-    const { onFault, onAbort = "leave" } = this.#options;
-    const id = from?.id ?? place.url;
-    this.#waiting.set(id, (this.#waiting.get(id) ?? 0) + 1);
     try {
       const turn = await this.#wait(place, request, from);
       // What another gateway gave out, before this one was there, has never reached the service behind this one.
       return isRemembered && turn.refused === "token_invalid" ? {} : turn;
     } catch (error) {
-      if (request.signal?.aborted) {
-        if (onAbort === "leave" && this.#waiting.get(id) === 1)
-          place.leave().catch((fault: unknown) => onFault?.(fault));
-        throw request.signal.reason;
-      }
+      request.signal?.throwIfAborted();
       if (!isRemembered) throw error;
       // What was remembered leads nowhere, and the request has its key.
-      onFault?.(error);
+      this.#options.onFault?.(error);
       return {};
-    } finally {
-      const left = (this.#waiting.get(id) ?? 1) - 1;
-      if (left > 0) this.#waiting.set(id, left);
-      else this.#waiting.delete(id);
     }
   }
 

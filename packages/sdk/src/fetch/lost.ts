@@ -6,6 +6,7 @@ import type { Clock } from "../calls/clock.ts";
 import { backoff_ms, pause } from "../calls/pause.ts";
 import { isProblemDocument, isTicketAnswer, problemIn, retryAfter_ms } from "./answers.ts";
 import type { Repeatable } from "./request.ts";
+import { timed } from "./timed.ts";
 
 /** So often "no" is asked for before it is believed: the request may still be on its way when its connection is gone. */
 const NO_MAX = 2;
@@ -31,13 +32,18 @@ export async function askKept(
   for (let asked = 1; question !== undefined && asked < attempts && budget.spend(); asked++) {
     await pause(backoff_ms(asked, wait_ms), request.signal, clock);
     try {
-      const response = await send(address, question);
+      const { signal } = request;
+      const [response, problem] = await timed(
+        address,
+        question,
+        { send, clock, signal },
+        async (response) => [response, await problemIn(response)],
+      );
       if (isTicketAnswer(response)) return response;
       wait_ms = retryAfter_ms(response);
-      const isLater = (await problemIn(response))?.retryable;
       const isNo = response.status === 404 && isProblemDocument(response);
       await response.body?.cancel();
-      if (!isLater && !(isNo && ++denied < NO_MAX)) return undefined;
+      if (!problem?.retryable && !(isNo && ++denied < NO_MAX)) return undefined;
     } catch {
       request.signal?.throwIfAborted();
     }

@@ -9,15 +9,13 @@ import type { Watched } from "../rpc/rpc.ts";
 import type { Status } from "../status.ts";
 import { errorOf, jsonOf, problemIn, retryAfter_ms, statusIn } from "./answers.ts";
 import type { Repeatable } from "./request.ts";
+import { timed } from "./timed.ts";
 
 /** No event comes near it, in characters. */
 const EVENT_LENGTH_MAX = 64 * 1024;
 
 /** How often the answer is asked for, when nobody says what it is. */
 const ANSWER_ATTEMPTS = 10;
-
-/** How long an answer may take, in milliseconds; 10,000. The service's own, only until it begins. */
-const ASK_MS = 10_000;
 
 const JSON_ONLY = { accept: "application/json" } as const;
 const ANYTHING = { accept: "application/json, */*" } as const;
@@ -45,6 +43,11 @@ export class Place implements Source {
     this.#send = send;
     this.#clock = clock;
     this.#last = from;
+  }
+
+  /** The ticket's id; absent while nothing is known of it. */
+  get ticket(): string | undefined {
+    return this.#last?.id || undefined;
   }
 
   /** What the gateway said when it knew of no such ticket, or of none any more. */
@@ -117,25 +120,14 @@ export class Place implements Source {
     return `${this.url}?as_of=${asOf}`;
   }
 
-  /** Asks, and gives up where the answer, as far as it is read, is not there in time. */
-  async #timed<A>(
+  #timed<A>(
     url: string,
     init: RequestInit,
     signal: AbortSignal | undefined,
     read: (response: Response) => Promise<A>,
   ): Promise<A> {
-    const late = new AbortController();
-    const error = new UsherError("deadline_exceeded", `no answer within ${ASK_MS} ms`);
-    const stop = this.#clock.after(ASK_MS, () => late.abort(error));
-    const either = signal ? AbortSignal.any([signal, late.signal]) : late.signal;
-    try {
-      return await read(await this.#send(url, { ...this.#request.manners, ...init, signal: either }));
-    } catch (thrown) {
-      // A body that is cut off has been read as one of another kind.
-      throw late.signal.aborted ? error : thrown;
-    } finally {
-      stop();
-    }
+    const [send, clock] = [this.#send, this.#clock];
+    return timed(url, { ...this.#request.manners, ...init }, { send, clock, signal }, read);
   }
 
   /** The gateway leads on to the answer: the request has ended. */

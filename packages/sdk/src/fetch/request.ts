@@ -79,7 +79,7 @@ export async function repeatable(input: FetchInput, init: RequestInit): Promise<
       const { pathname, search } = new URL(url);
       const named = { "usher-request": `${method} ${pathname}${search} ${digest}` };
       const all = withHeaders({ ...headers, ...named });
-      return { ...manners, headers: all, redirect: "manual", ...(signal && { signal }) };
+      return { ...manners, headers: all, redirect: "manual" };
     },
     async digest() {
       const telling = TELLING.map((name) => request.headers.get(name) ?? "");
