@@ -13,6 +13,9 @@ export const API_KEY_HEADER = "usher-api-key";
  * are 128 bits. */
 export const KEY_LENGTH_MIN = 22;
 
+/** Where API keys are to be found, for errors. */
+const KEYS = "one of those in the node's file of keys, usher.keys.json beside its data by default";
+
 /** Which calls need an API key: those of backends and operators, all, or (for trying out) none. */
 export type Requirement = "backends" | "all" | "none";
 
@@ -56,7 +59,11 @@ export class Access {
   backend(headers: Headers): Caller {
     const caller = this.caller(headers);
     if (caller.trusted) return caller;
-    throw new UsherError("API_KEY_REQUIRED", `This call needs an API key, in the header ${API_KEY_HEADER}.`);
+    const who = this.#requirement === "all" ? "On this port every call" : "This call";
+    throw new UsherError(
+      "API_KEY_REQUIRED",
+      `${who} needs an API key, in the header ${API_KEY_HEADER}: ${KEYS}.`,
+    );
   }
 
   #owner(key: string): Caller {
@@ -65,7 +72,7 @@ export class Access {
     // All are compared, so that the time taken tells nothing.
     for (const known of this.#keys()) if (timingSafeEqual(known.hash, hash)) caller = known.caller;
     if (caller === undefined)
-      throw new UsherError("API_KEY_REQUIRED", "The API key is not one of this deployment.");
+      throw new UsherError("API_KEY_REQUIRED", `This is no API key of this deployment; it takes ${KEYS}.`);
     return { id: `key:${caller}`, trusted: true };
   }
 }
