@@ -43,6 +43,14 @@ describe.each(WIRES)("over %s", (_, open, ports) => {
     expect(error.message).toContain(ports);
   });
 
+  it("an error's stack leads to the line that made the call", async () => {
+    using client = open(`http://127.0.0.1:${await deserted(createTcpServer())}`);
+    async function orderTickets(): Promise<unknown> {
+      return await client.issue("concert");
+    }
+    await expect(orderTickets()).rejects.toMatchObject({ stack: expect.stringContaining("orderTickets") });
+  });
+
   it("a host that there is none of is told as that", async () => {
     const error = await refusal(open, "http://no-such-host.invalid:50051");
     expect(error).toMatchObject({ code: "unreachable", retryable: true });

@@ -142,20 +142,18 @@ export class GrpcRpc implements BackendRpc {
   }
 
   /** The time is counted here: grpc-js's own deadline is a moment of the wall clock, which may be put forward meanwhile. The
-   * server is told how long, as grpc-js would tell it. */
-  #unary<M extends DescMethodUnary>(
+   * server is told how long, as grpc-js would tell it. Errors are made after the await: so their stack leads to the caller's
+   * own line, and from a callback it would not. */
+  async #unary<M extends DescMethodUnary>(
     method: M,
     request: MessageInitShape<M["input"]>,
     { signal, timeout }: Call,
   ): Promise<MessageShape<M["output"]>> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) {
-        reject(canceled(signal));
-        return;
-      }
-      const metadata = this.#metadata.clone();
-      metadata.set("grpc-timeout", `${Math.min(TIMEOUT_MS_MAX, Math.ceil(timeout))}m`);
-      let late: UsherError | undefined;
+    if (signal?.aborted) throw canceled(signal);
+    const metadata = this.#metadata.clone();
+    metadata.set("grpc-timeout", `${Math.min(TIMEOUT_MS_MAX, Math.ceil(timeout))}m`);
+    let late: UsherError | undefined;
+    const answered = new Promise<MessageShape<M["output"]>>((resolve, reject) => {
       const call = this.#channels.main.makeUnaryRequest(
         pathOf(method),
         (message: MessageShape<M["input"]>) => Buffer.from(toBinary(method.input, message)),
@@ -166,7 +164,7 @@ export class GrpcRpc implements BackendRpc {
           met();
           signal?.removeEventListener("abort", abort);
           if (answer !== undefined) resolve(answer);
-          else reject(signal?.aborted ? canceled(signal) : (late ?? refusalOf(error, this.#where)));
+          else reject(error);
         },
       );
       const abort = (): void => call.cancel();
@@ -176,6 +174,12 @@ export class GrpcRpc implements BackendRpc {
         call.cancel();
       });
     });
+    try {
+      return await answered;
+    } catch (error) {
+      if (signal?.aborted) throw canceled(signal);
+      throw late ?? refusalOf(error, this.#where);
+    }
   }
 
   /** The time counts until the first message: a stream may last for hours. */
