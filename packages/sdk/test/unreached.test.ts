@@ -244,6 +244,7 @@ describe("a baseUrl is refused, by what is wrong with it,", () => {
     ["http://ann:secret@host:1", "a user", "it takes http://host:1"],
     ["http://host:1?key=secret", "a query", "it takes http://host:1"],
     ["https://host:1/#secret", "a fragment", "it takes https://host:1"],
+    ["", "http://host:port", "baseUrl is missing;"],
     ["host:1", "http://host:port", "baseUrl is"],
     ["ftp://host:1", "http://host:port", "baseUrl is"],
     ["http://ann:secret@", "http://host:port", "baseUrl is"],

@@ -37,7 +37,8 @@ export function serverUrl(baseUrl: string, { page, path, option = "baseUrl" }: U
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
     const shown = baseUrl.replace(/\/\/.*@/s, "//…@");
     const orNone = option === "baseUrl" ? ", and may be left out in a page alone" : "";
-    throw misused(`${option} is "${shown}"; it takes ${WANTED}${orNone}`);
+    const what = baseUrl === "" ? "missing" : `"${shown}"`;
+    throw misused(`${option} is ${what}; it takes ${WANTED}${orNone}`);
   }
   const { username, password, search, hash, origin, pathname } = url;
   const unheeded = [
