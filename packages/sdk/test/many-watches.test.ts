@@ -63,3 +63,16 @@ it.each(["gateway", "native"] as const)(
     expect((await client.queue("concert")).waiting).toBe(0);
   },
 );
+
+it("watches that are given up while their connections are made leave none behind", async () => {
+  const { url, open } = await door(usher.ports.native);
+  using client = createClient({ baseUrl: url, apiKey: usher.apiKey });
+  const tickets = await Promise.all(Array.from({ length: 300 }, () => client.issue("concert")));
+  const given = new AbortController();
+  const ended = tickets.map((ticket) => ticket.admitted({ signal: given.signal }));
+  setImmediate(() => given.abort());
+  for (const end of await Promise.allSettled(ended)) expect(end).toMatchObject({ status: "rejected" });
+  // Answered after whatever was begun before has connected.
+  for (let asked = 0; asked < 20; asked++) await tickets[asked]?.refresh();
+  await eventually(async () => expect(open.size).toBe(1));
+});

@@ -37,13 +37,19 @@ export class Channels {
   }
 
   close(): void {
-    for (const { client } of this.#channels) client.close();
+    for (const { client } of this.#channels) end(client);
   }
 
   #giveBack(channel: Channel): void {
     channel.watches--;
     if (channel.watches > 0 || channel.client === this.main) return;
     this.#channels.splice(this.#channels.indexOf(channel), 1);
-    channel.client.close();
+    end(channel.client);
   }
+}
+
+/** Closes it a moment later: one that is closed in the moment in which it was made connects all the same in grpc-js 1.14, and
+ * nobody ever closes that connection. */
+function end(client: Client): void {
+  setImmediate(() => client.close());
 }
