@@ -69,6 +69,8 @@ test.each([
   "/sdk/../package.json",
   "/sdk//etc/passwd.ts",
   "/sdk/none.ts",
+  "/sdk//web.ts",
+  "/page//main.ts",
   "/page/",
 ])("nothing else is: %s", async (path) => {
   const { url } = await openPage();

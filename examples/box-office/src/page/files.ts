@@ -27,6 +27,9 @@ const TYPES: Readonly<Record<string, string>> = {
   ".css": "text/css; charset=utf-8",
 };
 
+/** A file has one path: with a slash more it would be remembered as another. */
+const ONE_PATH = /^(\/[\w-]+)+\.\w+$/;
+
 export class Files {
   /** By path; no more than there are files. */
   readonly #known = new Map<string, Served>();
@@ -43,7 +46,7 @@ export class Files {
     const [prefix] = Object.keys(FOLDERS).filter((prefix) => path.startsWith(prefix));
     const folder = prefix && FOLDERS[prefix];
     const type = TYPES[extname(path)];
-    if (!folder || type === undefined || !/^[\w/-]+\.\w+$/.test(path)) return undefined;
+    if (!folder || type === undefined || !ONE_PATH.test(path)) return undefined;
     const known = this.#known.get(path);
     if (known !== undefined) return known;
     const text = textOf(join(folder, normalize(path.slice(prefix.length))));
