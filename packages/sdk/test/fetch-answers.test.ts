@@ -206,6 +206,26 @@ it("whether a request is kept is asked for so long and no longer, and then it fa
   await expect.poll(() => service.seen.length).toBe(asked + 1);
 });
 
+it("of a document that has no end, where one of the gateway's should be, next to nothing is read", async () => {
+  const blank = Buffer.alloc(64 * 1024, " ");
+  let blanks = 0;
+  const server = createServer((req, res) => {
+    if (req.url !== "/_usher/requests") return req.socket.destroy();
+    res.writeHead(404, { "content-type": "application/problem+json" });
+    const more = (): void => {
+      // With an end after all, for whoever reads on.
+      while (!res.destroyed && blanks++ < 2_000) if (!res.write(blank)) return;
+      res.end();
+    };
+    res.on("drain", more);
+    more();
+  });
+  const url = `http://127.0.0.1:${await listening(server)}/orders`;
+  await expect(createFetch({ attempts: 2 })(url, ORDER)).rejects.toThrow("fetch failed");
+  // As much as lies in buffers on the way.
+  expect(blanks).toBeLessThan(500);
+});
+
 it("a gateway that never answers is given up on by the caller's signal, with its reason", async () => {
   const proxy = await openProxy(usher.gatewayUrl);
   proxy.manner = () => "hang";

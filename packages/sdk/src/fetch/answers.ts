@@ -27,6 +27,9 @@ const RENAMED: Readonly<Record<string, ErrorCode>> = {
 /** A line that is full stays so for longer than anybody wants to look at a page that does nothing. */
 const NOT_WAITED_FOR: ReadonlySet<ErrorCode> = new Set(["queue_full"]);
 
+/** No document of the gateway's comes near it, in characters; 65,536. */
+const DOCUMENT_LENGTH_MAX = 64 * 1024;
+
 /** The longest `Retry-After` that is heeded, in milliseconds. */
 const RETRY_AFTER_MS_MAX = 60_000;
 
@@ -95,12 +98,27 @@ export function statusIn(document: unknown): Status | undefined {
   }
 }
 
+/** Absent where it is none, or too long to be one of the gateway's. */
 export async function jsonOf(response: Response): Promise<unknown> {
   try {
-    return await response.json();
+    return JSON.parse(await textOf(response));
   } catch {
     return undefined;
   }
+}
+
+/** What is beyond the longest document is left unread. */
+export async function textOf({ body }: Response): Promise<string> {
+  const reader = body?.getReader();
+  const decoder = new TextDecoder();
+  let text = "";
+  while (reader !== undefined && text.length <= DOCUMENT_LENGTH_MAX) {
+    const { done, value } = await reader.read();
+    if (done) return text + decoder.decode();
+    text += decoder.decode(value, { stream: true });
+  }
+  reader?.cancel().catch(() => {});
+  return text;
 }
 
 export function isProblemDocument({ headers }: Response): boolean {

@@ -7,7 +7,7 @@ import { UsherError } from "../errors.ts";
 import type { Source } from "../following/follow.ts";
 import type { Watched } from "../rpc/rpc.ts";
 import type { Status } from "../status.ts";
-import { errorOf, jsonOf, problemIn, retryAfter_ms, statusIn } from "./answers.ts";
+import { errorOf, jsonOf, problemIn, retryAfter_ms, statusIn, textOf } from "./answers.ts";
 import type { Repeatable } from "./request.ts";
 import { timed } from "./timed.ts";
 
@@ -141,7 +141,7 @@ export class Place implements Source {
 
   /** What an answer means that tells of no place. */
   async #strange(response: Response): Promise<UsherError> {
-    const text = await response.text();
+    const text = await textOf(response);
     const document = parsed(text);
     const error = errorOf(document, response);
     const isProblem = response.headers.get("content-type")?.startsWith("application/problem+json");
