@@ -15,7 +15,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     allowOnly: false,
-    globalSetup: "test/support/compile-cache.ts",
+    globalSetup: "test/support/run-folder.ts",
     sequence: { sequencer: LongestFirst },
     projects: [
       {
