@@ -214,8 +214,9 @@ it("of a document that has no end, where one of the gateway's should be, next to
     res.writeHead(404, { "content-type": "application/problem+json" });
     const more = (): void => {
       // With an end after all, for whoever reads on.
-      while (!res.destroyed && blanks++ < 2_000) if (!res.write(blank)) return;
-      res.end();
+      let hasRoom = true;
+      while (hasRoom && blanks++ < 2_000) hasRoom = res.write(blank);
+      if (hasRoom) res.end();
     };
     res.on("drain", more);
     more();
