@@ -210,7 +210,10 @@ it("of a document that has no end, where one of the gateway's should be, next to
   const blank = Buffer.alloc(64 * 1024, " ");
   let blanks = 0;
   const server = createServer((req, res) => {
-    if (req.url !== "/_usher/requests") return req.socket.destroy();
+    if (req.url !== "/_usher/requests") {
+      req.socket.destroy();
+      return;
+    }
     res.writeHead(404, { "content-type": "application/problem+json" });
     const more = (): void => {
       // With an end after all, for whoever reads on.
