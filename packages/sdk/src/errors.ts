@@ -69,7 +69,8 @@ export const SERVER_ERRORS = {
 
 /** What this side of the wire finds. */
 export const CLIENT_ERRORS = {
-  /** Nobody answered: the server is down, or the network is. */
+  /** Nobody answered: the server is down, or the network is. Where there was no connection at all, as Node tells, the
+   * outcome is `refused`. */
   unreachable: DOUBT,
   /** The caller gave up: its signal was aborted, or the client was closed. Where the other side did: `retryable`. */
   canceled: { retryable: false, outcome: "unknown" },

@@ -34,11 +34,19 @@ async function refusal(open: Open, baseUrl: string, options: Partial<ClientOptio
   return error;
 }
 
+it.each([
+  ["gRPC", grpc, createHttp2Server().on("stream", ({ session }) => session?.destroy())],
+  ["Connect", web, createServer((request) => request.socket.destroy())],
+])("over %s, a call that was taken and never answered may have been carried out", async (_, open, server) => {
+  const error = await refusal(open, `http://127.0.0.1:${await listening(server)}`);
+  expect(error).toMatchObject({ code: "unreachable", retryable: true, outcome: "unknown" });
+});
+
 describe.each(WIRES)("over %s", (_, open, ports) => {
   it("where nobody listens, it is told so, and which ports there are", async () => {
     const baseUrl = `http://127.0.0.1:${await deserted(createTcpServer())}`;
     const error = await refusal(open, baseUrl);
-    expect(error).toMatchObject({ code: "unreachable", retryable: true, outcome: "unknown" });
+    expect(error).toMatchObject({ code: "unreachable", retryable: true, outcome: "refused" });
     expect(error.message).toContain(`${baseUrl} could not be reached: nothing listens there. Is the node`);
     expect(error.message).toContain(ports);
   });
@@ -53,7 +61,7 @@ describe.each(WIRES)("over %s", (_, open, ports) => {
 
   it("a host that there is none of is told as that", async () => {
     const error = await refusal(open, "http://no-such-host.invalid:50051");
-    expect(error).toMatchObject({ code: "unreachable", retryable: true });
+    expect(error).toMatchObject({ code: "unreachable", retryable: true, outcome: "refused" });
     expect(error.message).toContain("nobody knows that host");
   });
 

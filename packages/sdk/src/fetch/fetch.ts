@@ -9,13 +9,13 @@
 //   request.ts  a request that can be made again     place.ts      a ticket as a resource
 //   answers.ts  which answers are Usher's            memory.ts     what is kept across reloads
 //   lost.ts     whether what has no answer is kept   redirects.ts  where a service sends the caller
-//   unsent.ts   what surely never left               timed.ts      questions that take only so long
-//   sharers.ts  which requests share a place
+//   timed.ts    questions that take only so long   sharers.ts    which requests share a place
 
 import { amount } from "../calls/amount.ts";
 import { RetryBudget } from "../calls/budget.ts";
 import { type Clock, clockOf } from "../calls/clock.ts";
 import { backoff_ms, pause } from "../calls/pause.ts";
+import { provesUnsent } from "../calls/unsent.ts";
 import { type ErrorCode, UsherError } from "../errors.ts";
 import { type FollowTimings, follow } from "../following/follow.ts";
 import { originsIn } from "../rpc/base-url.ts";
@@ -27,7 +27,6 @@ import { Place } from "./place.ts";
 import { afterRedirect, redirectIn } from "./redirects.ts";
 import { type FetchInput, type Repeatable, repeatable } from "./request.ts";
 import { type Sharer, Sharers } from "./sharers.ts";
-import { provesUnsent } from "./unsent.ts";
 
 export interface FetchOptions {
   /** Told where the ticket stands: at once, and at every change. Positions never rise. */

@@ -2,6 +2,7 @@
 
 import { REAL_CLOCK } from "../../calls/clock.ts";
 import { reasonOf } from "../../calls/reason.ts";
+import { provesUnsent } from "../../calls/unsent.ts";
 import { UsherError } from "../../errors.ts";
 import { headerValue } from "../api-key.ts";
 import { serverUrl } from "../base-url.ts";
@@ -136,7 +137,10 @@ export function limitOf({ signal, timeout }: Call, where: string): Limit {
             cause: thrown,
           },
         );
-      return new UsherError("unreachable", unreached(where, reasonOf(thrown), PORTS), { cause: thrown });
+      return new UsherError("unreachable", unreached(where, reasonOf(thrown), PORTS), {
+        cause: thrown,
+        kind: provesUnsent(thrown) ? { outcome: "refused" } : {},
+      });
     },
     met,
     done() {

@@ -6,7 +6,7 @@ import { durationMs } from "@bufbuild/protobuf/wkt";
 import { type Metadata, status } from "@grpc/grpc-js";
 import { type ErrorInfo, ErrorInfoSchema, RetryInfoSchema } from "@usher/protocol/error-details";
 import { StatusSchema } from "@usher/protocol/status";
-import { codeOf, type ErrorCode, UsherError } from "../../errors.ts";
+import { codeOf, type ErrorCode, type ErrorKind, UsherError } from "../../errors.ts";
 import { unreached } from "../obstacles.ts";
 
 /** Where no reason is told: grpc-js itself has found it, or whatever is in between. */
@@ -36,6 +36,9 @@ const PORTS =
  * here, and says nothing of what the server took. */
 const NO_MESSAGE = /^Received message larger than max/;
 
+/** What grpc-js says where there was no connection to send the call on. */
+const UNSENT = /^(No connection established|Name resolution failed)/;
+
 /** The error that ended a call. `where`: whom it went to. */
 export function refusalOf(error: unknown, where: string): UsherError {
   if (!isServiceError(error)) return UsherError.from(error);
@@ -45,7 +48,8 @@ export function refusalOf(error: unknown, where: string): UsherError {
   const code = known ?? byStatus ?? "unexpected_answer";
   const message = known === undefined ? guessed(code, error.code, told, info?.reason, where) : told;
   // By the other side, or something in between: what the caller gives up itself is told where it is given up.
-  let kind = code === "canceled" ? { retryable: true } : {};
+  let kind: Partial<ErrorKind> = code === "canceled" ? { retryable: true } : {};
+  if (code === "unreachable" && UNSENT.test(told)) kind = { outcome: "refused" };
   // A refusal by an Usher that is newer, or by something else that knows what it says, is no mishap that passes.
   if (code === "unexpected_answer" && (byStatus === undefined || info !== undefined))
     kind = { retryable: error.code === status.ABORTED || retry_ms !== undefined };
