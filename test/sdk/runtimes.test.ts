@@ -85,7 +85,7 @@ const PRINTED: Readonly<Record<string, readonly string[]>> = {
   "./testing": ["1 waits", "sold to 2"],
   ".": [
     ...[...OVER_GRPC, ...OVER_GRPC, ...OVER_GRPC],
-    ...["nobody there: unreachable true unknown", "not trusted: unreachable true unknown"],
+    ...["nobody there: unreachable true refused", "not trusted: unreachable true refused"],
   ],
   "./guard/grpc": [
     "good: let in: concert",
