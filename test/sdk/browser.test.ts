@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { createClient } from "@usher/sdk";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { openBrowser, openPerson } from "../e2e/browser.ts";
-import { startService } from "../support/service.ts";
+import { type Service, startService } from "../support/service.ts";
 import { startUsher } from "../support/usher.ts";
 import { type Bundle, bundle } from "./support/bundle.ts";
 import { type Packed, packSdk } from "./support/packed.ts";
@@ -42,6 +42,18 @@ async function bundled(): Promise<Bundle> {
   return bundle(project, "entry.js");
 }
 
+/** A service with a page that has the client, for the time of a test; it tells what else is asked of it. */
+async function startShop(): Promise<Service> {
+  const { code } = await bundled();
+  const service = await startService((res, { target, method, body }) => {
+    const isScript = target === "/app.js";
+    res.setHeader("content-type", isScript ? "text/javascript" : "text/html");
+    res.end(isScript ? code : target === "/" ? PAGE : `${method} ${target} ${body}`);
+  });
+  onTestFinished(() => service.stop());
+  return service;
+}
+
 test("issue, watch and fetch are at most 15 KB of a page, as few as the README says, and nothing but the client's own", async () => {
   const { gzipBytes, parts, imports, code } = await bundled();
   const table = parts.map(({ file, bytes }) => `${`${bytes}`.padStart(7)}  ${file}`);
@@ -56,13 +68,7 @@ test("issue, watch and fetch are at most 15 KB of a page, as few as the README s
 });
 
 test("in a page it takes a ticket, watches it, and fetches when it is its turn, without a complaint", async () => {
-  const { code } = await bundled();
-  const service = await startService((res, { target, method, body }) => {
-    const isScript = target === "/app.js";
-    res.setHeader("content-type", isScript ? "text/javascript" : "text/html");
-    res.end(isScript ? code : target === "/" ? PAGE : `${method} ${target} ${body}`);
-  });
-  onTestFinished(() => service.stop());
+  const service = await startShop();
   const usher = await startUsher({
     config: `
 services: { shop: { url: ${service.url} } }
@@ -119,13 +125,7 @@ routes:
 });
 
 test("in a page, a gateway that is not there or does not allow the page is told as that, with what to do", async () => {
-  const { code } = await bundled();
-  const service = await startService((res, { target }) => {
-    const isScript = target === "/app.js";
-    res.setHeader("content-type", isScript ? "text/javascript" : "text/html");
-    res.end(isScript ? code : PAGE);
-  });
-  onTestFinished(() => service.stop());
+  const service = await startShop();
   const queue = "{ kind: pass, limit: { max_active: 1 }, max_wait: 1h }";
   const usher = await startUsher({ config: `queues: { concert: ${queue} }` });
   onTestFinished(() => usher.stop());
@@ -153,13 +153,7 @@ test("in a page, a gateway that is not there or does not allow the page is told 
 });
 
 test("in a page, a purchase whose answer is lost is found where it is kept, and made once", async () => {
-  const { code } = await bundled();
-  const service = await startService((res, { target, method, body }) => {
-    const isScript = target === "/app.js";
-    res.setHeader("content-type", isScript ? "text/javascript" : "text/html");
-    res.end(isScript ? code : target === "/" ? PAGE : `${method} ${target} ${body}`);
-  });
-  onTestFinished(() => service.stop());
+  const service = await startShop();
   const usher = await startUsher({
     config: `
 services: { shop: { url: ${service.url} } }
