@@ -1,4 +1,5 @@
-// Requests that surely never left, so that nothing has happened. Node tells why a connection failed (`cause`); a browser tells nobody.
+// Requests that surely never left, so that nothing has happened. Node tells why a connection failed (`cause`); a browser
+// tells nobody.
 
 /** What could not be asked for before there was a connection: the name's address, and the connection. A code alone does not
  * tell: a connection that is there can end with EHOSTUNREACH, too. */

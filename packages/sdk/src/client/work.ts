@@ -13,8 +13,8 @@ export interface WorkOptions extends AdmissionsOptions {
 }
 
 /** Resolves once the signal is aborted and all that was begun is done with. Rejects with the first error of the work, or
- * of the stream, after the others under way have ended: its admission and all later ones come again in the next run. Rejects with `misused` where an option makes no
- * sense. */
+ * of the stream, after the others under way have ended: its admission and all later ones come again in the next run.
+ * Rejects with `misused` where an option makes no sense. */
 export async function work(
   wire: BackendWire,
   queue: string,

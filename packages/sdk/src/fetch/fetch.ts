@@ -9,7 +9,7 @@
 //   request.ts  a request that can be made again     place.ts      a ticket as a resource
 //   answers.ts  which answers are Usher's            memory.ts     what is kept across reloads
 //   lost.ts     whether what has no answer is kept   redirects.ts  where a service sends the caller
-//   timed.ts    questions that take only so long   sharers.ts    which requests share a place
+//   timed.ts    questions that take only so long     sharers.ts    which requests share a place
 
 import { amount } from "../calls/amount.ts";
 import { RetryBudget } from "../calls/budget.ts";
@@ -150,7 +150,6 @@ class WaitingFetch {
       }
     } catch (error) {
       const { onAbort, onFault } = this.#options;
-      this.#sharers.delete(sharer);
       if (made.signal?.aborted && onAbort !== "keep") {
         close();
         if (!this.#sharers.hasOther(sharer))

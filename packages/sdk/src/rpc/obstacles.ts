@@ -31,6 +31,11 @@ export function unreached(where: string, said: string, ports: string): string {
   return `${told}${meaning.replace("{ports}", ports).replace("{tls}", tls)} (${plain(said)})`;
 }
 
+/** Says that a call's time was over, in milliseconds. */
+export function unanswered(where: string, timeout: number): string {
+  return `${where} did not answer within ${timeout} ms (the option timeout)`;
+}
+
 /** Without the places in Node's own sources, and the moment. */
 function plain(said: string): string {
   return said

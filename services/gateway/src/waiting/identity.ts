@@ -1,4 +1,4 @@
-// Who sends a request to a `defer` queue, and under which key: what makes a retry the same ticket.
+// Who sends a request, and to a `defer` queue under which key: what makes a retry the same ticket.
 
 import { type Access, type Caller, KEY_LENGTH_MIN } from "@usher/replica";
 import type { EdgeRequest } from "../listener/exchange.ts";
@@ -16,7 +16,7 @@ export interface Identity {
 
 /** Throws API_KEY_REQUIRED where an API key came that is none. */
 export function identityOf(req: EdgeRequest, access: Access): Identity {
-  const caller = access.caller(credentialsOf(req));
+  const caller = access.caller(credentialsOf(req.headers));
   const key = onlyOf(req.headers[KEY_HEADER]);
   const keyIgnored = key === undefined ? undefined : unfit(key, caller);
   return { caller, key: keyIgnored === undefined ? key : undefined, keyIgnored };
@@ -30,13 +30,14 @@ function unfit(key: string, caller: Caller): string | undefined {
   return key === "" ? "empty" : undefined;
 }
 
-function credentialsOf(req: EdgeRequest): Headers {
-  const headers = new Headers();
+/** What a request says of its sender, for `Access`. */
+export function credentialsOf(headers: Readonly<Record<string, string | string[] | undefined>>): Headers {
+  const credentials = new Headers();
   for (const name of ["authorization", "usher-api-key"]) {
-    const value = onlyOf(req.headers[name]);
-    if (value !== undefined) headers.set(name, value);
+    const value = onlyOf(headers[name]);
+    if (value !== undefined) credentials.set(name, value);
   }
-  return headers;
+  return credentials;
 }
 
 /** A header's value; absent where it came more than once. */

@@ -6,7 +6,7 @@ import { provesUnsent } from "../../calls/unsent.ts";
 import { UsherError } from "../../errors.ts";
 import { headerValue } from "../api-key.ts";
 import { serverUrl } from "../base-url.ts";
-import { unreached } from "../obstacles.ts";
+import { unanswered, unreached } from "../obstacles.ts";
 import type { Call } from "../rpc.ts";
 import { isErrorJson, refusalOf } from "./refusals.ts";
 
@@ -129,14 +129,7 @@ export function limitOf({ signal, timeout }: Call, where: string): Limit {
     explain(thrown) {
       if (thrown instanceof UsherError) return thrown;
       if (signal?.aborted) return new UsherError("canceled", "the caller gave up", { cause: signal.reason });
-      if (isLate)
-        return new UsherError(
-          "deadline_exceeded",
-          `${where} did not answer within ${timeout} ms (the option timeout)`,
-          {
-            cause: thrown,
-          },
-        );
+      if (isLate) return new UsherError("deadline_exceeded", unanswered(where, timeout), { cause: thrown });
       return new UsherError("unreachable", unreached(where, reasonOf(thrown), PORTS), {
         cause: thrown,
         kind: provesUnsent(thrown) ? { outcome: "refused" } : {},

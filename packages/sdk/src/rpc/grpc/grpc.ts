@@ -20,6 +20,7 @@ import { UsherError } from "../../errors.ts";
 import type { Status } from "../../status.ts";
 import { headerValue } from "../api-key.ts";
 import { serverUrl } from "../base-url.ts";
+import { unanswered } from "../obstacles.ts";
 import type {
   AdmissionMessage,
   AdmitCall,
@@ -224,7 +225,7 @@ export class GrpcRpc implements BackendRpc {
   #late(timeout: number, client = this.#channels.main): UsherError {
     const isConnected = client.getChannel().getConnectivityState(false) === connectivityState.READY;
     const what = isConnected
-      ? `${this.#where} did not answer within ${timeout} ms (the option timeout)`
+      ? unanswered(this.#where, timeout)
       : `no gRPC connection to ${this.#where} came about within ${timeout} ms (the option timeout): is it a node's port, and does nothing in between swallow what goes there?`;
     return new UsherError("deadline_exceeded", what);
   }

@@ -25,6 +25,7 @@ import { observeDecision } from "../../observe/decision.ts";
 import { observeHolder } from "../../observe/ticket.ts";
 import type { Route } from "../../route.ts";
 import type { PassOn } from "../defer.ts";
+import { credentialsOf } from "../identity.ts";
 import { waitTooLong } from "../long-wait.ts";
 import { FOREIGN_CANNOT_WAIT, PREFLIGHT_CANNOT_WAIT, problemOf } from "../problems.ts";
 import { answerRefusal, answerWaiting } from "./answer.ts";
@@ -155,7 +156,7 @@ export class PassQueue {
 
   async #byVisitor(asking: Asking, route: Pick<Route, "max_wait_ms">): Promise<Verdict> {
     const { replica, access, queue: name } = this.#options;
-    const caller = access.caller(credentialsOf(asking));
+    const caller = access.caller(credentialsOf(asking.headers));
     const visitor = visitorOf(asking, caller);
     if ("reason" in visitor) return { kind: "refused", problem: visitor };
     const known = replica.desk.findVisitor({ queue: name, visitor: visitor.secret });
@@ -255,13 +256,4 @@ function answerLines(
   const lines = setCookies.map((line): Pair => ["Set-Cookie", line]);
   if (!isNavigation(asking) && !hasOwn(asking.headers.cookie)) lines.push(["Usher-Pass", pass]);
   return [...lines, ["Cache-Control", "private"], ["Vary", "Cookie"]];
-}
-
-function credentialsOf({ headers }: Asking): Headers {
-  const credentials = new Headers();
-  for (const name of ["authorization", "usher-api-key"] as const) {
-    const value = headers[name];
-    if (value !== undefined) credentials.set(name, value);
-  }
-  return credentials;
 }
